@@ -1,0 +1,74 @@
+package hub
+
+import "time"
+
+// Unit is a systemd unit that runs a server, as root's side reports it.
+type Unit struct {
+	ServerRef
+	Name       string    `json:"unit"`   // jupyter-alice.service
+	UID        int64     `json:"uid"`    // of the account it runs as, looked up on root's side
+	Socket     string    `json:"socket"` // where the server listens: /run/jupyter/<16 hex>/s
+	State      UnitState `json:"state"`
+	Listening  bool      `json:"listening"` // the socket is there
+	Invocation string    `json:"invocation_id"`
+	Since      time.Time `json:"since,omitzero"`  // when it became active
+	Memory     int64     `json:"memory_bytes"`    // now; -1 unknown
+	CPU        int64     `json:"cpu_nanoseconds"` // consumed since the start; -1 unknown
+	Tasks      int64     `json:"tasks"`           // now; -1 unknown
+	Cause      *Cause    `json:"cause,omitempty"` // why it ended, when it ended badly
+}
+
+// UnitState is systemd's ActiveState, as far as it matters here.
+type UnitState string
+
+// The states of a unit.
+const (
+	UnitActivating   UnitState = "activating"
+	UnitActive       UnitState = "active"
+	UnitDeactivating UnitState = "deactivating"
+	UnitInactive     UnitState = "inactive" // gone without fault
+	UnitFailed       UnitState = "failed"
+)
+
+// Alive reports whether processes of the unit may exist.
+func (s UnitState) Alive() bool {
+	return s == UnitActivating || s == UnitActive || s == UnitDeactivating
+}
+
+// Inventory is all our units at one moment, the level that the workshop reconciles from.
+type Inventory struct {
+	BootID string `json:"boot_id"`
+	Units  []Unit `json:"units"`
+}
+
+// Cause says why a server did not start or did not go on: one sentence for its user, the rest for an admin.
+type Cause struct {
+	Kind       CauseKind `json:"kind"`
+	Message    string    `json:"message"`          // a sentence for the user, with what to do
+	Detail     string    `json:"detail,omitempty"` // systemd's own words: Result=exit-code, status=203/EXEC
+	ExitStatus int       `json:"exit_status,omitempty"`
+	Signal     string    `json:"signal,omitempty"` // SIGKILL
+	Unit       string    `json:"unit,omitempty"`
+	Invocation string    `json:"invocation_id,omitempty"`
+	Journal    []string  `json:"journal,omitempty"` // last lines of that invocation, control characters removed
+	At         time.Time `json:"at,omitzero"`
+}
+
+// CauseKind names a class of failure.
+type CauseKind string
+
+// The classes of failure.
+const (
+	CauseMissingCommand CauseKind = "missing-command"
+	CauseExited         CauseKind = "exited"
+	CauseSignal         CauseKind = "signal"
+	CauseOutOfMemory    CauseKind = "out-of-memory"
+	CauseTasks          CauseKind = "too-many-tasks"
+	CauseMissingHome    CauseKind = "missing-home"
+	CauseTimeout        CauseKind = "timeout"
+	CauseCredential     CauseKind = "credential"
+	CauseAccount        CauseKind = "account"    // no such account, or root's rules do not admit it
+	CauseNameClash      CauseKind = "name-clash" // an admin's own unit file has the name
+	CauseVanished       CauseKind = "vanished"   // wished and gone, with nothing to tell why
+	CauseSystem         CauseKind = "system"     // systemd or a helper refused
+)
