@@ -1,0 +1,14 @@
+// Package auth is the porter: it turns a request into an actor, and lets nobody past a door plate that they may not pass.
+//
+// It owns who is asking (API tokens, browser sessions, peers of the admin socket), what they may do now (their token's
+// scopes within their own), XSRF, login with its conversations and its throttle, sessions and their cookies, logout, and
+// where a browser may be sent afterwards (next=).
+//
+// It must not know pages, JSON models or what a route does; nor how a password is checked: that is behind Authenticator.
+//
+// Way in: Porter.Middleware attaches the actor to the request's context and refuses nothing; Porter.Guard makes a handler of
+// a Route, and refuses there. Way out: FromContext; errors of package hub, which the hall renders.
+//
+// Caveats: the hub is reached by the proxy alone, so X-Forwarded-* are believed at the browser's door and nowhere else. At
+// the token door cookies do not exist. Refused looks like absent: see Actor.Authorize.
+package auth
