@@ -132,7 +132,7 @@ func (n NSS) withGroups(ctx context.Context, a hub.Account) (hub.Account, error)
 func (n NSS) line(ctx context.Context, database, key string) (string, error) {
 	var text short
 	err := n.ask(ctx, &text, database, key)
-	return text.String(), err
+	return text.text.String(), err
 }
 
 // groups asks for the names of some gids. getent says "not found" when one of them has no name, having printed the others,
@@ -171,14 +171,15 @@ func (n NSS) ask(ctx context.Context, out io.Writer, database string, keys ...st
 	return nil
 }
 
-// short keeps at most maxLine bytes and refuses more.
-type short struct{ bytes.Buffer }
+// short keeps at most maxLine bytes and refuses more. The buffer is not embedded: io.Copy would find its ReadFrom, which
+// has no limit.
+type short struct{ text bytes.Buffer }
 
 func (s *short) Write(piece []byte) (int, error) {
-	if s.Len()+len(piece) > maxLine {
+	if s.text.Len()+len(piece) > maxLine {
 		return 0, errors.New("the answer is longer than any that is read")
 	}
-	return s.Buffer.Write(piece)
+	return s.text.Write(piece)
 }
 
 // away wraps what went wrong at the name service; the detail is for the log.
