@@ -1,0 +1,185 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+func atLeast(least int64) check[int64] {
+	return func(n int64) error {
+		if n < least {
+			return fmt.Errorf("is %d; it wants %d or more", n, least)
+		}
+		return nil
+	}
+}
+
+func within(least, most int64) check[int64] {
+	return func(n int64) error {
+		if n < least || n > most {
+			return fmt.Errorf("is %d; it wants a number from %d to %d", n, least, most)
+		}
+		return nil
+	}
+}
+
+func realWithin(least, most float64) check[float64] {
+	return func(n float64) error {
+		if n < least || n > most {
+			return fmt.Errorf("is %v; it wants a number from %v to %v", n, least, most)
+		}
+		return nil
+	}
+}
+
+// zeroOr lets 0 pass as "none" and asks for the least otherwise.
+func zeroOr[T ~int64](least T, show func(T) string) check[T] {
+	return func(v T) error {
+		if v != 0 && v < least {
+			return fmt.Errorf("is %s; it wants %s or more, or 0 for none", show(v), show(least))
+		}
+		return nil
+	}
+}
+
+func spanAtLeast(least Duration) check[Duration] {
+	return func(d Duration) error {
+		if d < least {
+			return fmt.Errorf("is %s; it wants %s or more", d, least)
+		}
+		return nil
+	}
+}
+
+func oneOf(words ...string) check[string] {
+	return func(s string) error {
+		if slices.Contains(words, s) {
+			return nil
+		}
+		return fmt.Errorf("is %q; it wants %s", s, quotedList(words))
+	}
+}
+
+func quotedList(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = fmt.Sprintf("%q", w)
+	}
+	return strings.Join(quoted, " or ")
+}
+
+func notEmpty(list []string) error {
+	if len(list) == 0 || list[0] == "" {
+		return fmt.Errorf(`is empty; it wants a command, such as ["jupyterhub-singleuser"]`)
+	}
+	return nil
+}
+
+func every(one check[string]) check[[]string] {
+	return func(list []string) error {
+		for _, s := range list {
+			if err := one(s); err != nil {
+				return fmt.Errorf("entry %q %w", s, err)
+			}
+		}
+		return nil
+	}
+}
+
+func emptyOr(one check[string]) check[string] {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		return one(s)
+	}
+}
+
+func absolute(s string) error {
+	if !filepath.IsAbs(s) || filepath.Clean(s) != s {
+		return fmt.Errorf(`is no absolute path; it wants one such as "/etc/ssl/private/hub.pem"`)
+	}
+	return nil
+}
+
+func basePath(s string) error {
+	if !strings.HasPrefix(s, "/") || !strings.HasSuffix(s, "/") || strings.Contains(s, "//") || strings.ContainsAny(s, "?#%\\ ") {
+		return fmt.Errorf(`is %q; it wants a path that begins and ends with a slash, such as "/" or "/jupyter/"`, s)
+	}
+	return nil
+}
+
+func urlPath(s string) error {
+	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") {
+		return fmt.Errorf(`is %q; it wants a path that begins with one slash, such as "/lab"`, s)
+	}
+	return nil
+}
+
+func webURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return fmt.Errorf(`is %q; it wants an address such as "https://hub.example.org/"`, s)
+	}
+	return nil
+}
+
+func network(s string) error {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return nil
+	}
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return nil
+	}
+	return fmt.Errorf(`is no address; it wants one such as "10.0.0.5", or a network such as "10.0.0.0/8"`)
+}
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*\$?$`)
+
+// accountName is broad: LDAP and Active Directory allow more than useradd does.
+func accountName(s string) error {
+	if s == "" || len(s) > 255 || strings.ContainsAny(s, "/:\n\x00") || strings.TrimSpace(s) != s {
+		return fmt.Errorf("is no account or group name; it wants one as `getent` prints it")
+	}
+	return nil
+}
+
+func pamService(s string) error {
+	if !namePattern.MatchString(s) {
+		return fmt.Errorf(`is %q; it wants the name of a file in /etc/pam.d, such as "jupyterhub"`, s)
+	}
+	return nil
+}
+
+var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func variables(table map[string]string) error {
+	for name, value := range table {
+		switch {
+		case !variablePattern.MatchString(name):
+			return fmt.Errorf("holds %q; a variable's name has letters, digits and underscores", name)
+		case strings.HasPrefix(name, "JUPYTERHUB_") || strings.HasPrefix(name, "JPY_"):
+			return fmt.Errorf("sets %s; the hub sets JUPYTERHUB_* itself: remove it", name)
+		case strings.ContainsAny(value, "\x00\n"):
+			return fmt.Errorf("holds a line break in %s; a value is one line", name)
+		}
+	}
+	return nil
+}
+
+var propertyPattern = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+
+// propertyNames knows how systemd spells its settings. Which of them are known, and of what type, is spawnd's to say.
+func propertyNames(table map[string]any) error {
+	for name := range table {
+		if !propertyPattern.MatchString(name) {
+			return fmt.Errorf("holds %q; a property is spelled as in systemd.exec(5), such as PrivateTmp", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+const exampleHead = `# JupyterHub's configuration. Both root helpers and the hub read it: it is root's, and holds no secrets.
+#
+# Every option is here. A line that begins with "#" and a key shows the default; take the "#" away to change it. Files in
+# jupyterhub.toml.d/ whose names end in .toml are read after this one, in the order of their names, and win.
+#
+#   jupyterhub check-config        says what is wrong, all of it at once
+#   systemctl reload jupyterhub    makes changes hold, or changes nothing
+#   jupyterhub show-config         shows what holds, and which file and line says so
+#
+# Sizes are written "512M" or "2G", spans of time "90s" or "1h". Ports and addresses belong to socket units, intervals to
+# timer units: systemctl edit jupyterhub-proxy.socket. The manual is jupyterhub.toml(5).
+`
+
+const exampleTail = `
+# Other limits for the members of a group of the system, for a user, or for a choice that users make: [spawner], then the
+# groups in the order of their names, then the user, then the profile; the later wins.
+#
+#[spawner.group.students]
+#mem_limit = "1G"
+#
+#[spawner.user.alice]
+#cpu_limit = 4.0
+#
+#[[spawner.profile]]
+#name = "gpu"
+#display_name = "With a graphics card"
+#allowed_groups = ["gpu"]
+#device_allow = ["/dev/nvidia*"]
+`
+
+// Example returns the file that is shipped as /etc/jupyterhub/jupyterhub.toml.
+func Example() string {
+	var b strings.Builder
+	b.WriteString(exampleHead)
+	for _, s := range sections() {
+		if s.Name == "spawner.profile" {
+			b.WriteString(exampleTail)
+			continue
+		}
+		fmt.Fprintf(&b, "\n%s\n[%s]\n", comment(s.Doc), s.Name)
+		for _, o := range s.Options {
+			if o.Key != "sandbox" && o.Key != "unit_extra_properties" && o.Key != "group_slice" {
+				exampleOption(&b, o)
+			}
+		}
+		if s.Name == "spawner" {
+			exampleSandbox(&b)
+		}
+	}
+	return b.String()
+}
+
+func exampleOption(b *strings.Builder, o Option) {
+	fmt.Fprintf(b, "\n%s\n", comment(o.Doc))
+	if o.Shipped == nil {
+		fmt.Fprintf(b, "#%s = %s\n", o.Key, literal(o.Default))
+		return
+	}
+	fmt.Fprintf(b, "%s\n%s = %s\n", comment(o.Warning), o.Key, literal(o.Shipped))
+}
+
+func exampleSandbox(b *strings.Builder) {
+	b.WriteString("\n# What the kernel keeps from servers: the default, each property with its reason. A key here replaces that one\n" +
+		"# alone; the meaning of each is in systemd.exec(5). What else a unit shall have goes into [spawner.unit_extra_properties].\n" +
+		"[spawner.sandbox]\n")
+	width := 0
+	for _, s := range sandbox {
+		width = max(width, len(s.property)+len(literal(s.value)))
+	}
+	for _, s := range sandbox {
+		line := fmt.Sprintf("#%s = %s", s.property, literal(s.value))
+		fmt.Fprintf(b, "%-*s  # %s\n", min(width+4, 44), line, s.reason)
+	}
+}
+
+// comment wraps text into lines of a comment.
+func comment(text string) string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := "#"
+		for word := range strings.FieldsSeq(paragraph) {
+			if len(line)+len(word) > 118 {
+				lines, line = append(lines, line), "#"
+			}
+			line += " " + word
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,79 @@
+package config
+
+// Hub is [hub].
+type Hub struct {
+	BaseURL                 string
+	PublicURL               string
+	InsecureHTTP            bool
+	HubConnectURL           string
+	CookieMaxAgeDays        float64
+	OAuthTokenExpiresIn     Duration // 0: as long as a login
+	TokenExpiresInMax       int64    // seconds; 0: no limit
+	AuthenticatePrometheus  bool
+	AdminAccess             bool
+	ActivityResolution      Duration
+	APIPageDefaultLimit     int64
+	APIPageMaxLimit         int64
+	AllowNamedServers       bool
+	NamedServerLimitPerUser int64 // 0: no limit
+	ConcurrentSpawnLimit    int64 // 0: no limit
+	ActiveServerLimit       int64 // 0: no limit
+	DefaultURL              string
+	RedirectToServer        bool
+	ShutdownOnLogout        bool
+	SlowSpawnTimeout        Duration
+	SlowStopTimeout         Duration
+}
+
+var hubOptions = []row[Hub]{
+	option("base_url", text, "/", func(h *Hub) *string { return &h.BaseURL },
+		"Path under which everything lives; begins and ends with a slash.", basePath).applies(AtRestart),
+	option("public_url", text, "", func(h *Hub) *string { return &h.PublicURL },
+		"Address that browsers use, when the hub cannot see it; ends with base_url.", emptyOr(webURL)).applies(AtRestart).
+		note("With an https address, cookies are marked Secure whatever the connection looks like. Empty: taken from each request."),
+	option("insecure_http", boolean, false, func(h *Hub) *bool { return &h.InsecureHTTP },
+		"Let people log in over plain HTTP from other machines; their passwords can then be read on the way.").
+		note("Without it the login form gives way to a page that names the remedy: a certificate in [proxy], or a trusted proxy that says https."),
+	option("hub_connect_url", text, "http://127.0.0.1:8081", func(h *Hub) *string { return &h.HubConnectURL },
+		"Where servers reach the token API; must match jupyterhub-api.socket.", webURL).applies(AtRestart),
+
+	option("cookie_max_age_days", real, 14, func(h *Hub) *float64 { return &h.CookieMaxAgeDays },
+		"Days for which a login holds.", realWithin(0.001, 3650)),
+	option("oauth_token_expires_in", span, 0, func(h *Hub) *Duration { return &h.OAuthTokenExpiresIn },
+		"How long a browser's token for one server or service holds; 0 is as long as its login."),
+	option("token_expires_in_max_seconds", count, 0, func(h *Hub) *int64 { return &h.TokenExpiresInMax },
+		"Longest life of a token made through the API or the token page, in seconds; 0 is no limit.", atLeast(0)),
+	option("authenticate_prometheus", boolean, true, func(h *Hub) *bool { return &h.AuthenticatePrometheus },
+		"Whether /hub/metrics asks for a token with scope read:metrics."),
+	option("admin_access", boolean, false, func(h *Hub) *bool { return &h.AdminAccess },
+		"Answer JupyterHub's old admin-access call with success; what admins may enter is decided by scopes."),
+
+	option("activity_resolution", span, seconds(30), func(h *Hub) *Duration { return &h.ActivityResolution },
+		"A request moves last_activity only when that is older than this."),
+	option("api_page_default_limit", count, 50, func(h *Hub) *int64 { return &h.APIPageDefaultLimit },
+		"Entries in a page of the API, for clients that ask for pages.", atLeast(1)),
+	option("api_page_max_limit", count, 200, func(h *Hub) *int64 { return &h.APIPageMaxLimit },
+		"Most entries in one reply of the API.", within(1, 10000)),
+
+	option("allow_named_servers", boolean, false, func(h *Hub) *bool { return &h.AllowNamedServers },
+		"Let users have several servers, each with a name."),
+	option("named_server_limit_per_user", count, 0, func(h *Hub) *int64 { return &h.NamedServerLimitPerUser },
+		"Most named servers that one user may have, stopped ones included; 0 is no limit.", atLeast(0)),
+	option("concurrent_spawn_limit", count, 100, func(h *Hub) *int64 { return &h.ConcurrentSpawnLimit },
+		"Most servers that start at one time; the rest wait in a queue; 0 is no limit.", atLeast(0)),
+	option("active_server_limit", count, 0, func(h *Hub) *int64 { return &h.ActiveServerLimit },
+		"Most servers that run at one time; over it a start is refused; 0 is no limit.", atLeast(0)),
+
+	option("default_url", text, "", func(h *Hub) *string { return &h.DefaultURL },
+		"Page after login, such as \"/hub/home\"; empty is the user's server.", emptyOr(urlPath)),
+	option("redirect_to_server", boolean, true, func(h *Hub) *bool { return &h.RedirectToServer },
+		"Send people to their server after login, starting it if need be; else to the home page."),
+	option("shutdown_on_logout", boolean, false, func(h *Hub) *bool { return &h.ShutdownOnLogout },
+		"Stop a user's servers at logout."),
+	option("slow_spawn_timeout", span, seconds(10), func(h *Hub) *Duration { return &h.SlowSpawnTimeout },
+		"How long an API call to start a server waits before it answers 202; the start goes on."),
+	option("slow_stop_timeout", span, seconds(10), func(h *Hub) *Duration { return &h.SlowStopTimeout },
+		"How long an API call to stop a server waits before it answers 202; the stop goes on."),
+}
+
+func seconds(n int64) Duration { return Duration(n * 1e9) }

@@ -1,0 +1,91 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+const referenceHead = `# Configuration
+
+<!-- Made from the table of options in hub/config by its tests: go test ./hub/config -update -->
+
+The configuration is ` + "`/etc/jupyterhub/jupyterhub.toml`" + ` and, after it, ` + "`/etc/jupyterhub/jupyterhub.toml.d/*.toml`" + ` in
+the order of their names. Of a key that is set twice the later wins; tables such as ` + "`environment`" + ` are merged key by key.
+The files belong to root, may be read by everyone, and hold no secrets. A file that others than its owner can write is
+refused, because root programs act on it.
+
+Where JupyterHub has an option, ours has its name. What belongs to a socket (addresses, ports) or to a timer (intervals) is
+not here but in systemd's units: ` + "`systemctl edit jupyterhub-proxy.socket`" + `.
+
+| Type | How it is written |
+|---|---|
+| size | a number of bytes, or ` + "`\"512M\"`, `\"1.5G\"`" + `: K, M, G, T are powers of 1024 |
+| span of time | ` + "`\"90s\"`, `\"5m\"`, `\"1h30m\"`, `\"14d\"`" + `; a bare number is seconds |
+| number, whole number | without quotes |
+| table of properties | settings of systemd.exec(5) and systemd.resource-control(5): strings, whole numbers, true, false, or lists of strings |
+
+A mistake stops a start or a reload, and every mistake is told at once, with file and line:
+
+    $ jupyterhub check-config
+    /etc/jupyterhub/jupyterhub.toml:12: spawner.mem_limt: is no key of [spawner]; did you mean mem_limit?
+    /etc/jupyterhub/jupyterhub.toml:13: spawner.cpu_limit: is the string "2"; it wants a number such as 2.0, without quotes
+
+"Applies" says when a change begins to hold: *reload* is ` + "`systemctl reload jupyterhub`" + `, *restart* is
+` + "`systemctl restart jupyterhub`" + ` (running servers go on), *next start* is the next start of a user's server.
+`
+
+const referenceOverlays = `
+### [spawner.group.NAME], [spawner.user.NAME]
+
+A group is a group of the operating system (` + "`getent group`" + `), never a hub group. Both tables take the keys of [spawner]
+that are marked ⬩ above. For one server [spawner] holds first, then the groups of its user in the order of their names, then
+the user, then the profile that was chosen; the later wins, and tables are merged.
+
+    [spawner.group.students]
+    mem_limit = "1G"
+`
+
+// Reference returns docs/configuration.md.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	for _, s := range sections() {
+		if s.Name == "spawner.profile" {
+			b.WriteString(referenceOverlays + "\n### [[spawner.profile]]\n")
+		} else {
+			fmt.Fprintf(&b, "\n## [%s]\n", s.Name)
+		}
+		fmt.Fprintf(&b, "\n%s\n\n| Key | Type | Default | Applies | Meaning |\n|---|---|---|---|---|\n", s.Doc)
+		for _, o := range s.Options {
+			b.WriteString(referenceRow(s.Name, o))
+		}
+		if s.Name == "spawner" {
+			referenceSandbox(&b)
+		}
+	}
+	return b.String()
+}
+
+func referenceRow(section string, o Option) string {
+	mark, def := "", "`"+literal(o.Default)+"`"
+	if section == "spawner" && isPolicy(o.Key) {
+		mark = " ⬩"
+	}
+	if o.Key == "sandbox" {
+		def = "see below"
+	}
+	doc := strings.TrimSpace(o.Doc + " " + o.Note)
+	if o.Shipped != nil {
+		doc += " The shipped file says `" + literal(o.Shipped) + "`. " + strings.ReplaceAll(o.Warning, "\n", " ")
+	}
+	return fmt.Sprintf("| `%s`%s | %s | %s | %s | %s |\n", o.Key, mark, o.Type, def, o.Applies, strings.ReplaceAll(doc, "|", "\\|"))
+}
+
+func referenceSandbox(b *strings.Builder) {
+	b.WriteString("\n### [spawner.sandbox]\n\nThe default, and why:\n\n| Property | Value | Reason |\n|---|---|---|\n")
+	for _, s := range sandbox {
+		fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", s.property, literal(s.value), s.reason)
+	}
+	b.WriteString("\nDirectories that a site writes to from servers need nothing unless ProtectSystem is `\"strict\"`; then add\n" +
+		"`ReadWritePaths = [\"/srv/course\"]` to `[spawner.unit_extra_properties]`.\n")
+}

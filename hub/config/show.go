@@ -1,0 +1,151 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Section is one table of the file as documentation sees it.
+type Section struct {
+	Name    string
+	Doc     string
+	Options []Option
+}
+
+// Sections returns the whole table of options, in the order of the manual.
+func Sections() []Section { return sections() }
+
+// Setting is one key with the value that holds and the place that says so.
+type Setting struct {
+	Section string  `json:"section"`
+	Key     string  `json:"key"`
+	Value   any     `json:"value"`
+	File    string  `json:"file,omitempty"` // empty: the default
+	Line    int     `json:"line,omitempty"`
+	Applies Applies `json:"-"`
+}
+
+// Path returns "section.key".
+func (s Setting) Path() string { return join(s.Section, s.Key) }
+
+// Settings returns every key of every table with the value that holds, in the order of the manual; of groups, users and
+// profiles those that are set.
+func (c *Config) Settings() []Setting {
+	var list []Setting
+	list = settings(list, c, "hub", &c.Hub, hubOptions)
+	list = settings(list, c, "authenticator", &c.Authenticator, authenticatorOptions)
+	list = settings(list, c, "spawner", &c.Spawner, spawnerOptions)
+	list = settings(list, c, "spawner", &c.Spawner.Policy, policyOptions)
+	for _, name := range slices.Sorted(maps.Keys(c.Spawner.Groups)) {
+		list = overlaid(list, c, join("spawner.group", name), c.Spawner.Groups[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Spawner.Users)) {
+		list = overlaid(list, c, join("spawner.user", name), c.Spawner.Users[name])
+	}
+	for i := range c.Spawner.Profiles {
+		p := &c.Spawner.Profiles[i]
+		section := "spawner.profile." + p.Name
+		list = settings(list, c, section, p, profileOptions)
+		list = overlaid(list, c, section, p.Overlay)
+	}
+	list = settings(list, c, "proxy", &c.Proxy, proxyOptions)
+	return settings(list, c, "culler", &c.Culler, cullerOptions)
+}
+
+func settings[S any](list []Setting, c *Config, section string, s *S, rows []row[S]) []Setting {
+	for _, r := range rows {
+		place := c.Where(join(section, r.Key))
+		list = append(list, Setting{section, r.Key, r.get(s), place.File, place.Line, r.Applies})
+	}
+	return list
+}
+
+func overlaid(list []Setting, c *Config, section string, o Overlay) []Setting {
+	return slices.DeleteFunc(settings(list, c, section, &o.values, policyOptions), func(s Setting) bool {
+		return s.Section == section && !slices.Contains(o.keys, s.Key) && isPolicy(s.Key)
+	})
+}
+
+func isPolicy(key string) bool {
+	return slices.ContainsFunc(policyOptions, func(r row[Policy]) bool { return r.Key == key })
+}
+
+// WriteTOML writes the settings as a file that would load to the same, each line with the place that set it.
+func WriteTOML(w io.Writer, list []Setting) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for i, s := range list {
+		if i == 0 || list[i-1].Section != s.Section {
+			fmt.Fprintf(t, "%s%s\n", map[bool]string{true: "", false: "\n"}[i == 0], header(s.Section))
+		}
+		fmt.Fprintf(t, "%s = %s\t# %s\n", s.Key, literal(s.Value), s.origin())
+	}
+	return t.Flush()
+}
+
+func header(section string) string {
+	if strings.HasPrefix(section, "spawner.profile.") {
+		return "[[spawner.profile]]"
+	}
+	return "[" + section + "]"
+}
+
+func (s Setting) origin() string {
+	switch {
+	case s.File == "":
+		return "default"
+	case s.Line == 0:
+		return s.File
+	}
+	return fmt.Sprintf("%s:%d", s.File, s.Line)
+}
+
+// Change is a key whose value differs between two configurations. A nil value: not set there.
+type Change struct {
+	Path     string
+	Old, New any
+	Applies  Applies
+}
+
+// String returns a sentence: `spawner.mem_limit: "2G" is now "4G", at a server's next start`.
+func (c Change) String() string {
+	when := map[Applies]string{AtReload: "", AtStart: ", from a server's next start", AtRestart: ", after a restart of the service",
+		AtPass: ", from the culler's next pass"}[c.Applies]
+	switch {
+	case c.Old == nil:
+		return fmt.Sprintf("%s: set to %s%s", c.Path, literal(c.New), when)
+	case c.New == nil:
+		return fmt.Sprintf("%s: no longer set%s", c.Path, when)
+	}
+	return fmt.Sprintf("%s: %s is now %s%s", c.Path, literal(c.Old), literal(c.New), when)
+}
+
+// Changes lists what differs, in the order of the manual, in the tables that the given names begin ("hub", "spawner"); none
+// means all.
+func Changes(old, new *Config, tables ...string) []Change {
+	before := map[string]Setting{}
+	for _, s := range old.Settings() {
+		before[s.Path()] = s
+	}
+	var changes []Change
+	for _, s := range new.Settings() {
+		was, there := before[s.Path()]
+		delete(before, s.Path())
+		if !there {
+			changes = append(changes, Change{s.Path(), nil, s.Value, s.Applies})
+		} else if !reflect.DeepEqual(was.Value, s.Value) {
+			changes = append(changes, Change{s.Path(), was.Value, s.Value, s.Applies})
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(before)) {
+		changes = append(changes, Change{path, before[path].Value, nil, before[path].Applies})
+	}
+	return slices.DeleteFunc(changes, func(c Change) bool {
+		table, _, _ := strings.Cut(c.Path, ".")
+		return len(tables) > 0 && !slices.Contains(tables, table)
+	})
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// together finds what is wrong between keys, each of which is right by itself.
+func (l *loader) together() {
+	c := l.config
+	if (c.Proxy.TLSCertificate == "") != (c.Proxy.TLSKey == "") {
+		l.pair("proxy.tls_certificate", "proxy.tls_key", "is set without %s; a certificate and its key go together")
+	}
+	if c.Hub.APIPageDefaultLimit > c.Hub.APIPageMaxLimit {
+		l.at("hub.api_page_default_limit", fmt.Sprintf("is %d, more than api_page_max_limit, which is %d; lower the one or raise the other",
+			c.Hub.APIPageDefaultLimit, c.Hub.APIPageMaxLimit))
+	}
+	if u, err := url.Parse(c.Hub.PublicURL); err == nil && c.Hub.PublicURL != "" && strings.TrimSuffix(u.Path, "/")+"/" != c.Hub.BaseURL {
+		l.at("hub.public_url", fmt.Sprintf("is %q, whose path is not base_url; it ends with %q", c.Hub.PublicURL, c.Hub.BaseURL))
+	}
+	for _, name := range c.Authenticator.BlockedUsers {
+		for _, other := range c.Authenticator.AllowedUsers {
+			if name == other {
+				l.at("authenticator.blocked_users", fmt.Sprintf("holds %q, and so does allowed_users; remove it from one of them", name))
+			}
+		}
+	}
+	l.misplaced()
+}
+
+// misplaced finds group_slice where no group is.
+func (l *loader) misplaced() {
+	const text = "has a meaning in [spawner.group.NAME] alone; move it there"
+	s := &l.config.Spawner
+	if s.GroupSlice {
+		l.at("spawner.group_slice", text)
+	}
+	for name, o := range s.Users {
+		if o.values.GroupSlice {
+			l.at(join(join("spawner.user", name), "group_slice"), text)
+		}
+	}
+	for _, p := range s.Profiles {
+		if p.Overlay.values.GroupSlice {
+			l.at("spawner.profile."+p.Name+".group_slice", text)
+		}
+	}
+}
+
+// pair reports the one of two keys that is set.
+func (l *loader) pair(a, b, format string) {
+	if l.config.where[a] == (Place{}) {
+		a, b = b, a
+	}
+	_, name, _ := strings.Cut(b, ".")
+	l.at(a, fmt.Sprintf(format, name))
+}
+
+func (l *loader) at(key, text string) {
+	place := l.config.where[key]
+	if place.File == "" {
+		place.File = l.config.dir
+	}
+	l.mistakes = append(l.mistakes, Mistake{File: place.File, Line: place.Line, Key: key, Text: text})
+}
