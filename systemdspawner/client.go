@@ -1,0 +1,136 @@
+package systemdspawner
+
+import (
+	"context"
+	"encoding/json"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/varlink"
+)
+
+// DefaultSocket is where jupyterhub-spawnd.socket listens.
+const DefaultSocket = "/run/jupyterhub/spawnd.sock"
+
+const spawnerInterface = "org.jupyterhub.Spawner."
+
+// Client calls a spawner. Its methods may be called from any goroutine. All of them fail with kind Unavailable when the
+// door is away, and with the context's error when that ends first.
+type Client struct{ path string }
+
+// New returns a client of the spawner behind the Unix socket at path. It does not connect yet.
+func New(path string) *Client { return &Client{path: path} }
+
+// Start starts the server's unit and returns it once it is active; whether it listens yet, Watch tells. A unit that is
+// alive already is a Conflict. Other refusals carry a hub.Cause: Forbidden or NotFound for an account that may not or does
+// not exist, Unknown for a unit that did not come up.
+func (c *Client) Start(ctx context.Context, ref hub.ServerRef, profile string, options json.RawMessage) (hub.Unit, error) {
+	in := struct {
+		hub.ServerRef
+		Profile string          `json:"profile,omitempty"`
+		Options json.RawMessage `json:"options,omitempty"`
+	}{ref, profile, options}
+	var out struct {
+		Unit hub.Unit `json:"unit"`
+	}
+	err := c.call(ctx, "Start", in, &out)
+	return out.Unit, err
+}
+
+// Stop returns once the server's unit is gone. It ends a start that is under way; a server without a unit is no error.
+func (c *Client) Stop(ctx context.Context, ref hub.ServerRef) error {
+	return c.call(ctx, "Stop", ref, nil)
+}
+
+// List returns all our units as they are now.
+func (c *Client) List(ctx context.Context) (hub.Inventory, error) {
+	var out struct {
+		Inventory hub.Inventory `json:"inventory"`
+	}
+	err := c.call(ctx, "List", nil, &out)
+	return out.Inventory, err
+}
+
+// Watch reports all our units, then every one that changes, from the calling goroutine, until ctx ends or the connection
+// breaks. A whole inventory may come again at any time; it replaces what was said before.
+func (c *Client) Watch(ctx context.Context, inventory func(hub.Inventory), unit func(hub.Unit)) error {
+	conn, err := varlink.Dial(ctx, c.path)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	err = conn.Stream(ctx, spawnerInterface+"Watch", nil, func(reply json.RawMessage) error {
+		var said struct {
+			Inventory *hub.Inventory `json:"inventory"`
+			Unit      *hub.Unit      `json:"unit"`
+		}
+		if err := json.Unmarshal(reply, &said); err != nil {
+			return hub.Errorf(hub.Unavailable, "the spawner said what cannot be read: %v", err)
+		}
+		if said.Inventory != nil {
+			inventory(*said.Inventory)
+		}
+		if said.Unit != nil {
+			unit(*said.Unit)
+		}
+		return nil
+	})
+	if err == nil {
+		return hub.Errorf(hub.Unavailable, "the spawner ended its stream")
+	}
+	return err
+}
+
+// Usage returns the units that run with memory, CPU time and tasks as they are now.
+func (c *Client) Usage(ctx context.Context) ([]hub.Unit, error) {
+	var out struct {
+		Units []hub.Unit `json:"units"`
+	}
+	err := c.call(ctx, "Usage", nil, &out)
+	return out.Units, err
+}
+
+// Journal returns at most the given number of lines that the newest run of the server left in the journal.
+func (c *Client) Journal(ctx context.Context, ref hub.ServerRef, lines int) ([]string, error) {
+	in := struct {
+		hub.ServerRef
+		Lines int `json:"lines"`
+	}{ref, lines}
+	var out struct {
+		Lines []string `json:"lines"`
+	}
+	err := c.call(ctx, "Journal", in, &out)
+	return out.Lines, err
+}
+
+// Check returns what is missing on the machine, each a sentence that names the remedy.
+func (c *Client) Check(ctx context.Context) ([]string, error) {
+	var out struct {
+		Findings []string `json:"findings"`
+	}
+	err := c.call(ctx, "Check", nil, &out)
+	return out.Findings, err
+}
+
+// CheckConfiguration returns every mistake that would make Reload fail, as one error.
+func (c *Client) CheckConfiguration(ctx context.Context) error {
+	return c.call(ctx, "CheckConfiguration", nil, nil)
+}
+
+// Reload makes the spawner read root's configuration again. It says what changed for servers started from now on.
+func (c *Client) Reload(ctx context.Context) ([]string, error) {
+	var out struct {
+		Changes []string `json:"changes"`
+	}
+	err := c.call(ctx, "Reload", nil, &out)
+	return out.Changes, err
+}
+
+// call makes one call on a connection of its own: a start may take a minute, and another call must not wait for it.
+func (c *Client) call(ctx context.Context, method string, in, out any) error {
+	conn, err := varlink.Dial(ctx, c.path)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Call(ctx, spawnerInterface+method, in, out)
+}
