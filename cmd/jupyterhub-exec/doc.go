@@ -1,0 +1,18 @@
+// Command jupyterhub-exec is the first process of a user's server. It is already the user, inside the unit's limits and
+// sandbox, and becomes the server:
+//
+//	jupyterhub-exec [--socket PATH] -- COMMAND [ARGUMENT...]
+//
+// It owns the last step of a start: the credential "environment" of its unit becomes environment variables, a socket that
+// an earlier run left at PATH is removed, and COMMAND takes its place.
+//
+// It must not know the hub, the bus or the network. It takes from the credential an exact list of variable names and
+// nothing else, so that a hub which was taken over cannot make a user's server load its code.
+//
+// Way in: ExecStart= of a unit that jupyterhub-spawnd composed. Way out: execve. Where that is not reached it says one
+// sentence on standard error, which is the unit's journal, and exits with a status that root's side knows: 78 for a
+// credential that is not whole, 127 for a command that cannot be run, 64 for a wrong command line.
+//
+// Caveat: systemd 252 hands a unit an empty or partial credential when the hub dies while answering. That is why the
+// credential ends in its length and checksum, and why anything else ends here.
+package main
