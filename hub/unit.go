@@ -69,6 +69,7 @@ const (
 	CauseCredential     CauseKind = "credential"
 	CauseAccount        CauseKind = "account"    // no such account, or root's rules do not admit it
 	CauseNameClash      CauseKind = "name-clash" // an admin's own unit file has the name
+	CauseShutdown       CauseKind = "shutdown"   // the machine went down: no failure, and the wish stays
 	CauseVanished       CauseKind = "vanished"   // wished and gone, with nothing to tell why
 	CauseSystem         CauseKind = "system"     // systemd or a helper refused
 )
