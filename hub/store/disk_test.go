@@ -1,0 +1,100 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"jupyterhubd/hub"
+)
+
+// fullDisk names the directory in which this test program, run once more, plays a store whose disk is full.
+const fullDisk = "STORE_TEST_FULL_DISK"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(fullDisk); dir != "" {
+		fmt.Println(playFullDisk(dir))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// A full disk is told in a sentence, changes nothing, and the store works again when there is room. The full disk is a file
+// size limit in a process of its own: to bbolt the two look the same.
+func TestFullDisk(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), fullDisk+"="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "<nil>" {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func playFullDisk(dir string) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	s, err := Open(filepath.Join(dir, "jupyterhub.db"), Options{})
+	if err != nil {
+		return err
+	}
+	if err := s.Update(func(tx *Tx) error { _, err := tx.PutUser(hub.User{Name: "alice"}); return err }); err != nil {
+		return err
+	}
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(info.Size()), Max: 1 << 40}); err != nil {
+		return err
+	}
+	err = s.Update(fillUp)
+	if hub.KindOf(err) != hub.Unavailable || !strings.Contains(hub.TextOf(err), "no room") {
+		return fmt.Errorf("a full disk said %v", err)
+	}
+	s.TouchUser("alice", noon().at)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 40, Max: 1 << 40}); err != nil {
+		return err
+	}
+	return recovered(s)
+}
+
+// fillUp writes more than fits.
+func fillUp(tx *Tx) error {
+	for i := range 2000 {
+		if _, err := tx.PutUser(hub.User{Name: fmt.Sprintf("student-%04d", i)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recovered checks that the store is sound, has what it had, and takes what it could not take before.
+func recovered(s *Store) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	err := s.View(func(tx *Tx) error {
+		if tx.CountUsers() != 1 {
+			return fmt.Errorf("%d users after a failed update", tx.CountUsers())
+		}
+		_, err := tx.User("alice")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if err := s.Update(fillUp); err != nil {
+		return err
+	}
+	if err := s.Check(); err != nil {
+		return err
+	}
+	return s.Close()
+}

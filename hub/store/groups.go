@@ -1,0 +1,116 @@
+package store
+
+import (
+	"slices"
+
+	"jupyterhubd/hub"
+)
+
+// Group returns the group of that name with its members.
+func (tx *Tx) Group(name string) (hub.Group, error) {
+	g, err := tx.storedGroup(name)
+	if err != nil {
+		return hub.Group{}, err
+	}
+	g.Users = tx.keys(indexMembers, key(name, ""))
+	return g, nil
+}
+
+// storedGroup returns a group as the file has it, without members: who is in it stands in the users' records and in
+// indexMembers, and nowhere else.
+func (tx *Tx) storedGroup(name string) (hub.Group, error) {
+	g, ok, err := load[hub.Group](tx, bucketGroups, []byte(name))
+	if err != nil || !ok {
+		return hub.Group{}, orMissing(err, "group", name)
+	}
+	return g, nil
+}
+
+// Groups returns a page of the groups, sorted by name, and how many there are. Limit 0 means no limit.
+func (tx *Tx) Groups(offset, limit int) (page []hub.Group, total int, err error) {
+	for name := range tx.walk(bucketGroups, false, func(k, _ []byte) string { return string(k) }) {
+		if total++; total <= offset || limit > 0 && len(page) == limit {
+			continue
+		}
+		g, err := tx.Group(name)
+		if err != nil {
+			return nil, 0, err
+		}
+		page = append(page, g)
+	}
+	return page, total, nil
+}
+
+// PutGroup stores a group: a new one if ID is zero, which fails with Conflict if the name is taken. Users becomes its exact
+// membership; each must exist.
+func (tx *Tx) PutGroup(g hub.Group) (hub.Group, error) {
+	if err := checkName("group", g.Name); err != nil {
+		return hub.Group{}, err
+	}
+	old, exists, err := load[hub.Group](tx, bucketGroups, []byte(g.Name))
+	switch {
+	case err != nil:
+		return hub.Group{}, err
+	case exists && g.ID == 0:
+		return hub.Group{}, orTaken(nil, "group", g.Name)
+	case exists && g.ID != old.ID, !exists && g.ID != 0:
+		return hub.Group{}, orMissing(nil, "group", g.Name)
+	}
+	if g.ID == 0 {
+		if g.ID, err = tx.b.Bucket([]byte(bucketGroups)).NextSequence(); err != nil {
+			return hub.Group{}, err
+		}
+	}
+	g.Users, g.Roles = sorted(g.Users), sorted(g.Roles)
+	kept := g
+	kept.Users = nil
+	if err := save(tx, bucketGroups, []byte(g.Name), kept, nil, nil); err != nil {
+		return hub.Group{}, err
+	}
+	return g, tx.setMembers(g.Name, g.Users)
+}
+
+// setMembers makes a group's membership exact.
+func (tx *Tx) setMembers(group string, users []string) error {
+	had := tx.keys(indexMembers, key(group, ""))
+	for _, name := range had {
+		if !slices.Contains(users, name) {
+			if err := tx.changeGroups(name, func(g []string) []string { return without(g, group) }); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range users {
+		if !slices.Contains(had, name) {
+			if err := tx.changeGroups(name, func(g []string) []string { return append(g, group) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) changeGroups(user string, change func([]string) []string) error {
+	u, err := tx.User(user)
+	if err != nil {
+		return err
+	}
+	u.Groups = change(u.Groups)
+	_, err = tx.PutUser(u)
+	return err
+}
+
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+}
+
+// DeleteGroup removes a group; its members stay.
+func (tx *Tx) DeleteGroup(name string) error {
+	if _, err := tx.storedGroup(name); err != nil {
+		return err
+	}
+	if err := tx.setMembers(name, nil); err != nil {
+		return err
+	}
+	return tx.erase(bucketGroups, []byte(name), nil)
+}

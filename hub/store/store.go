@@ -1,0 +1,191 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"jupyterhubd/hub"
+)
+
+// Options are what a store needs beside its file.
+type Options struct {
+	Now func() time.Time // nil means time.Now
+	// Report is told when Run cannot flush or prune, and with nil when it can again. Nothing is lost meanwhile: Run keeps
+	// what it has and tries again. May be nil.
+	Report func(error)
+}
+
+// Store is an open database file. Its methods may be called from any goroutine.
+type Store struct {
+	db   *bbolt.DB
+	path string
+	opts Options
+	wake chan struct{} // one token: there is activity to flush
+
+	mu       sync.Mutex // guards current and flushing, and the moment in which a Tx takes them
+	current  *layer     // activity that came since the last flush
+	flushing *layer     // activity that is being written; nil between flushes
+}
+
+// lockWait is how long Open waits for another process to let go of the file.
+const lockWait = 2 * time.Second
+
+// Open opens the file at path and brings it to this release's schema; a file that is not there is made. It refuses, and
+// leaves untouched, a file that is damaged, that another process has open, or that a newer release wrote.
+func Open(path string, o Options) (*Store, error) { return open(path, o, migrations) }
+
+func open(path string, o Options, steps []migration) (*Store, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	fresh, err := inspect(path)
+	if err != nil {
+		return nil, err
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	s := &Store{db: db, path: path, opts: o, wake: make(chan struct{}, 1), current: newLayer()}
+	if err := s.prepare(fresh, steps); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// inspect looks at the file before bbolt does, which would take an empty one for a new one. A restore onto a full disk
+// leaves such a file, and starting afresh over it would lose everybody.
+func inspect(path string) (fresh bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, openError(path, err)
+	case !info.Mode().IsRegular():
+		return false, hub.Errorf(hub.Unavailable, "%s is not a regular file", path)
+	case info.Size() == 0:
+		return false, hub.Errorf(hub.Unavailable, "%s is empty: put a backup in its place, or remove it to start without any users", path)
+	}
+	return false, os.Chmod(path, 0o600)
+}
+
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return &hub.Error{Kind: hub.Unavailable, Text: path + " is in use by another process: is another jupyterhubd running?", Err: err}
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return damaged(path, err)
+	}
+	return &hub.Error{Kind: hub.Unavailable, Text: "cannot open " + path, Err: err}
+}
+
+func damaged(path string, err error) error {
+	return &hub.Error{Kind: hub.Unavailable, Text: path + " is damaged: put a backup in its place (jupyterhub backup makes them)", Err: err}
+}
+
+// prepare makes sure that the file is whole, private, durable in its directory, and of this release's schema.
+func (s *Store) prepare(fresh bool, steps []migration) error {
+	if err := s.checkLength(); err != nil {
+		return err
+	}
+	if fresh {
+		if err := syncDir(filepath.Dir(s.path)); err != nil {
+			return openError(s.path, err)
+		}
+	}
+	return s.migrate(steps)
+}
+
+// checkLength refuses a file that ends before its last page: reading behind the end of a mapped file kills the process.
+func (s *Store) checkLength() error {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return openError(s.path, err)
+	}
+	return s.db.View(func(tx *bbolt.Tx) error {
+		if info.Size() < tx.Size() {
+			return damaged(s.path, errors.New("the file is shorter than its contents"))
+		}
+		return nil
+	})
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Close waits for transactions to end and closes the file. Activity that Run has not flushed is lost.
+func (s *Store) Close() error { return s.db.Close() }
+
+// View runs fn with a consistent picture of the store. The Tx ends with fn.
+func (s *Store) View(fn func(*Tx) error) error {
+	s.mu.Lock()
+	b, err := s.db.Begin(false)
+	tx := &Tx{b: b, s: s, layers: [2]*layer{s.current, s.flushing}}
+	s.mu.Unlock()
+	if err != nil {
+		return s.wrap(err)
+	}
+	defer b.Rollback() //nolint:errcheck // a read has nothing to undo
+	return s.wrap(fn(tx))
+}
+
+// Update runs fn in the one transaction that may write at this moment. When it returns nil, what fn wrote is on disk; when
+// it returns an error, nothing was written.
+func (s *Store) Update(fn func(*Tx) error) error {
+	err := s.db.Update(func(b *bbolt.Tx) error {
+		s.mu.Lock()
+		tx := &Tx{b: b, s: s, layers: [2]*layer{s.current, s.flushing}}
+		s.mu.Unlock()
+		return fn(tx)
+	})
+	return s.wrap(err)
+}
+
+// wrap gives bbolt's and the file system's errors a kind and a sentence; errors that have one pass.
+func (s *Store) wrap(err error) error {
+	switch {
+	case err == nil, hub.KindOf(err) != hub.Unknown:
+		return err
+	case noRoom(err):
+		return &hub.Error{Kind: hub.Unavailable, Text: "there is no room on the disk that holds " + s.path + ": nothing was changed", Err: err}
+	case errors.Is(err, bolterrors.ErrDatabaseNotOpen):
+		return &hub.Error{Kind: hub.Unavailable, Text: "the store is closed", Err: err}
+	}
+	return err
+}
+
+// noRoom reports whether err means a full disk, quota or file size limit. bbolt prints some of its causes into new errors, so
+// the words count as well.
+func noRoom(err error) bool {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, full) || strings.HasSuffix(err.Error(), full.Error()) {
+			return true
+		}
+	}
+	return false
+}
+
+// Tx is a transaction. Its verbs return errors of kinds NotFound and Conflict for what callers must expect.
+type Tx struct {
+	b      *bbolt.Tx
+	s      *Store
+	layers [2]*layer // newest first; activity that may not be in b yet
+}
+
+// now is the moment by which the transaction tells what is expired.
+func (tx *Tx) now() time.Time { return tx.s.opts.Now() }
