@@ -1,0 +1,71 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"jupyterhubd/hub"
+)
+
+// Version asks for the release of JupyterHub whose API the hub speaks. Nobody has to be known for it.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	var v Version
+	_, err := c.json(ctx, call{method: "GET", path: "/"}, &v)
+	return v.Version, err
+}
+
+// Info asks what the hub is made of.
+func (c *Client) Info(ctx context.Context) (Info, error) {
+	var info Info
+	_, err := c.json(ctx, call{method: "GET", path: "/info"}, &info)
+	return info, err
+}
+
+// Identity asks who we are, and with which scopes.
+func (c *Client) Identity(ctx context.Context) (Identity, error) {
+	var id Identity
+	_, err := c.json(ctx, call{method: "GET", path: "/user"}, &id)
+	return id, err
+}
+
+// Services lists the services by name.
+func (c *Client) Services(ctx context.Context) (map[string]Service, error) {
+	var m map[string]Service
+	_, err := c.json(ctx, call{method: "GET", path: "/services"}, &m)
+	return m, err
+}
+
+// Shutdown asks the hub to end.
+func (c *Client) Shutdown(ctx context.Context, s Shutdown) error {
+	_, err := c.json(ctx, call{method: "POST", path: "/shutdown", body: s}, nil)
+	return err
+}
+
+// Reload asks the hub to read its configuration again; with check, only to say what that would change. Mistakes are an
+// error of kind Invalid with one mistake a line.
+func (c *Client) Reload(ctx context.Context, check bool) (ReloadReply, error) {
+	var r ReloadReply
+	_, err := c.json(ctx, call{method: "POST", path: "/reload", body: ReloadRequest{Check: check}}, &r)
+	return r, err
+}
+
+// Backup streams a consistent copy of the hub's database, taken while it runs, and returns its length. A copy that breaks
+// off is an error.
+func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
+	resp, err := c.do(ctx, call{method: "GET", path: "/backup"})
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	n, err := io.Copy(w, resp.Body)
+	switch {
+	case err != nil:
+		return n, fmt.Errorf("copy the database: %w", err)
+	case resp.ContentLength >= 0 && n != resp.ContentLength:
+		return n, hub.Errorf(hub.Unavailable, "the hub broke off after %d of %d bytes", n, resp.ContentLength)
+	case n == 0:
+		return n, hub.Errorf(hub.Unavailable, "the hub sent an empty copy of its database")
+	}
+	return n, nil
+}
