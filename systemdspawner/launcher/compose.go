@@ -1,0 +1,227 @@
+package launcher
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/dbus"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/credential"
+)
+
+// Layout is where things stand on the machine.
+type Layout struct {
+	Exec        string   // jupyterhub-exec
+	Credentials string   // socket of the hub that PID 1 fetches credentials from
+	Sockets     string   // directory of the users' socket directories, writable by root alone
+	Hidden      []string // what users' units do not see
+}
+
+// DefaultLayout is where `make install PREFIX=/usr` puts things.
+func DefaultLayout() Layout {
+	return Layout{
+		Exec:        "/usr/libexec/jupyterhub/jupyterhub-exec",
+		Credentials: "/run/jupyterhub/credentials.sock",
+		Sockets:     "/run/jupyter",
+		Hidden:      []string{"/run/jupyterhub", "/run/jupyterhub-proxy"},
+	}
+}
+
+// Order is one unit to compose: everything that was decided about it.
+type Order struct {
+	hub.ServerRef
+	Account      hub.Account
+	Settings     Settings
+	Command      string   // Settings.Command[0] as it was found on this machine
+	Devices      []string // Settings.DeviceAllow with its patterns resolved
+	StartTimeout time.Duration
+}
+
+// Composition is a unit as it goes to systemd.
+type Composition struct {
+	Unit       string
+	Slice      string
+	Socket     string
+	Properties []sd.Property
+}
+
+// The marks by which a unit is known as ours, in its LogExtraFields=. They are journal fields as well: every line that a
+// server writes says whose it is.
+const (
+	markUnit   = "JUPYTERHUB_UNIT"
+	markUser   = "JUPYTERHUB_USER"
+	markServer = "JUPYTERHUB_SERVER"
+)
+
+// Stopping gives a server this long between SIGTERM to its first process and SIGKILL to all of them: JupyterLab stops its
+// kernels in it.
+const stopTimeout = 20 * time.Second
+
+// Compose decides every property of a unit. It is a pure function: what it says is what golden files show.
+func Compose(l Layout, o Order) (Composition, error) {
+	c := Composition{Unit: hub.UnitName(o.ServerRef), Slice: userSlice(o.Account.Name)}
+	if o.Settings.Group != "" {
+		c.Slice = groupSlice(o.Settings.Group)
+	}
+	c.Socket = socketPath(l.Sockets, c.Unit)
+	table, err := readAll(fill(o.Settings.properties(), o, c.Socket))
+	if err != nil {
+		return Composition{}, err
+	}
+	c.Properties = append(c.Properties, identity(o, c)...)
+	c.Properties = append(c.Properties, process(l, o, c)...)
+	c.Properties = append(c.Properties, limits(o.Settings)...)
+	c.Properties = append(c.Properties, view(l, o, c)...)
+	c.Properties = append(c.Properties, table...)
+	c.Properties = append(c.Properties, devices(o.Devices)...)
+	return c, nil
+}
+
+// identity says what the unit is, to systemd, to the journal and to us.
+func identity(o Order, c Composition) []sd.Property {
+	what := "Jupyter server of " + o.User
+	if o.Server != "" {
+		what = fmt.Sprintf("Jupyter server %s of %s", o.Server, o.User)
+	}
+	fields := [][]byte{[]byte(markUnit + "=1"), []byte(markUser + "=" + o.User), []byte(markServer + "=" + o.Server)}
+	return []sd.Property{
+		prop("Description", what),
+		prop("Slice", c.Slice),
+		prop("CollectMode", "inactive"), // a failed unit stays until its cause was read
+		prop("LogExtraFields", fields),
+		prop("SyslogIdentifier", filepath.Base(o.Command)),
+		// One person's output shall not push everybody's messages out of the system's journal. The configuration can
+		// say otherwise: the later property wins.
+		prop("LogRateLimitIntervalUSec", uint64(30*time.Second/time.Microsecond)),
+		prop("LogRateLimitBurst", uint32(1000)),
+		// Ordered after the daemons, so that at shutdown servers end before them; and after what homes may lie on.
+		prop("After", []string{"jupyterhub.service", "jupyterhub-proxy.service", "remote-fs.target", "nss-user-lookup.target"}),
+		prop("RequiresMountsFor", []string{o.Account.Home}),
+	}
+}
+
+// process says what runs, as whom, and how it ends.
+func process(l Layout, o Order, c Composition) []sd.Property {
+	return []sd.Property{
+		prop("Type", "exec"), // active means that the program runs, not merely that a fork did
+		prop("ExecStartEx", []command{{l.Exec, argv(l, o, c), []string{"no-env-expand"}}}),
+		// The number that was looked up and judged, not the name: a name could be looked up differently the second time.
+		prop("User", fmt.Sprint(o.Account.UID)),
+		prop("WorkingDirectory", o.Account.Home),
+		prop("Environment", environment(o, c)),
+		prop("LoadCredential", []mount{{credential.Name, l.Credentials}}),
+		prop("StandardInput", "null"),
+		prop("StandardOutput", "journal"),
+		prop("StandardError", "journal"),
+		prop("TimeoutStartUSec", uint64(o.StartTimeout.Microseconds())),
+		prop("TimeoutStopUSec", uint64(stopTimeout.Microseconds())),
+		prop("KillMode", "mixed"),                                                                  // JupyterLab stops its kernels itself; what is left is killed
+		prop("SuccessExitStatus", exits{Statuses: []int32{128 + 2, 128 + 15}, Signals: []int32{}}), // programs that report the signal that asked them to end
+		prop("IgnoreSIGPIPE", false),                                                               // pipes in a terminal end as they do elsewhere
+	}
+}
+
+// command is the bus's form of ExecStart= with flags.
+type command struct {
+	Path  string
+	Argv  []string
+	Flags []string
+}
+
+// exits is the bus's form of SuccessExitStatus=.
+type exits struct{ Statuses, Signals []int32 }
+
+// argv is jupyterhub-exec's command line and, after "--", the server's. The variables of jupyterhub-singleuser cannot say
+// "Unix socket", so its command line does; JUPYTERHUB_SERVICE_URL has to name port 8888 then, which is the hub's part.
+func argv(l Layout, o Order, c Composition) []string {
+	all := []string{l.Exec, "--socket", c.Socket, "--", o.Command}
+	for _, a := range append(o.Settings.Command[1:], o.Settings.Args...) {
+		all = append(all, replacer(o, c.Socket).Replace(a))
+	}
+	if filepath.Base(o.Command) == "jupyterhub-singleuser" {
+		all = append(all, "--ServerApp.sock="+c.Socket, "--ServerApp.sock_mode=0666")
+	}
+	return all
+}
+
+func limits(s Settings) []sd.Property {
+	all := []sd.Property{
+		prop("MemoryAccounting", true),
+		prop("CPUAccounting", true),
+		prop("TasksAccounting", true),
+		prop("OOMPolicy", "continue"), // the greedy kernel dies; JupyterLab and the other kernels go on
+	}
+	if s.MemLimit > 0 {
+		all = append(all, prop("MemoryMax", uint64(s.MemLimit)))
+	}
+	if s.CPULimit > 0 {
+		all = append(all, prop("CPUQuotaPerSecUSec", uint64(s.CPULimit*1e6)))
+	}
+	if s.TasksMax > 0 {
+		all = append(all, prop("TasksMax", uint64(s.TasksMax)))
+	}
+	return all
+}
+
+// view is what the unit sees of /run: of the socket directories its own alone, of the hub nothing. The home directory is
+// writable whatever the sandbox says of the rest.
+func view(l Layout, o Order, c Composition) []sd.Property {
+	hidden := make([]string, 0, len(l.Hidden))
+	for _, path := range l.Hidden {
+		hidden = append(hidden, "-"+path)
+	}
+	own := filepath.Dir(c.Socket)
+	all := []sd.Property{
+		prop("InaccessiblePaths", hidden),
+		prop("TemporaryFileSystem", []mount{{l.Sockets, "ro,mode=0711"}}),
+		prop("BindPaths", []bind{{From: own, To: own}}),
+	}
+	if writable := writable(o); len(writable) > 0 {
+		all = append(all, prop("ReadWritePaths", writable))
+	}
+	return all
+}
+
+// readOnly are the trees that the values of ProtectSystem= take away.
+var readOnly = map[string][]string{
+	"strict": {"/"},
+	"full":   {"/usr/", "/boot/", "/efi/", "/etc/"},
+	"yes":    {"/usr/", "/boot/", "/efi/"},
+	"true":   {"/usr/", "/boot/", "/efi/"},
+}
+
+// writable is what ProtectSystem= would take away and a person needs. The paths are named only where they are needed:
+// systemd has to reach them as root, which some network file systems refuse.
+func writable(o Order) []string {
+	table := o.Settings.properties()
+	taken := readOnly[fmt.Sprint(table["ProtectSystem"])]
+	var paths []string
+	for _, path := range []string{o.Account.Home, "/tmp", "/var/tmp"} {
+		private := path != o.Account.Home && table["PrivateTmp"] == true
+		below := func(tree string) bool { return strings.HasPrefix(path, tree) }
+		if !private && slices.ContainsFunc(taken, below) {
+			paths = append(paths, "-"+path)
+		}
+	}
+	return paths
+}
+
+// devices opens the named devices. PrivateDevices= would hide them, so it gives way to a list of what is allowed.
+func devices(nodes []string) []sd.Property {
+	if len(nodes) == 0 {
+		return nil
+	}
+	allow := make([]mount, 0, len(nodes))
+	for _, node := range nodes {
+		allow = append(allow, mount{node, "rw"})
+	}
+	return []sd.Property{
+		prop("PrivateDevices", false),
+		prop("DevicePolicy", "closed"),
+		prop("DeviceAllow", allow),
+	}
+}

@@ -1,0 +1,99 @@
+package launcher
+
+import (
+	"slices"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+)
+
+// Policy is what root allows: who may have a server, and how it runs. A main makes it from root's configuration; nothing in
+// it ever comes from the hub.
+type Policy struct {
+	// Rules say which accounts may have servers at all.
+	Rules account.Rules
+
+	// StartTimeout is how long a unit may take until its first process runs, the credential's journey included. The hub
+	// waits as long again for the server's first answer, on its own account.
+	StartTimeout time.Duration
+
+	// Profiles are the ways to start a server among which a user may choose.
+	Profiles []Profile
+
+	// Settings returns what holds for one account under one profile, "" for none: what is set for everyone, then for the
+	// account's NSS groups, for the account, for the profile, the later winning. It is called with profiles of Profiles
+	// alone.
+	Settings func(a hub.Account, profile string) Settings
+}
+
+// Profile says who may choose it. With both lists empty that is everyone.
+type Profile struct {
+	Name          string
+	AllowedGroups []string // NSS groups
+	AllowedUsers  []string
+}
+
+// Settings say how one server runs. The texts of Args, Environment, DefaultURL, NotebookDir and the properties may hold
+// {username} and {home}, Args also {socket}.
+type Settings struct {
+	Command    []string // a name that is looked up in SearchPath, or an absolute path; then its first arguments
+	Args       []string // further arguments
+	SearchPath []string // absolute directories; also the server's PATH
+
+	Environment       map[string]string // visible to everybody on the machine; never secrets
+	DefaultURL        string            // JUPYTERHUB_DEFAULT_URL; "" is unset
+	NotebookDir       string            // JUPYTERHUB_ROOT_DIR; "" is unset, "~" begins the home directory
+	DisableUserConfig bool              // JUPYTERHUB_DISABLE_USER_CONFIG
+
+	MemLimit int64   // bytes, MemoryMax=; 0 is no limit
+	CPULimit float64 // CPUs, CPUQuota=; 0 is no limit
+	TasksMax int64   // processes and threads; 0 is systemd's default
+
+	// Group is the NSS group whose slice, jupyter-group_<g>.slice, the server shares with those of the group's other
+	// members. Empty is the account's own slice, jupyter-user_<u>.slice.
+	Group string
+
+	// DeviceAllow are device nodes such as /dev/nvidia0, patterns of them, or systemd's "char-…" and "block-…" classes,
+	// beside the harmless ones. With any, PrivateDevices= gives way to DevicePolicy=closed.
+	DeviceAllow []string
+
+	// Sandbox and UnitExtraProperties are properties by systemd's names; values are string, int64, bool or a list of
+	// strings, see CheckProperty. Where both have a name, UnitExtraProperties wins.
+	Sandbox             map[string]any
+	UnitExtraProperties map[string]any
+}
+
+// settingsFor returns how the account's server runs under the profile, or why it may not.
+func (p *Policy) settingsFor(a hub.Account, profile string) (Settings, error) {
+	if profile == "" {
+		return p.Settings(a, ""), nil
+	}
+	at := slices.IndexFunc(p.Profiles, func(o Profile) bool { return o.Name == profile })
+	if at < 0 {
+		return Settings{}, hub.Errorf(hub.Invalid, "there is no profile %q; choose another one", profile)
+	}
+	if !p.Profiles[at].admits(a) {
+		return Settings{}, hub.Errorf(hub.Forbidden, "the profile %q is not for you; choose another one", profile)
+	}
+	return p.Settings(a, profile), nil
+}
+
+func (p Profile) admits(a hub.Account) bool {
+	if len(p.AllowedGroups) == 0 && len(p.AllowedUsers) == 0 {
+		return true
+	}
+	inGroup := func(g string) bool { return slices.Contains(p.AllowedGroups, g) }
+	return slices.Contains(p.AllowedUsers, a.Name) || slices.ContainsFunc(a.Groups, inGroup)
+}
+
+// properties returns the two tables as one.
+func (s Settings) properties() map[string]any {
+	all := make(map[string]any, len(s.Sandbox)+len(s.UnitExtraProperties))
+	for _, table := range []map[string]any{s.Sandbox, s.UnitExtraProperties} {
+		for name, value := range table {
+			all[name] = plainValue(value)
+		}
+	}
+	return all
+}
