@@ -1,0 +1,124 @@
+package httpd
+
+import (
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Limits of one door. The zero value of a field means the default beside it.
+type Limits struct {
+	Connections int           // open at once: 4096
+	Header      int           // bytes of a request's head: 64 KiB (a browser may bring a dozen servers' cookies)
+	HeaderTime  time.Duration // to send the head: 10 s
+	BodyTime    time.Duration // to send head and body: 60 s
+	Idle        time.Duration // between two requests: 75 s, longer than a proxy's pool keeps a connection
+}
+
+func (l Limits) orDefaults() Limits {
+	set := func(v *int, to int) {
+		if *v <= 0 {
+			*v = to
+		}
+	}
+	wait := func(v *time.Duration, to time.Duration) {
+		if *v <= 0 {
+			*v = to
+		}
+	}
+	set(&l.Connections, 4096)
+	set(&l.Header, 64<<10)
+	wait(&l.HeaderTime, 10*time.Second)
+	wait(&l.BodyTime, time.Minute)
+	wait(&l.Idle, 75*time.Second)
+	return l
+}
+
+// Server returns an http.Server for one door, within its limits. The caller serves a listener with it and shuts it down.
+// There is no limit to the time of an answer: starts and event streams take what they take, and rooms bound their own.
+func (h *Hall) Server(handler http.Handler, l Limits) *http.Server {
+	l = l.orDefaults()
+	crowd := &crowd{max: l.Connections, since: map[net.Conn]time.Time{}, busy: map[net.Conn]bool{}, now: h.now}
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: l.HeaderTime,
+		ReadTimeout:       l.BodyTime,
+		IdleTimeout:       l.Idle,
+		MaxHeaderBytes:    l.Header,
+		ConnState:         crowd.watch,
+		ErrorLog:          log.New(logged{h.log}, "", 0),
+		Protocols:         onlyHTTP1(),
+	}
+}
+
+// onlyHTTP1: every peer of ours is local and speaks HTTP/1.1; less to go wrong.
+func onlyHTTP1() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+// crowd keeps the number of a door's connections bounded. When one more comes than there is room for, the one that has
+// been doing nothing for longest gives way, so that whoever opens connections and sits on them, as every local user can
+// at 127.0.0.1:8081, keeps nobody else out. Connections with a request under way stay.
+type crowd struct {
+	max int
+	now func() time.Time
+
+	mu    sync.Mutex // guards the maps
+	since map[net.Conn]time.Time
+	busy  map[net.Conn]bool
+}
+
+// watch is the server's ConnState.
+func (c *crowd) watch(conn net.Conn, state http.ConnState) {
+	if gone := c.note(conn, state); gone != nil {
+		gone.Close()
+	}
+}
+
+// note takes down the new state and returns a connection that must go, or nil.
+func (c *crowd) note(conn net.Conn, state http.ConnState) net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateClosed, http.StateHijacked:
+		delete(c.since, conn)
+		delete(c.busy, conn)
+		return nil
+	case http.StateActive:
+		c.busy[conn] = true
+	default:
+		delete(c.busy, conn)
+	}
+	c.since[conn] = c.now()
+	if state != http.StateNew || len(c.since) <= c.max {
+		return nil
+	}
+	return c.longestIdle(conn)
+}
+
+// longestIdle picks who gives way to conn; if all others are busy, conn itself. The caller holds mu.
+func (c *crowd) longestIdle(conn net.Conn) net.Conn {
+	oldest := conn
+	for other, since := range c.since {
+		if !c.busy[other] && since.Before(c.since[oldest]) {
+			oldest = other
+		}
+	}
+	delete(c.since, oldest)
+	return oldest
+}
+
+// logged turns net/http's own complaints (a client that hangs up in a handshake) into lines of our log.
+type logged struct{ log zerolog.Logger }
+
+func (l logged) Write(b []byte) (int, error) {
+	l.log.Debug().Str("err", short(strings.TrimSpace(string(b)))).Msg("a connection went wrong")
+	return len(b), nil
+}

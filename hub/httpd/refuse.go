@@ -1,0 +1,121 @@
+package httpd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/client"
+)
+
+// refuse is the one place where an error becomes an answer: JSON for programs, a page for people.
+func (h *Hall) refuse(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	if v.status != 0 {
+		panic(http.ErrAbortHandler) // half an answer is out: cut it, so that nobody takes it for a whole one
+	}
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // nobody waits for an answer
+	}
+	status := statusOf(err)
+	var e *hub.Error
+	if errors.As(err, &e) && e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if status == http.StatusRequestEntityTooLarge {
+		w.Header().Set("Connection", "close") // the rest of the body is not read
+	}
+	switch {
+	case v.api:
+		writeJSON(w, status, client.ErrorBody{Status: status, Message: message(err, status), Cause: causeOf(err)})
+	case status == http.StatusFailedDependency && asksForJSON(r):
+		// A stopped server's API is asked for by programs that know its errors, which have a message and no status.
+		writeJSON(w, status, struct {
+			Message string `json:"message"`
+		}{message(err, status)})
+	default:
+		h.pages.RenderError(w, r, status, err)
+	}
+}
+
+// message returns what may be told: the error's own sentence, unless the fault is ours.
+func message(err error, status int) string {
+	if c := causeOf(err); c != nil && status >= http.StatusInternalServerError {
+		return c.Message
+	}
+	if text := hub.TextOf(err); text != "" && status != http.StatusInternalServerError {
+		return text
+	}
+	return http.StatusText(status)
+}
+
+func causeOf(err error) *hub.Cause {
+	var e *hub.Error
+	if errors.As(err, &e) {
+		return e.Cause
+	}
+	return nil
+}
+
+func tooLarge(err error) bool {
+	var e *http.MaxBytesError
+	return errors.As(err, &e)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		status, b = http.StatusInternalServerError, []byte(`{"status": 500, "message": "Internal Server Error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	w.Write(b)
+}
+
+// asksForJSON decides how a stopped server is told of (specification 4.4): a method other than GET, a path with a segment
+// "api", and an Accept that prefers JSON to HTML, get JSON. No preference gets the page.
+func asksForJSON(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return true
+	}
+	for s := range strings.SplitSeq(r.URL.Path, "/") {
+		if s == "api" {
+			return true
+		}
+	}
+	jsonQ, htmlQ := quality(r.Header.Values("Accept"), "application/json"), quality(r.Header.Values("Accept"), "text/html")
+	return jsonQ > htmlQ
+}
+
+// quality returns how much of a media type an Accept header wants. Only the exact type counts for JSON over a wildcard, as
+// JupyterHub has it: "application/*" and "*/*" alone mean a browser.
+func quality(accept []string, want string) float64 {
+	best := 0.0
+	for element := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		mediaType, params, _ := strings.Cut(element, ";")
+		if !strings.EqualFold(strings.TrimSpace(mediaType), want) {
+			continue
+		}
+		best = max(best, weight(params))
+	}
+	return best
+}
+
+func weight(params string) float64 {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if !strings.EqualFold(name, "q") {
+			continue
+		}
+		if q, err := strconv.ParseFloat(value, 64); err == nil && q >= 0 && q <= 1 {
+			return q
+		}
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,148 @@
+package httpd
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"jupyterhubd/hub"
+)
+
+// recovered is the outermost step: it gives the request its visit, and answers 500 when something inside panics.
+// http.ErrAbortHandler is somebody's wish to cut the connection and goes on its way.
+func (h *Hall) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{id: newID(), writer: w}
+		r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			h.log.Error().Str("req", v.id).Str("err", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("a request panicked")
+			h.refuse(v, r, v, hub.Errorf(hub.Unknown, "panic"))
+		}()
+		next.ServeHTTP(v, r)
+	})
+}
+
+// counted writes the request's one line in the log and its duration in the metrics.
+func (h *Hall) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, start := visitOf(r.Context()), h.now()
+		w.Header().Set("X-Request-Id", v.id)
+		defer func() { h.account(v, r, h.now().Sub(start)) }()
+		next.ServeHTTP(w, r)
+		if v.status == 0 && v.err == nil {
+			v.status = http.StatusOK // an empty answer: net/http writes 200 after us
+		}
+	})
+}
+
+func (h *Hall) account(v *visit, r *http.Request, took time.Duration) {
+	status := v.status
+	switch {
+	case status == 0 && v.err != nil:
+		status = statusGone
+	case status == 0:
+		status = http.StatusInternalServerError // a panic is on its way out
+	}
+	h.seconds.WithLabelValues(methodLabel(r.Method), v.label, strconv.Itoa(status)).Observe(took.Seconds())
+	line := h.log.WithLevel(level(v, status)).Str("req", v.id).Str("method", methodLabel(r.Method)).Str("path", short(r.URL.EscapedPath())).
+		Int("status", status).Dur("took", took)
+	if v.who != "" {
+		line = line.Str("user", v.who)
+	}
+	if v.err != nil && status >= http.StatusInternalServerError {
+		line = line.AnErr("err", v.err)
+	}
+	if client := r.Header.Get("X-Forwarded-For"); client != "" {
+		line = line.Str("client", short(client))
+	}
+	line.Msg("request")
+}
+
+// statusGone is nginx's number for a client that went before its answer came; nobody but the log sees it.
+const statusGone = 499
+
+// level keeps what happens all day out of the journal unless somebody asks for it.
+func level(v *visit, status int) zerolog.Level {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return zerolog.ErrorLevel
+	case v.quiet() && status < http.StatusBadRequest:
+		return zerolog.DebugLevel
+	}
+	return zerolog.InfoLevel
+}
+
+// short bounds what a stranger can make us write down.
+func short(s string) string {
+	const most = 256
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return s
+}
+
+// methodLabel bounds the metrics' label: a method is whatever a client says.
+func methodLabel(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+// durations is JupyterHub's histogram of requests, with patterns in the place of its Python classes.
+func durations() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "jupyterhub_request_duration_seconds",
+		Help:    "Request duration for all HTTP requests",
+		Buckets: []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10},
+	}, []string{"method", "handler", "code"})
+}
+
+// headed sets the headers that every answer of the hub has; a room may change them.
+func (h *Hall) headed(next http.Handler) http.Handler {
+	api := "frame-ancestors 'none'; report-uri " + h.base + "hub/security/csp-report; default-src 'none'"
+	page := "frame-ancestors 'none'; report-uri " + h.base + "hub/security/csp-report; default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		head := w.Header()
+		head.Set("X-Content-Type-Options", "nosniff")
+		rest := strings.TrimPrefix(r.URL.Path, h.base+"hub/")
+		if !strings.HasPrefix(rest, "static/") && rest != "logo" {
+			head.Set("X-JupyterHub-Version", hub.APIVersion)
+			head.Set("Access-Control-Allow-Headers", "accept, content-type, authorization")
+			head.Set("Content-Security-Policy", page)
+			if rest == "api" || strings.HasPrefix(rest, "api/") {
+				head.Set("Content-Security-Policy", api)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bounded lets no body grow beyond the limit. One that says so beforehand is refused at once.
+func (h *Hall) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > h.maxBody {
+			v := visitOf(r.Context())
+			v.api = true
+			h.refuse(w, r, v, hub.Errorf(hub.TooLarge, "The request is longer than %d bytes", h.maxBody))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, h.maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
