@@ -1,0 +1,188 @@
+package launcher
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub"
+)
+
+// ending is all that is known of how a unit ended. Its first part is systemd's words (org.freedesktop.systemd1.Service).
+type ending struct {
+	Result string // success, exit-code, signal, core-dump, timeout, oom-kill, resources, ...
+	Code   int32  // ExecMainCode, a CLD_ number of waitid(2)
+	Status int32  // ExecMainStatus: exit status or signal
+	Active bool   // whether it was ever active, that is, whether its program ran
+	Job    string // how the job of the start ended: failed, timeout, dependency, canceled; empty when none was awaited
+
+	OutOfMemory bool // the kernel killed a process of it for memory
+	OutOfTasks  bool // the kernel refused it a fork shortly before its end
+
+	Home     string
+	Command  string
+	MemLimit uint64 // infinity: none
+	TasksMax uint64
+	Timeout  time.Duration // of the start
+}
+
+// The numbers of ExecMainCode.
+const (
+	cldExited = 1
+	cldKilled = 2
+	cldDumped = 3
+)
+
+// Statuses of jupyterhub-exec.
+const (
+	execCredential = 78
+	execNoCommand  = 127
+)
+
+// statuses are those with which systemd's child ends when it cannot become the unit's program (systemd.exec(5), "process
+// exit codes"), with the class of failure that each means to a user. What is missing here is of class system.
+var statuses = map[int32]struct {
+	name string
+	kind hub.CauseKind
+}{
+	200: {"CHDIR", hub.CauseMissingHome},
+	203: {"EXEC", hub.CauseMissingCommand},
+	216: {"GROUP", hub.CauseAccount},
+	217: {"USER", hub.CauseAccount},
+	219: {"CGROUP", hub.CauseSystem},
+	224: {"PAM", hub.CauseSystem},
+	226: {"NAMESPACE", hub.CauseSystem},
+	227: {"NO_NEW_PRIVILEGES", hub.CauseSystem},
+	228: {"SECCOMP", hub.CauseSystem},
+	231: {"APPARMOR", hub.CauseSystem},
+	232: {"ADDRESS_FAMILIES", hub.CauseSystem},
+	243: {"CREDENTIALS", hub.CauseCredential},
+}
+
+// cause says why a unit ended, or nil when it ended as it should.
+func (e ending) cause() *hub.Cause {
+	kind := e.kind()
+	if kind == "" {
+		return nil
+	}
+	c := &hub.Cause{Kind: kind, Message: e.message(kind), Detail: e.detail()}
+	switch e.Code {
+	case cldExited:
+		c.ExitStatus = int(e.Status)
+	case cldKilled, cldDumped:
+		c.Signal = unix.SignalName(unix.Signal(e.Status))
+	}
+	return c
+}
+
+func (e ending) kind() hub.CauseKind {
+	switch {
+	case e.Result == "success" && (e.Job == "" || e.Job == "done"):
+		return ""
+	case e.Job == "dependency":
+		return hub.CauseMissingHome // RequiresMountsFor= is the one dependency that can fail
+	case e.Result == "oom-kill" || e.OutOfMemory && e.killed():
+		return hub.CauseOutOfMemory
+	case e.Result == "timeout" || e.Job == "timeout":
+		return hub.CauseTimeout
+	case e.OutOfTasks:
+		return hub.CauseTasks
+	case e.Result == "exit-code" && !e.Active:
+		if s, known := statuses[e.Status]; known {
+			return s.kind
+		}
+		return hub.CauseSystem
+	case e.Result == "exit-code" && e.Status == execCredential:
+		return hub.CauseCredential
+	case e.Result == "exit-code" && e.Status == execNoCommand:
+		return hub.CauseMissingCommand
+	case e.Result == "exit-code":
+		return hub.CauseExited
+	case e.Result == "signal" || e.Result == "core-dump":
+		return hub.CauseSignal
+	}
+	return hub.CauseSystem
+}
+
+// killed reports whether the first process was killed by the kernel's usual means. OOMPolicy=continue lets a unit live on
+// when another process of it was.
+func (e ending) killed() bool {
+	return e.Code == cldKilled && unix.Signal(e.Status) == unix.SIGKILL
+}
+
+// message is for the user: what happened and what to do.
+func (e ending) message(kind hub.CauseKind) string {
+	const ask = "Please tell your administrator."
+	switch kind {
+	case hub.CauseOutOfMemory:
+		return fmt.Sprintf("Your server was ended because it used more memory than it may%s. Start it again and hold less data at once, or ask your administrator for a higher limit.", limit(e.MemLimit, " (", bytesText, ")"))
+	case hub.CauseTasks:
+		return fmt.Sprintf("Your server could not go on because it reached its limit of processes and threads%s. Start it again with fewer kernels or workers, or ask your administrator for a higher limit.", limit(e.TasksMax, " (", countText, ")"))
+	case hub.CauseTimeout:
+		if e.Active {
+			return "Your server was ended because its time was over. Start it again to go on."
+		}
+		return fmt.Sprintf("Your server did not start within %s. Try again; if it happens again, tell your administrator.", e.Timeout)
+	case hub.CauseMissingHome:
+		return fmt.Sprintf("Your home directory %s is missing or cannot be entered. %s", e.Home, ask)
+	case hub.CauseMissingCommand:
+		return fmt.Sprintf("The program that servers run cannot be started here. %s", ask)
+	case hub.CauseAccount:
+		return "The system does not know your account any more. " + ask
+	case hub.CauseCredential:
+		return "Your server could not get its identity from the hub. Try again; if it happens again, tell your administrator."
+	case hub.CauseExited:
+		return fmt.Sprintf("Your server ended by itself with status %d. The last lines of its log say more.", e.Status)
+	case hub.CauseSignal:
+		return fmt.Sprintf("Your server was ended by the signal %s. Start it again to go on.", unix.SignalName(unix.Signal(e.Status)))
+	}
+	return "The system could not set up your server. " + ask
+}
+
+// detail is for an admin: systemd's own words.
+func (e ending) detail() string {
+	words := []string{"Result=" + e.Result}
+	if e.Job != "" && e.Job != "done" {
+		words = append(words, "job="+e.Job)
+	}
+	switch e.Code {
+	case cldExited:
+		status := fmt.Sprintf("status=%d", e.Status)
+		if s, known := statuses[e.Status]; known && !e.Active {
+			status += "/" + s.name
+		}
+		words = append(words, "code=exited", status)
+	case cldKilled, cldDumped:
+		words = append(words, "code=killed", "signal="+unix.SignalName(unix.Signal(e.Status)))
+	}
+	return strings.Join(words, ", ")
+}
+
+// limit names a limit where there is one.
+func limit(n uint64, before string, text func(uint64) string, after string) string {
+	if n == 0 || n == infinity {
+		return ""
+	}
+	return before + text(n) + after
+}
+
+func countText(n uint64) string { return fmt.Sprint(n) }
+
+func bytesText(n uint64) string {
+	value, unit := float64(n)/(1<<20), "MiB"
+	if value >= 1024 {
+		value, unit = value/1024, "GiB"
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + " " + unit
+}
+
+// refused makes the error of a start that was refused before systemd was asked.
+func refused(kind hub.Kind, cause hub.CauseKind, message string, detail error) error {
+	c := &hub.Cause{Kind: cause, Message: message}
+	if detail != nil {
+		c.Detail = detail.Error()
+	}
+	return &hub.Error{Kind: kind, Text: message, Cause: c, Err: detail}
+}

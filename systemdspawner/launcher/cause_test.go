@@ -1,0 +1,92 @@
+package launcher
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+func TestEveryEndHasItsCause(t *testing.T) {
+	for name, c := range map[string]struct {
+		end     ending
+		kind    hub.CauseKind
+		message string
+		detail  string
+	}{
+		"missing home": {
+			ending{Result: "exit-code", Code: cldExited, Status: 200, Home: "/home/alice"},
+			hub.CauseMissingHome, "Your home directory /home/alice is missing", "Result=exit-code, code=exited, status=200/CHDIR"},
+		"home not mounted": {
+			ending{Result: "success", Job: "dependency", Home: "/net/alice"},
+			hub.CauseMissingHome, "/net/alice is missing", "Result=success, job=dependency"},
+		"no jupyterhub-exec": {
+			ending{Result: "exit-code", Code: cldExited, Status: 203},
+			hub.CauseMissingCommand, "cannot be started here", "203/EXEC"},
+		"no command": {
+			ending{Result: "exit-code", Code: cldExited, Status: 127, Active: true},
+			hub.CauseMissingCommand, "cannot be started here", "status=127"},
+		"no credential": {
+			ending{Result: "exit-code", Code: cldExited, Status: 243},
+			hub.CauseCredential, "its identity", "243/CREDENTIALS"},
+		"half a credential": {
+			ending{Result: "exit-code", Code: cldExited, Status: 78, Active: true},
+			hub.CauseCredential, "Try again", "status=78"},
+		"no account": {
+			ending{Result: "exit-code", Code: cldExited, Status: 217},
+			hub.CauseAccount, "does not know your account", "217/USER"},
+		"sandbox": {
+			ending{Result: "exit-code", Code: cldExited, Status: 226},
+			hub.CauseSystem, "could not set up", "226/NAMESPACE"},
+		"unknown status before the program ran": {
+			ending{Result: "exit-code", Code: cldExited, Status: 250},
+			hub.CauseSystem, "could not set up", "status=250"},
+		"a program that plays systemd": {
+			ending{Result: "exit-code", Code: cldExited, Status: 200, Active: true},
+			hub.CauseExited, "with status 200", "status=200"},
+		"exit at once": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Active: true},
+			hub.CauseExited, "ended by itself with status 1", "status=1"},
+		"out of memory, cgroup v2": {
+			ending{Result: "oom-kill", Code: cldKilled, Status: 9, Active: true, MemLimit: 3 << 29},
+			hub.CauseOutOfMemory, "more memory than it may (1.5 GiB)", "signal=SIGKILL"},
+		"out of memory, cgroup v1": {
+			ending{Result: "signal", Code: cldKilled, Status: 9, Active: true, OutOfMemory: true, MemLimit: 256 << 20},
+			hub.CauseOutOfMemory, "(256 MiB)", "Result=signal"},
+		"a kernel was killed for memory, later the server fails by itself": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Active: true, OutOfMemory: true},
+			hub.CauseExited, "status 1", "status=1"},
+		"over TasksMax": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Active: true, OutOfTasks: true, TasksMax: 32},
+			hub.CauseTasks, "processes and threads (32)", "status=1"},
+		"killed": {
+			ending{Result: "signal", Code: cldKilled, Status: 15, Active: true, MemLimit: infinity},
+			hub.CauseSignal, "signal SIGTERM", "signal=SIGTERM"},
+		"crashed": {
+			ending{Result: "core-dump", Code: cldDumped, Status: 11, Active: true},
+			hub.CauseSignal, "SIGSEGV", "signal=SIGSEGV"},
+		"slow credential server": {
+			ending{Result: "timeout", Timeout: time.Minute},
+			hub.CauseTimeout, "did not start within 1m0s", "Result=timeout"},
+		"RuntimeMaxSec": {
+			ending{Result: "timeout", Active: true},
+			hub.CauseTimeout, "its time was over", "Result=timeout"},
+		"no room for the unit": {
+			ending{Result: "resources"},
+			hub.CauseSystem, "could not set up", "Result=resources"},
+	} {
+		got := c.end.cause()
+		if got == nil || got.Kind != c.kind || !strings.Contains(got.Message, c.message) || !strings.Contains(got.Detail, c.detail) {
+			t.Errorf("%s: %+v, want %s, %q, %q", name, got, c.kind, c.message, c.detail)
+		}
+	}
+}
+
+func TestAGoodEndHasNoCause(t *testing.T) {
+	for _, e := range []ending{{Result: "success", Code: cldExited}, {Result: "success", Job: "done", Active: true}} {
+		if got := e.cause(); got != nil {
+			t.Errorf("%+v: %+v", e, got)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package launcher
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/varlink"
+)
+
+// Limits of one look into the journal.
+const (
+	journalctl     = "/usr/bin/journalctl"
+	journalTime    = 2 * time.Second
+	journalBytes   = 1 << 20
+	journalLine    = 400 // characters of one line that are kept
+	tailLines      = 20  // lines that a cause carries
+	maxLines       = 500 // lines that may be asked for
+	journalSync    = "io.systemd.Journal.Synchronize"
+	journalSocket  = "/run/systemd/journal/io.systemd.journal"
+	invocationSize = 32 // hexadecimal digits
+)
+
+// outOfMemoryMessage is the catalogue's number of "a process of this unit has been killed by the OOM killer".
+const outOfMemoryMessage = "fe6faa94e7774663a0da52717891d8ef"
+
+// tail is the end of what one run of a unit left in the journal.
+type tail struct {
+	lines       []string
+	outOfMemory bool // systemd says that the kernel killed a process of it for memory (cgroup v2)
+}
+
+// readTail asks for the last lines of one invocation: what its processes said, and what systemd said about it. The latter
+// only as PID 1: INVOCATION_ID= without an underscore is a field that anybody can send.
+func readTail(ctx context.Context, invocation string, lines int) (tail, error) {
+	if len(invocation) != invocationSize || strings.Trim(invocation, "0123456789abcdef") != "" {
+		return tail{}, nil // it never ran
+	}
+	ctx, cancel := context.WithTimeout(ctx, journalTime)
+	defer cancel()
+	synchronize(ctx)
+	// Newest first: what the limit cuts off is the oldest.
+	cmd := exec.CommandContext(ctx, journalctl, "--quiet", "--no-pager", "--output=json", "--all", "--reverse",
+		"--output-fields=MESSAGE,MESSAGE_ID", "--lines="+strconv.Itoa(min(lines, maxLines)),
+		"_SYSTEMD_INVOCATION_ID="+invocation, "+", "_PID=1", "INVOCATION_ID="+invocation)
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	cmd.Dir = "/"
+	var out bounded
+	cmd.Stdout = &out
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil && !errors.Is(err, errFull) {
+		return tail{}, &hub.Error{Kind: hub.Unavailable, Text: "the journal cannot be read just now", Err: err}
+	}
+	return parseTail(out.kept.Bytes()), nil
+}
+
+// synchronize asks the journal to have written what was said to it so far. It does without where that takes too long.
+func synchronize(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, journalTime/4)
+	defer cancel()
+	c, err := varlink.Dial(ctx, journalSocket)
+	if err != nil {
+		return // a journal without this door, ignoring
+	}
+	defer c.Close()
+	_ = c.Call(ctx, journalSync, nil, nil) // the lines may be a little short then, ignoring
+}
+
+// parseTail reads journalctl's JSON, one object a line, the newest first.
+func parseTail(b []byte) tail {
+	var t tail
+	for line := range bytes.Lines(b) {
+		var entry struct {
+			Message json.RawMessage `json:"MESSAGE"`
+			ID      string          `json:"MESSAGE_ID"`
+		}
+		if json.Unmarshal(line, &entry) != nil {
+			continue // cut off by the limit, or a field that somebody sent twice
+		}
+		t.outOfMemory = t.outOfMemory || entry.ID == outOfMemoryMessage
+		if text := clean(message(entry.Message)); text != "" {
+			t.lines = append(t.lines, text)
+		}
+	}
+	slices.Reverse(t.lines)
+	return t
+}
+
+// message reads a field: a string, or a list of byte values where it is not UTF-8.
+func message(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	var values []uint16 // a []byte would want base64
+	if json.Unmarshal(raw, &values) != nil {
+		return ""
+	}
+	b := make([]byte, len(values))
+	for i, v := range values {
+		b[i] = byte(v)
+	}
+	return string(b)
+}
+
+// clean makes one line for a page or a terminal: no control characters, no escape sequences, not too long.
+func clean(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	var b strings.Builder
+	for n := 0; len(s) > 0 && n < journalLine; n++ {
+		if rest := afterEscape(s); rest != s {
+			s = rest
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s)
+		s = s[size:]
+		switch {
+		case r == '\t':
+			b.WriteByte(' ')
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.In(r, unicode.Zl, unicode.Zp):
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// afterEscape returns s without the terminal control sequence (ECMA-48) that it begins with.
+func afterEscape(s string) string {
+	rest, ok := strings.CutPrefix(s, "\x1b[")
+	if !ok {
+		return s
+	}
+	rest = strings.TrimLeftFunc(rest, func(r rune) bool { return r >= 0x20 && r < 0x40 })
+	if rest != "" && rest[0] >= 0x40 && rest[0] < 0x7f {
+		return rest[1:]
+	}
+	return rest
+}
+
+var errFull = errors.New("more than is read")
+
+// bounded keeps the first journalBytes and refuses the rest, which ends the writer. The buffer is not embedded: io.Copy
+// would find its ReadFrom, which has no limit.
+type bounded struct{ kept bytes.Buffer }
+
+func (b *bounded) Write(piece []byte) (int, error) {
+	room := journalBytes - b.kept.Len()
+	if len(piece) <= room {
+		return b.kept.Write(piece)
+	}
+	b.kept.Write(piece[:room])
+	return room, errFull
+}

@@ -1,0 +1,152 @@
+package launcher
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub"
+)
+
+// sockets makes and removes the directories in which users' servers listen. What is in one of them belongs to a user who may
+// have put anything there, so nothing below it is ever reached by a path: each step opens a directory without following
+// links and works relative to it.
+type sockets struct {
+	base  string // root's alone; made by tmpfiles.d
+	group int64  // gid of those who may enter a user's directory: the proxy and the hub
+}
+
+// Limits of what is removed with a directory. A server leaves one socket; beyond these somebody plays games, and root does
+// not play along.
+const (
+	maxDepth   = 8
+	maxEntries = 10000
+)
+
+// make makes the unit's directory anew: 0710, the owner the user, the group the proxy's and hub's.
+func (s sockets) make(unit string, uid int64) error {
+	base, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(base)
+	name := socketDir(unit)
+	if err := removeBelow(base, name); err != nil {
+		return fmt.Errorf("remove what an earlier server left: %w", err)
+	}
+	if err := unix.Mkdirat(base, name, 0o700); err != nil {
+		return fmt.Errorf("make a socket directory: %w", err)
+	}
+	dir, err := unix.Openat(base, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open a socket directory: %w", err)
+	}
+	defer unix.Close(dir)
+	// The mode first: once the directory is the user's, changing it would take one more capability.
+	err = unix.Fchmod(dir, 0o710)
+	if err == nil {
+		err = unix.Fchown(dir, int(uid), int(s.group))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("give a socket directory to uid %d: %w", uid, err), removeBelow(base, name))
+	}
+	return nil
+}
+
+// remove removes the unit's directory with everything in it. It is no error when there is none.
+func (s sockets) remove(unit string) error {
+	base, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(base)
+	return removeBelow(base, socketDir(unit))
+}
+
+// listening reports whether the unit's server has made its socket.
+func (s sockets) listening(unit string) bool {
+	info, err := os.Lstat(socketPath(s.base, unit))
+	return err == nil && info.Mode().Type() == fs.ModeSocket
+}
+
+func (s sockets) dir(unit string) string { return filepath.Join(s.base, socketDir(unit)) }
+
+// open opens the directory of directories, and insists that it is root's alone: the names in it are trusted.
+func (s sockets) open() (int, error) {
+	fd, err := unix.Open(s.base, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, hub.Errorf(hub.Unknown, "%s is missing; systemd-tmpfiles --create jupyterhub.conf makes it: %w", s.base, err)
+	}
+	var stat unix.Stat_t
+	if err = unix.Fstat(fd, &stat); err == nil && (stat.Uid != uint32(os.Getuid()) || stat.Mode&0o022 != 0) {
+		err = hub.Errorf(hub.Unknown, "%s has to belong to root, and nobody else may write it: systemd-tmpfiles --create jupyterhub.conf", s.base)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// removeBelow removes name, a directory in parent, with everything in it.
+func removeBelow(parent int, name string) error {
+	budget := maxEntries
+	return removeTree(parent, name, maxDepth, &budget)
+}
+
+// removeTree takes a directory from its owner first, so that nothing is put in while it is emptied.
+func removeTree(parent int, name string, depth int, budget *int) error {
+	if depth == 0 {
+		return fmt.Errorf("directories over %d deep are left where they are", maxDepth)
+	}
+	fd, err := unix.Openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	dir := os.NewFile(uintptr(fd), name)
+	defer dir.Close()
+	if err := unix.Fchown(fd, os.Getuid(), -1); err != nil {
+		return err
+	}
+	if err := unix.Fchmod(fd, 0o700); err != nil {
+		return err
+	}
+	if err := empty(dir, depth, budget); err != nil {
+		return err
+	}
+	return unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
+}
+
+func empty(dir *os.File, depth int, budget *int) error {
+	fd := int(dir.Fd())
+	for {
+		entries, err := dir.ReadDir(256)
+		for _, e := range entries {
+			if *budget--; *budget < 0 {
+				return fmt.Errorf("over %d files are left where they are", maxEntries)
+			}
+			if e.IsDir() {
+				err = removeTree(fd, e.Name(), depth-1, budget)
+			} else {
+				err = unix.Unlinkat(fd, e.Name(), 0)
+			}
+			if err != nil && !errors.Is(err, unix.ENOENT) {
+				return err
+			}
+		}
+		if len(entries) == 0 {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package launcher
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+)
+
+func socketsIn(t *testing.T) sockets {
+	t.Helper()
+	base := t.TempDir()
+	if err := os.Chmod(base, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return sockets{base: base, group: int64(os.Getgid())}
+}
+
+const unitOfAlice = "jupyter-alice.service"
+
+func TestASocketDirectoryIsTheUsersAndTheProxysToEnter(t *testing.T) {
+	s := socketsIn(t)
+	if os.Getuid() != 0 {
+		t.Skip("needs root: gives a directory to another account")
+	}
+	s.group = 4242
+	if err := s.make(unitOfAlice, 1000); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(s.dir(unitOfAlice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	if stat.Uid != 1000 || stat.Gid != 4242 || info.Mode().Perm() != 0o710 {
+		t.Errorf("owner %d, group %d, mode %v", stat.Uid, stat.Gid, info.Mode())
+	}
+}
+
+func TestListeningMeansASocket(t *testing.T) {
+	s := socketsIn(t)
+	if err := s.make(unitOfAlice, int64(os.Getuid())); err != nil {
+		t.Fatal(err)
+	}
+	path := socketPath(s.base, unitOfAlice)
+	if err := os.Symlink("/run/systemd/private", path); err != nil || s.listening(unitOfAlice) {
+		t.Errorf("a link counts as listening (%v)", err)
+	}
+	os.Remove(path)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if !s.listening(unitOfAlice) {
+		t.Error("a socket does not count as listening")
+	}
+}
+
+// Vulnerability: root removes files by paths that a user decides.
+// Attack: mallory leaves links to bob's files, a deep tree and thousands of files in her socket directory.
+// Verified: bob's files stay, her links go; a new directory is empty; beyond the limits root stops, and says so.
+func TestWhatAUserLeftIsRemovedWithoutFollowingIt(t *testing.T) {
+	s := socketsIn(t)
+	bobs := t.TempDir()
+	precious := filepath.Join(bobs, "thesis")
+	if err := os.WriteFile(precious, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.make(unitOfAlice, int64(os.Getuid())); err != nil {
+		t.Fatal(err)
+	}
+	dir := s.dir(unitOfAlice)
+	deep := filepath.Join(dir, "a", "b", "c")
+	if err := os.MkdirAll(deep, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 600 {
+		if err := os.WriteFile(filepath.Join(deep, strconv.Itoa(n)), nil, 0o000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"s", "a/link", "a/b/c/link"} {
+		if err := os.Symlink(bobs, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.make(unitOfAlice, int64(os.Getuid())); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("a new directory holds %v", left)
+	}
+	if err := s.remove(unitOfAlice); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(precious); err != nil {
+		t.Errorf("bob's file: %v", err)
+	}
+	if err := s.remove(unitOfAlice); err != nil {
+		t.Errorf("removing what is gone: %v", err)
+	}
+}
+
+func TestRootDoesNotRemoveWithoutEnd(t *testing.T) {
+	s := socketsIn(t)
+	if err := s.make(unitOfAlice, int64(os.Getuid())); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(s.dir(unitOfAlice), "1/2/3/4/5/6/7/8/9"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.remove(unitOfAlice); err == nil {
+		t.Error("removed a tree deeper than its limit")
+	}
+}
+
+func TestADirectoryOfDirectoriesThatOthersCanWriteIsRefused(t *testing.T) {
+	s := socketsIn(t)
+	if err := os.Chmod(s.base, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.make(unitOfAlice, 1000); err == nil {
+		t.Error("made a directory where everybody can put a link")
+	}
+	s.base = filepath.Join(s.base, "absent")
+	if err := s.make(unitOfAlice, 1000); err == nil {
+		t.Error("made a directory nowhere")
+	}
+}
