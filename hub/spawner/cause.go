@@ -1,0 +1,115 @@
+package spawner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"jupyterhubd/hub"
+)
+
+// causeIn returns the cause that an error carries, or nil.
+func causeIn(err error) *hub.Cause {
+	var e *hub.Error
+	for errors.As(err, &e) {
+		if e.Cause != nil {
+			return e.Cause
+		}
+		err = e.Err
+	}
+	return nil
+}
+
+// causeOf turns whatever ended a start into a cause; a start that was cancelled has none.
+func causeOf(err error) *hub.Cause {
+	switch cause := causeIn(err); {
+	case err == nil || errors.Is(err, errCancelled):
+		return nil
+	case cause != nil:
+		return cause
+	}
+	message := hub.TextOf(err)
+	if message == "" {
+		message = "The server could not be started. The hub's journal says why."
+	}
+	return &hub.Cause{Kind: hub.CauseSystem, Message: message}
+}
+
+// withCause makes an error of a cause.
+func withCause(c *hub.Cause) error {
+	return &hub.Error{Kind: hub.Unavailable, Text: c.Message, Cause: c}
+}
+
+func timeout(limit time.Duration, option string) error {
+	return withCause(&hub.Cause{
+		Kind:    hub.CauseTimeout,
+		Message: fmt.Sprintf("The server was not ready within %s.", limit),
+		Detail:  fmt.Sprintf("%s = %s", option, limit),
+	})
+}
+
+// failure is the end of a unit as an error of the start that it ends.
+func failure(u hub.Unit) error {
+	if u.Cause != nil {
+		return withCause(u.Cause)
+	}
+	return withCause(&hub.Cause{
+		Kind: hub.CauseExited, Message: "The server ended before it was ready.", Unit: u.Name, Invocation: u.Invocation,
+	})
+}
+
+// endOf is why a unit that was ready ended; nil if it meant to.
+func endOf(u hub.Unit) *hub.Cause {
+	switch {
+	case u.Cause != nil:
+		return u.Cause
+	case u.State == hub.UnitFailed:
+		return &hub.Cause{Kind: hub.CauseExited, Message: "The server ended unexpectedly.", Unit: u.Name, Invocation: u.Invocation}
+	}
+	return nil
+}
+
+// vanished is the cause when a server is gone and nobody saw it go.
+func vanished(unit string) *hub.Cause {
+	return &hub.Cause{
+		Kind: hub.CauseVanished, Unit: unit,
+		Message: "The server was gone when the hub looked for it. Start it again.",
+	}
+}
+
+// journalLines is how much of a unit's journal goes with a failure that the hub itself saw.
+const journalLines = 20
+
+// withJournal adds the unit's last words where the Spawner did not, and the moment.
+func (m *Manager) withJournal(ctx context.Context, ref hub.ServerRef, c *hub.Cause, u hub.Unit) *hub.Cause {
+	if c == nil {
+		return nil
+	}
+	full := *c
+	if full.At.IsZero() {
+		full.At = m.now()
+	}
+	if full.Unit == "" {
+		full.Unit, full.Invocation = u.Name, u.Invocation
+	}
+	if len(full.Journal) == 0 && full.Unit != "" && m.journal != nil {
+		lines, err := m.journal(ctx, ref, journalLines)
+		m.warn(err, "read a unit's journal, ignoring")
+		full.Journal = lines
+	}
+	return &full
+}
+
+// printable shortens what a server says of itself to something that can be shown.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, s)
+	return s[:min(len(s), 40)]
+}

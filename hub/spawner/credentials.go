@@ -1,0 +1,144 @@
+package spawner
+
+import (
+	"context"
+	"net"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/credential"
+	"jupyterhubd/hub/store"
+	"jupyterhubd/hub/varlink"
+)
+
+// serviceToken is the name of the credential by which a service's unit gets its token.
+const serviceToken = "token"
+
+// writePatience is how long PID 1 may take to read an answer.
+const writePatience = 5 * time.Second
+
+// question is what PID 1 asks for: a credential of a unit.
+type question struct{ unit, credential string }
+
+// address is how systemd names the client side of a LoadCredential= connection (systemd.exec(5), "Credentials"): in the
+// abstract namespace, "\0" and sixteen random hexadecimal digits at most, the unit's name, the credential's. Go writes "@"
+// for the zero byte.
+var address = regexp.MustCompile(`^@[0-9a-f]{1,16}/unit/([A-Za-z0-9:_.\\@-]{1,255})/([A-Za-z0-9_.-]{1,255})$`)
+
+// parseAddress reads such an address.
+func parseAddress(addr string) (question, bool) {
+	part := address.FindStringSubmatch(addr)
+	if part == nil {
+		return question{}, false
+	}
+	return question{unit: part[1], credential: part[2]}, true
+}
+
+// ServeCredentials answers PID 1 when a unit starts that loads its identity from l, until ctx ends. It needs no inventory:
+// a wish on disk is enough, so a unit whose start a former hub asked for gets its identity too.
+func (m *Manager) ServeCredentials(ctx context.Context, l net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	var answering sync.WaitGroup
+	defer answering.Wait()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		answering.Go(func() { m.attend(ctx, c) })
+	}
+}
+
+// attend answers one connection. Whoever is not PID 1, or asks for what is not there, gets nothing.
+func (m *Manager) attend(ctx context.Context, c net.Conn) {
+	defer c.Close()
+	if varlink.PeerOf(c).UID != 0 || c.SetDeadline(time.Now().Add(writePatience)) != nil || ctx.Err() != nil {
+		return
+	}
+	q, ok := parseAddress(c.RemoteAddr().String())
+	if !ok {
+		m.log.Warn().Msg("somebody asks for a credential and does not say for which unit")
+		return
+	}
+	answer, err := m.Credential(q.unit, q.credential)
+	if err == nil {
+		_, err = c.Write(answer)
+	}
+	if err != nil {
+		m.log.Warn().Err(err).Str("unit", q.unit).Msg("a unit does not get its credential")
+	}
+}
+
+// Credential returns a unit's credential, made at this moment: "environment" of a server that is wished, "token" of a
+// service. What the server was known by before opens nothing any more.
+func (m *Manager) Credential(unit, name string) ([]byte, error) {
+	switch name {
+	case credential.Name:
+		return m.answerServer(unit)
+	case serviceToken:
+		return m.answerService(unit)
+	}
+	return nil, hub.Errorf(hub.NotFound, "there is no credential %q", name)
+}
+
+func (m *Manager) answerServer(unit string) (answer []byte, err error) {
+	policy := m.policyNow()
+	err = m.store.Update(func(tx *store.Tx) error {
+		ref, err := wishedUnit(tx, unit)
+		if err != nil {
+			return err
+		}
+		env, err := m.identity(tx, policy, ref)
+		if err == nil {
+			answer, err = credential.Encode(env)
+		}
+		return err
+	})
+	return answer, err
+}
+
+// wishedUnit finds the server that a unit runs, if it is wished.
+func wishedUnit(tx *store.Tx, unit string) (hub.ServerRef, error) {
+	unknown := hub.Errorf(hub.NotFound, "no server is wished that runs as %s", unit)
+	if ref, ok := hub.ParseUnitName(unit); ok {
+		if r, err := tx.Server(ref); err != nil || !r.Wanted {
+			return ref, unknown
+		}
+		return ref, nil
+	}
+	var found *hub.ServerRef
+	err := tx.EachServer(func(r hub.Server) error { // a name that ends in a hash
+		if r.Wanted && hub.UnitName(r.ServerRef) == unit {
+			found = &r.ServerRef
+		}
+		return nil
+	})
+	if err != nil || found == nil {
+		return hub.ServerRef{}, unknown
+	}
+	return *found, nil
+}
+
+func (m *Manager) answerService(unit string) (answer []byte, err error) {
+	err = m.store.Update(func(tx *store.Tx) error {
+		services := tx.Services()
+		i := slices.IndexFunc(services, func(s hub.Service) bool { return s.Unit == unit })
+		if i < 0 || unit == "" {
+			return hub.Errorf(hub.NotFound, "no service runs as %s", unit)
+		}
+		value, _, err := tx.NewToken(hub.Token{
+			Owner:  hub.Owner{Kind: hub.OwnerService, Name: services[i].Name},
+			Scopes: []string{"inherit"}, Note: "Credential of " + unit, Expires: m.now().Add(m.life),
+		})
+		answer = []byte(value)
+		return err
+	})
+	return answer, err
+}

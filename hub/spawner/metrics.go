@@ -1,0 +1,114 @@
+package spawner
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"jupyterhubd/hub"
+)
+
+// Values of the label status, as JupyterHub spells them.
+const (
+	success = "success"
+	failed  = "failure"
+)
+
+// Values of the label reason of a start that did not succeed.
+const (
+	reasonExited  = "exited"
+	reasonTimeout = "timeout"
+	reasonFull    = "too-many-users"
+	reasonOther   = "other"
+)
+
+// outcome is a duration by status.
+type outcome struct{ *prometheus.HistogramVec }
+
+func (o outcome) observe(d time.Duration, err error) {
+	o.WithLabelValues(status(err)).Observe(d.Seconds())
+}
+
+func status(err error) string {
+	if err != nil {
+		return failed
+	}
+	return success
+}
+
+// metrics is what the workshop measures, under JupyterHub's names; the queue is ours.
+type metrics struct {
+	spawn                       *prometheus.HistogramVec
+	stop, proxyAdd, proxyDelete outcome
+	proxyPoll, checkRoutes      prometheus.Histogram
+	runningServers, queued      prometheus.Gauge
+}
+
+// Buckets, in seconds. The first are JupyterHub's for starts, the second its default.
+var (
+	spawnBuckets   = []float64{.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 180, 300, 600}
+	defaultBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
+)
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	histogram := func(name, help string) prometheus.HistogramOpts {
+		return prometheus.HistogramOpts{Namespace: "jupyterhub", Name: name, Help: help, Buckets: defaultBuckets}
+	}
+	byStatus := func(name, help string) outcome {
+		v := outcome{prometheus.NewHistogramVec(histogram(name, help), []string{"status"})}
+		v.WithLabelValues(success)
+		v.WithLabelValues(failed)
+		return v
+	}
+	spawn := histogram("server_spawn_duration_seconds", "Time from the request of a server to its being ready, or to its failure")
+	spawn.Buckets = spawnBuckets
+	m := &metrics{
+		spawn:       prometheus.NewHistogramVec(spawn, []string{"status", "reason"}),
+		stop:        byStatus("server_stop_seconds", "Time to stop a server"),
+		proxyAdd:    byStatus("proxy_add_duration_seconds", "Time to add a route"),
+		proxyDelete: byStatus("proxy_delete_duration_seconds", "Time to delete a route"),
+		proxyPoll:   prometheus.NewHistogram(histogram("proxy_poll_duration_seconds", "Time to read all routes")),
+		checkRoutes: prometheus.NewHistogram(histogram("check_routes_duration_seconds", "Time to compare all routes and correct them")),
+		runningServers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "jupyterhub", Name: "running_servers", Help: "Servers that are ready"}),
+		queued: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "jupyterhub", Name: "queued_servers", Help: "Servers that wait in line to be started"}),
+	}
+	m.spawn.WithLabelValues(success, "")
+	for _, reason := range []string{reasonExited, reasonTimeout, reasonFull, reasonOther} {
+		m.spawn.WithLabelValues(failed, reason)
+	}
+	if r != nil {
+		r.MustRegister(m.spawn, m.stop, m.proxyAdd, m.proxyDelete, m.proxyPoll, m.checkRoutes, m.runningServers, m.queued)
+	}
+	return m
+}
+
+// moved keeps count of the servers that are ready.
+func (m *metrics) moved(from, to hub.State) {
+	switch {
+	case !from.Ready() && to.Ready():
+		m.runningServers.Inc()
+	case from.Ready() && !to.Ready():
+		m.runningServers.Dec()
+	}
+}
+
+// refused counts a start for which there was no place.
+func (m *metrics) refused() { m.spawn.WithLabelValues(failed, reasonFull).Observe(0) }
+
+func (m *metrics) spawned(d time.Duration, ready bool, cause *hub.Cause) {
+	result, reason := failed, reasonOther
+	switch {
+	case ready:
+		result, reason = success, ""
+	case cause == nil: // cancelled
+	case cause.Kind == hub.CauseTimeout:
+		reason = reasonTimeout
+	case cause.Kind == hub.CauseExited || cause.Kind == hub.CauseSignal || cause.Kind == hub.CauseOutOfMemory:
+		reason = reasonExited
+	}
+	m.spawn.WithLabelValues(result, reason).Observe(d.Seconds())
+}
+
+func (m *metrics) stopped(d time.Duration, err error) { m.stop.observe(d, err) }

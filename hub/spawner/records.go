@@ -1,0 +1,147 @@
+package spawner
+
+import (
+	"encoding/json"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
+)
+
+// record reads a server from the store; the default server of a user who never started one is made up.
+func record(tx *store.Tx, ref hub.ServerRef) (hub.Server, error) {
+	r, err := tx.Server(ref)
+	if hub.KindOf(err) == hub.NotFound && ref.Server == "" {
+		_, err = tx.User(ref.User)
+		r = hub.Server{ServerRef: ref}
+	}
+	return r, err
+}
+
+// Create makes a named server that does not run.
+func (m *Manager) Create(ref hub.ServerRef, displayName string) (live hub.Live, err error) {
+	policy := m.policyNow()
+	if err := policy.admitNamed(ref); err != nil {
+		return live, err
+	}
+	err = m.store.Update(func(tx *store.Tx) error {
+		if _, err := record(tx, ref); hub.KindOf(err) != hub.NotFound {
+			if err == nil {
+				err = hub.Errorf(hub.Conflict, "%s already has a server %q", ref.User, ref.Server)
+			}
+			return err
+		}
+		live.Server, err = m.newRecord(tx, policy, ref, displayName)
+		return err
+	})
+	return m.complete(live), err
+}
+
+// newRecord writes the record of a server that has none.
+func (m *Manager) newRecord(tx *store.Tx, policy Policy, ref hub.ServerRef, displayName string) (hub.Server, error) {
+	if _, err := tx.User(ref.User); err != nil {
+		return hub.Server{}, err
+	}
+	r := hub.Server{ServerRef: ref, DisplayName: displayName, Created: m.now()}
+	if ref.Server != "" {
+		if err := policy.admitNew(ref, displayName, namedServers(tx, ref.User)); err != nil {
+			return r, err
+		}
+		if displayName == "" {
+			r.DisplayName = ref.Server
+		}
+	}
+	return r, tx.PutServer(r)
+}
+
+func namedServers(tx *store.Tx, user string) (n int) {
+	for _, s := range tx.Servers(user) {
+		if s.Server != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// wish records that a server shall run. It is on disk when this returns, before anybody is asked for anything.
+func (m *Manager) wish(policy Policy, ref hub.ServerRef, profile string, options json.RawMessage, boot string) error {
+	now := m.now()
+	m.store.TouchUser(ref.User, now)
+	return m.store.Update(func(tx *store.Tx) error {
+		r, err := tx.Server(ref)
+		if hub.KindOf(err) == hub.NotFound {
+			r, err = m.newRecord(tx, policy, ref, "")
+		}
+		if err != nil {
+			return err
+		}
+		if profile != "" || options != nil {
+			r.Profile = profile
+		}
+		if options != nil {
+			r.Options = options
+		}
+		r.Wanted, r.BootID, r.Failure, r.Started, r.LastActivity = true, boot, nil, now, now
+		return tx.PutServer(r)
+	})
+}
+
+// unwish records that a server shall not run any more, though it may still.
+func (m *Manager) unwish(ref hub.ServerRef) error {
+	return m.store.Update(func(tx *store.Tx) error {
+		r, err := tx.Server(ref)
+		if err != nil || !r.Wanted {
+			return ignoreAbsent(err)
+		}
+		r.Wanted = false
+		return tx.PutServer(r)
+	})
+}
+
+// ending is what is written of a server that has stopped.
+type ending struct {
+	cause *hub.Cause // nil: as it was meant to
+	keep  bool       // the machine went down, so the wish stays
+	erase bool       // the record goes too
+}
+
+// end clears what a server had while it ran: its token, and its OAuth client with every token and code issued through it.
+func (m *Manager) end(ref hub.ServerRef, e ending) error {
+	now := m.now()
+	m.store.TouchUser(ref.User, now)
+	return m.store.Update(func(tx *store.Tx) error {
+		if err := revoke(tx, ref); err != nil {
+			return err
+		}
+		if e.erase {
+			return ignoreAbsent(tx.DeleteServer(ref))
+		}
+		r, err := tx.Server(ref)
+		if err != nil {
+			return ignoreAbsent(err) // its user was removed
+		}
+		r.Wanted, r.Failure = e.keep, e.cause
+		r.Started, r.LastActivity = zeroTime, now
+		return tx.PutServer(r)
+	})
+}
+
+// wishes returns every server that shall run.
+func (m *Manager) wishes() (map[hub.ServerRef]hub.Server, error) {
+	wanted := map[hub.ServerRef]hub.Server{}
+	err := m.store.View(func(tx *store.Tx) error {
+		return tx.EachServer(func(r hub.Server) error {
+			if r.Wanted {
+				wanted[r.ServerRef] = r
+			}
+			return nil
+		})
+	})
+	return wanted, err
+}
+
+func ignoreAbsent(err error) error {
+	if hub.KindOf(err) == hub.NotFound {
+		return nil
+	}
+	return err
+}

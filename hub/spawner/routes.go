@@ -1,0 +1,173 @@
+package spawner
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
+)
+
+// routerPatience bounds one call of the Router, so that a proxy that hangs holds nothing up for long.
+const routerPatience = 5 * time.Second
+
+// redoRoutes asks for a comparison of the proxy's table with ours.
+func (m *Manager) redoRoutes() {
+	select {
+	case m.redo <- struct{}{}:
+	default:
+	}
+}
+
+// runRoutes compares the proxy's table with what it should be: at the start, when something asks for it, after an error
+// with a growing pause, and whenever the proxy's activity is due, which comes in the same answer.
+func (m *Manager) runRoutes(ctx context.Context) {
+	retry := backoff{first: time.Second, most: 30 * time.Second}
+	for {
+		next := activityInterval
+		if err := m.checkRoutes(ctx); err != nil {
+			m.log.Warn().Err(err).Msg("compare the proxy's routes, trying again")
+			next = retry.pause()
+		} else {
+			retry.reset()
+		}
+		if pause(ctx, m.redo, next); ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// checkRoutes makes the proxy's table right. It looks and edits with the table locked: a route that a server adds between
+// the two would be taken for an unknown one.
+func (m *Manager) checkRoutes(ctx context.Context) error {
+	m.table.Lock()
+	defer m.table.Unlock()
+	began := m.now()
+	have, err := m.routes(ctx)
+	if err != nil {
+		return err
+	}
+	m.foldActivity(have)
+	want, all := m.wantedRoutes()
+	for _, r := range have {
+		if w, ok := want[r.Spec]; ok && w.Target == r.Target && w.UID == r.UID && w.Server == r.Server {
+			delete(want, r.Spec)
+		} else if !ok && all && ours(r) {
+			if err := m.edit(ctx, m.metrics.proxyDelete, func(ctx context.Context) error { return m.router.Delete(ctx, r.Spec) }); err != nil {
+				return err
+			}
+		}
+	}
+	for _, spec := range slices.Sorted(maps.Keys(want)) {
+		if err := m.edit(ctx, m.metrics.proxyAdd, func(ctx context.Context) error { return m.router.Add(ctx, want[spec]) }); err != nil {
+			return err
+		}
+	}
+	m.metrics.checkRoutes.Observe(m.now().Sub(began).Seconds())
+	return nil
+}
+
+// ours reports whether a route is JupyterHub's, and not one that an admin added by hand.
+func ours(r hub.Route) bool { return r.Hub || r.Service != "" || !r.Server.IsZero() }
+
+func (m *Manager) routes(ctx context.Context) ([]hub.Route, error) {
+	ctx, done := context.WithTimeout(ctx, routerPatience)
+	defer done()
+	began := m.now()
+	have, err := m.router.Routes(ctx)
+	m.metrics.proxyPoll.Observe(m.now().Sub(began).Seconds())
+	return have, err
+}
+
+// wantedRoutes is the table as it should be. all is false while we do not know yet what runs: then a route that is not in
+// it may be a running server's.
+func (m *Manager) wantedRoutes() (want map[string]hub.Route, all bool) {
+	want = map[string]hub.Route{m.urls.Base: {Spec: m.urls.Base, Target: m.urls.Hub, UID: hub.NoUID, Hub: true}}
+	err := m.store.View(func(tx *store.Tx) error {
+		for _, s := range tx.Services() {
+			if s.URL != "" {
+				spec := m.urls.Base + "services/" + EscapeName(s.Name) + "/"
+				want[spec] = hub.Route{Spec: spec, Target: s.URL, UID: hub.NoUID, Service: s.Name}
+			}
+		}
+		return nil
+	})
+	m.warn(err, "read services from the store, ignoring")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for ref, s := range m.servers {
+		if s.routed {
+			r := m.urls.route(ref, s.unit)
+			want[r.Spec] = r
+		}
+	}
+	return want, m.bootID != "" && err == nil
+}
+
+// addRoute leads requests to a server. While the proxy does not answer it asks again.
+func (m *Manager) addRoute(ctx context.Context, s *server) error {
+	m.mu.Lock()
+	s.routed = true
+	r := m.urls.route(s.ref, s.unit)
+	m.mu.Unlock()
+	retry := backoff{first: 100 * time.Millisecond, most: 5 * time.Second}
+	for {
+		err := m.editNow(ctx, m.metrics.proxyAdd, func(ctx context.Context) error { return m.router.Add(ctx, r) })
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		m.log.Warn().Err(err).Str("user", s.ref.User).Str("server", s.ref.Server).Msg("add a route, trying again")
+		s.progress.step(95, "The server is ready. Waiting for the proxy")
+		if !retry.wait(ctx) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// dropRoute leads no more requests to a server. If the proxy cannot be told now, it will be.
+func (m *Manager) dropRoute(ctx context.Context, s *server) {
+	m.mu.Lock()
+	routed := s.routed
+	s.routed = false
+	m.mu.Unlock()
+	if !routed {
+		return
+	}
+	spec := m.urls.Prefix(s.ref)
+	err := m.editNow(ctx, m.metrics.proxyDelete, func(ctx context.Context) error { return m.router.Delete(ctx, spec) })
+	if err != nil && ctx.Err() == nil {
+		m.log.Warn().Err(err).Str("user", s.ref.User).Str("server", s.ref.Server).Msg("delete a route, trying again")
+		m.redoRoutes()
+	}
+}
+
+func (m *Manager) editNow(ctx context.Context, measure outcome, f func(context.Context) error) error {
+	m.table.Lock()
+	defer m.table.Unlock()
+	return m.edit(ctx, measure, f)
+}
+
+// edit makes one change of the proxy's table; the caller holds table.
+func (m *Manager) edit(ctx context.Context, measure outcome, f func(context.Context) error) error {
+	ctx, done := context.WithTimeout(ctx, routerPatience)
+	defer done()
+	began := m.now()
+	err := ignoreAbsent(f(ctx))
+	measure.observe(m.now().Sub(began), err)
+	return err
+}
+
+// foldActivity takes in what the proxy saw of visitors.
+func (m *Manager) foldActivity(routes []hub.Route) {
+	for _, r := range routes {
+		if !r.Server.IsZero() && !r.LastActivity.IsZero() {
+			m.store.Touch(r.Server, r.LastActivity)
+			m.store.TouchUser(r.Server.User, r.LastActivity)
+		}
+	}
+}

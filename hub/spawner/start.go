@@ -1,0 +1,162 @@
+package spawner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+// errCancelled ends a start that somebody does not want any more.
+var errCancelled = errors.New("cancelled")
+
+// Start wishes that a server runs and returns at once, with the server queued or starting; Wait and Watch tell how it goes
+// on. Options nil means those of the last start. Asking again while a start is pending is no error; a server that runs or
+// is being stopped is a Conflict, one over active_server_limit TooMany. A named server without a record is created.
+//
+// Only right after the hub's own start, before it has seen what runs, may it take some seconds.
+func (m *Manager) Start(ctx context.Context, ref hub.ServerRef, profile string, options json.RawMessage) (hub.Live, error) {
+	if err := m.awaitSync(ctx); err != nil {
+		return hub.Live{}, err
+	}
+	s, life, err := m.reserve(ref)
+	if err != nil {
+		return hub.Live{}, err
+	}
+	if s != nil {
+		if err := m.wish(m.policyNow(), ref, profile, options, m.boot()); err != nil {
+			m.abandon(s, err)
+			return hub.Live{}, err
+		}
+		m.mu.Lock()
+		if s.state == hub.Queued {
+			m.join(s)
+		}
+		m.do(func(context.Context) { m.bringUp(life, s, asked) })
+		m.mu.Unlock()
+	}
+	return m.Server(ref)
+}
+
+// reserve makes the server queued, so that there is one start of it at a time. A nil server means that one is under way.
+func (m *Manager) reserve(ref hub.ServerRef) (*server, context.Context, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.policy.admitNamed(ref); err != nil {
+		return nil, nil, err
+	}
+	if s := m.servers[ref]; s != nil {
+		switch s.state {
+		case hub.Queued, hub.Starting:
+			return nil, nil, nil
+		case hub.Stopping:
+			return nil, nil, hub.Errorf(hub.Conflict, "%s is being stopped. Try again when it has.", ref)
+		}
+		return nil, nil, hub.Errorf(hub.Conflict, "%s is already running", ref)
+	}
+	if limit := m.policy.ActiveServerLimit; limit > 0 && len(m.servers) >= limit {
+		m.metrics.refused()
+		return nil, nil, &hub.Error{Kind: hub.TooMany, RetryAfter: time.Minute,
+			Text: "As many servers are active as this hub allows. Try again in a few minutes."}
+	}
+	s := m.enter(ref, hub.Queued)
+	s.progress.step(0, "Server requested")
+	return s, m.lifeOf(s), nil
+}
+
+// lifeOf returns the context of a start, which s.cancel ends; the caller holds mu.
+func (m *Manager) lifeOf(s *server) context.Context {
+	ctx, cancel := context.WithCancelCause(m.running)
+	s.cancel = cancel
+	return ctx
+}
+
+// abandon ends a start whose wish could not be stored.
+func (m *Manager) abandon(s *server, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.cancel(err)
+	m.change(s, hub.Stopping)
+	m.change(s, hub.Stopped)
+	s.progress.add(failedEvent(causeOf(err)))
+}
+
+func (m *Manager) boot() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bootID
+}
+
+// origin is how a server came to be starting.
+type origin int
+
+const (
+	asked     origin = iota // somebody wants it
+	found                   // it ran before we did
+	restarted               // systemd restarts its unit
+)
+
+// bringUp is the life of a server until it is ready, or until its end if it never is.
+func (m *Manager) bringUp(life context.Context, s *server, from origin) {
+	err := m.start(life, s, from)
+	m.mu.Lock()
+	m.leave(s)
+	if err == nil {
+		err = context.Cause(life) // the unit may have ended just now
+	}
+	ready := err == nil && m.change(s, hub.Running)
+	if ready {
+		s.progress.add(readyEvent(m.urls.Prefix(s.ref)))
+	}
+	s.cancel(nil)
+	running, took := m.running, m.now().Sub(s.began)
+	m.mu.Unlock()
+	switch {
+	case ready:
+		m.metrics.spawned(took, true, nil)
+		m.log.Info().Str("user", s.ref.User).Str("server", s.ref.Server).Msg("server is ready")
+	case running.Err() == nil:
+		cause := causeOf(err)
+		m.metrics.spawned(took, false, cause)
+		m.takeDown(running, s, cause)
+	}
+}
+
+// start takes a server through its steps, all but the wait in line within one deadline.
+func (m *Manager) start(ctx context.Context, s *server, from origin) error {
+	if from == asked {
+		if err := m.awaitTurn(ctx, s); err != nil {
+			return err
+		}
+	}
+	policy := m.policyNow()
+	ctx, done := context.WithTimeoutCause(ctx, policy.StartTimeout, timeout(policy.StartTimeout, "start_timeout"))
+	defer done()
+	if from == asked {
+		if err := m.launch(ctx, s); err != nil {
+			return err
+		}
+	}
+	unit, err := m.awaitListening(ctx, s, policy.StartTimeout)
+	if err != nil {
+		return err
+	}
+	if err := m.awaitAnswer(ctx, s, unit, policy, from); err != nil {
+		return err
+	}
+	return m.addRoute(ctx, s)
+}
+
+func (m *Manager) awaitTurn(ctx context.Context, s *server) error {
+	m.mu.Lock()
+	turn := s.turn
+	m.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,65 @@
+package spawner
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+// transitions is the life of a server. What it does not list does not happen. A failed server begins its next life as a
+// stopped one does: its failure is a memory in its record.
+var transitions = map[hub.State][]hub.State{
+	hub.Stopped:  {hub.Queued, hub.Starting, hub.Stopping}, // asked for; found running; found gone
+	hub.Queued:   {hub.Starting, hub.Stopping},             // its turn; cancelled
+	hub.Starting: {hub.Running, hub.Stopping},
+	hub.Running:  {hub.Starting, hub.Stopping}, // systemd restarts it; asked for, or it ended
+	hub.Stopping: {hub.Stopped, hub.Failed},
+}
+
+// server is a server that is active. Its fields are guarded by Manager.mu.
+type server struct {
+	ref      hub.ServerRef
+	state    hub.State
+	unit     hub.Unit // as last reported; zero until its start was
+	obituary hub.Unit // the end of a unit that is not (yet) the one in unit
+	progress *progress
+	changed  chan struct{}           // closed when state or unit changes, then replaced, except at the end
+	cancel   context.CancelCauseFunc // ends the start under way
+	turn     chan struct{}           // closed when the queue lets it start; nil for an adopted server
+	routed   bool                    // its route belongs into the proxy's table
+	forget   bool                    // once stopped its record goes too
+	began    time.Time               // when the state left stopped
+}
+
+// change is the one place where a state changes. It reports whether the table allowed it; the caller holds mu.
+func (m *Manager) change(s *server, to hub.State) bool {
+	if !slices.Contains(transitions[s.state], to) {
+		return false
+	}
+	m.metrics.moved(s.state, to)
+	s.state = to
+	switch to {
+	case hub.Stopped, hub.Failed:
+		delete(m.servers, s.ref)
+		close(s.changed)
+	default:
+		s.tell()
+	}
+	return true
+}
+
+// enter makes a server active in its first state; the caller holds mu and knows that it was not.
+func (m *Manager) enter(ref hub.ServerRef, first hub.State) *server {
+	s := &server{ref: ref, state: hub.Stopped, progress: newProgress(), changed: make(chan struct{}), began: m.now()}
+	m.servers[ref] = s
+	m.change(s, first)
+	return s
+}
+
+// tell wakes whoever waits for a change.
+func (s *server) tell() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}

@@ -1,0 +1,53 @@
+package spawner
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/rs/zerolog"
+
+	"jupyterhubd/hub"
+)
+
+// Every life ends, and what the table does not list does not happen.
+func TestTransitions(t *testing.T) {
+	states := []hub.State{hub.Stopped, hub.Queued, hub.Starting, hub.Running, hub.Stopping, hub.Failed}
+	for _, from := range states {
+		for _, to := range states {
+			m := New(Options{Log: zerolog.Nop()})
+			s := m.enter(hub.ServerRef{User: "alice"}, hub.Queued)
+			s.state = from
+			if got, want := m.change(s, to), slices.Contains(transitions[from], to); got != want {
+				t.Errorf("%s to %s: %t", from, to, got)
+			} else if !got && s.state != from {
+				t.Errorf("refused, and %s became %s", from, s.state)
+			}
+		}
+	}
+	for from := range transitions {
+		if from != hub.Stopping && !slices.Contains(transitions[from], hub.Stopping) {
+			t.Errorf("%s has no way out", from)
+		}
+	}
+}
+
+// Somebody watches and never reads: nobody waits for them, and memory stays bounded.
+func TestProgressIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProgress()
+		slow := p.watch(t.Context())
+		for range 10 * maxEvents {
+			p.step(1, "Waiting in line")
+		}
+		p.add(failedEvent(nil))
+		p.add(readyEvent("/"))
+		n, last := 0, hub.Event{}
+		for e := range slow {
+			n, last = n+1, e
+		}
+		if n != maxEvents+1 || !last.Failed {
+			t.Errorf("%d events, the last %+v", n, last)
+		}
+	})
+}

@@ -1,0 +1,157 @@
+package spawner
+
+import (
+	"context"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
+)
+
+// zeroTime is "never", and "not now".
+var zeroTime time.Time
+
+// Stop wishes that a server does not run and returns at once; Wait tells when it is gone. A start under way is cancelled.
+// A server that is stopped, or being stopped, is no error.
+func (m *Manager) Stop(ctx context.Context, ref hub.ServerRef) (hub.Live, error) {
+	if err := m.awaitSync(ctx); err != nil {
+		return hub.Live{}, err
+	}
+	m.mu.Lock()
+	if s := m.servers[ref]; s != nil {
+		m.halt(s)
+	}
+	m.mu.Unlock()
+	return m.Server(ref)
+}
+
+// halt begins the end of an active server; the caller holds mu.
+func (m *Manager) halt(s *server) {
+	before := s.state
+	if !m.change(s, hub.Stopping) {
+		return
+	}
+	if before == hub.Running {
+		m.do(func(ctx context.Context) { m.takeDown(ctx, s, nil) })
+		return
+	}
+	m.leave(s)
+	s.cancel(errCancelled) // bringUp goes on to take it down
+}
+
+// StopAll stops every active server and returns how many that were.
+func (m *Manager) StopAll(ctx context.Context) (int, error) {
+	refs := m.active()
+	for _, ref := range refs {
+		if _, err := m.Stop(ctx, ref); err != nil && hub.KindOf(err) != hub.NotFound {
+			return 0, err
+		}
+	}
+	return len(refs), nil
+}
+
+// Remove stops a named server and forgets it. It returns when that is done; if ctx ends first it is done all the same.
+func (m *Manager) Remove(ctx context.Context, ref hub.ServerRef) error {
+	if ref.Server == "" {
+		return hub.Errorf(hub.Invalid, "The default server cannot be removed, only stopped.")
+	}
+	if err := m.awaitSync(ctx); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	s := m.servers[ref]
+	if s != nil {
+		s.forget = true
+		m.halt(s)
+	}
+	m.mu.Unlock()
+	if s == nil {
+		return m.forget(ref)
+	}
+	_, err := m.Wait(ctx, ref)
+	return ignoreAbsent(err)
+}
+
+func (m *Manager) forget(ref hub.ServerRef) error {
+	return m.store.Update(func(tx *store.Tx) error {
+		if err := revoke(tx, ref); err != nil {
+			return err
+		}
+		return tx.DeleteServer(ref)
+	})
+}
+
+// takeDown ends a server in the order that keeps visitors from seeing a half: route, unit, token and OAuth client. A cause
+// makes it failed.
+func (m *Manager) takeDown(ctx context.Context, s *server, cause *hub.Cause) {
+	began := m.now()
+	m.mu.Lock()
+	m.change(s, hub.Stopping)
+	m.mu.Unlock()
+	shutdown := cause != nil && cause.Kind == hub.CauseShutdown
+	if !shutdown {
+		m.warn(m.unwish(s.ref), "forget a wish, ignoring")
+	}
+	m.dropRoute(ctx, s)
+	err := m.stopUnit(ctx, s)
+	if ctx.Err() != nil {
+		return // the next hub sees what is left
+	}
+	if err != nil {
+		cause = causeOf(err)
+	} else {
+		m.mu.Lock()
+		m.outlive(s.unit, s)
+		m.mu.Unlock()
+	}
+	m.metrics.stopped(m.now().Sub(began), err)
+	cause = m.withJournal(ctx, s.ref, cause, m.unitOf(s))
+	m.settle(s, cause, shutdown)
+}
+
+// settle writes a server's end down and tells it.
+func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
+	end, state := ending{cause: cause, keep: shutdown, erase: s.forget && cause == nil}, hub.Stopped
+	if shutdown {
+		end.cause = nil
+	} else if cause != nil {
+		state = hub.Failed
+	}
+	err := m.end(s.ref, end)
+	m.mu.Lock()
+	m.change(s, state)
+	m.mu.Unlock()
+	s.progress.add(failedEvent(cause))
+	log := m.log.Info()
+	if err != nil || state == hub.Failed {
+		log = m.log.Warn().Err(err)
+	}
+	if cause != nil {
+		log = log.Str("unit", cause.Unit).Str("cause", string(cause.Kind)).Str("detail", cause.Detail)
+	}
+	log.Str("user", s.ref.User).Str("server", s.ref.Server).Msg("server is " + string(state))
+}
+
+// stopUnit returns when the unit is gone. While nobody answers who could stop it, it asks again.
+func (m *Manager) stopUnit(ctx context.Context, s *server) error {
+	if u := m.unitOf(s); u.Name != "" && !u.State.Alive() {
+		return nil
+	}
+	limit := m.policyNow().StopTimeout
+	ctx, done := context.WithTimeoutCause(ctx, limit, timeout(limit, "stop_timeout"))
+	defer done()
+	retry := backoff{first: 250 * time.Millisecond, most: 5 * time.Second}
+	for {
+		told := m.nextInventory()
+		err := m.spawner.Stop(ctx, s.ref)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !away(err):
+			return err
+		}
+		pause(ctx, told, retry.pause())
+	}
+}

@@ -1,0 +1,53 @@
+package spawner
+
+import (
+	"fmt"
+	"strings"
+
+	"jupyterhubd/hub"
+)
+
+// URLs is where things are found.
+type URLs struct {
+	Base   string // JupyterHub.base_url: "/" or "/jh/"
+	Hub    string // the route's target for the hub itself: http+unix://%2Frun%2Fjupyterhub%2Fhub.sock
+	API    string // scheme and host at which servers reach the token API: http://127.0.0.1:8081
+	Public string // scheme and host at which browsers reach us, if it was configured: https://jupyter.example.org
+}
+
+// serverAddress is what a server believes to listen at: port 8888 is the one that lets an unmodified jupyter-server take a
+// Unix socket instead.
+const serverAddress = "http://127.0.0.1:8888"
+
+// Prefix returns the path under which a server is found: base_url, "user", its names, a slash.
+func (u URLs) Prefix(ref hub.ServerRef) string {
+	prefix := u.Base + "user/" + EscapeName(ref.User) + "/"
+	if ref.Server != "" {
+		prefix += EscapeName(ref.Server) + "/"
+	}
+	return prefix
+}
+
+func (u URLs) api() string { return u.API + u.Base + "hub/api" }
+
+// route is where a server's requests go.
+func (u URLs) route(ref hub.ServerRef, unit hub.Unit) hub.Route {
+	return hub.Route{Spec: u.Prefix(ref), Target: "http+unix://" + quote(unit.Socket, "_.-~"), UID: unit.UID, Server: ref}
+}
+
+// EscapeName writes a name as one segment of a URL's path, as JupyterHub does: @ and ~ stay as they are.
+func EscapeName(name string) string { return quote(name, "_.-~@") }
+
+// quote percent-encodes all bytes but letters, digits and those in safe.
+func quote(s, safe string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(safe, c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", c)
+	}
+	return b.String()
+}
