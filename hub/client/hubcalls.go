@@ -50,6 +50,13 @@ func (c *Client) Reload(ctx context.Context, check bool) (ReloadReply, error) {
 	return r, err
 }
 
+// Usage asks what each running server consumes now, by "user/server".
+func (c *Client) Usage(ctx context.Context) (map[string]ServerState, error) {
+	var m map[string]ServerState
+	_, err := c.json(ctx, call{method: "GET", path: "/usage"}, &m)
+	return m, err
+}
+
 // Backup streams a consistent copy of the hub's database, taken while it runs, and returns its length. A copy that breaks
 // off is an error.
 func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {

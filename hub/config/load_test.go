@@ -244,7 +244,7 @@ description = "nameless"
 		`jupyterhub.toml:22: spawner.group.students.start_timeout: cannot be set for a group, a user or a profile; it belongs in [spawner]`,
 		`jupyterhub.toml:23: spawner.group.students.mem_limit: is negative; it wants a size such as "2G", or 0 for no limit`,
 		`jupyterhub.toml:27: spawner.profile[1].name: is "gpu", as another profile's is; give it a name of its own`,
-		`jupyterhub.toml:28: spawner.profile[1].device_allow: entry "nvidia" is no device; it wants a path such as "/dev/nvidia*"`,
+		`jupyterhub.toml:28: spawner.profile[1].device_allow: entry "nvidia" is no device; it wants a path such as "/dev/nvidia*", or a class such as "char-drm"`,
 		`jupyterhub.toml:32: spawner.profile[2]: has no name; add one such as name = "gpu"`,
 		`jupyterhub.toml.d/a.toml:2: proxy.tls_key: is set without tls_certificate; a certificate and its key go together`,
 		`jupyterhub.toml.d/a.toml:3: proxy.trusted_proxies: entry "localhost" is no address; it wants one such as "10.0.0.5", or a network such as "10.0.0.0/8"`,

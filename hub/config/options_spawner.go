@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Spawner is [spawner] and what stands below it. Policy holds for everyone; groups, users and profiles say what differs.
 type Spawner struct {
@@ -47,16 +50,18 @@ var policyOptions = each(AtStart, []row[Policy]{
 		"Command of a user's server; a name without a slash is looked up in search_path.", notEmpty).
 		note("The program must be a file that nobody but root can write, in directories that nobody but root can write."),
 	option("args", texts, nil, func(p *Policy) *[]string { return &p.Args },
-		"Further arguments of the command."),
+		"Further arguments of the command; {username}, {home} and {socket} are filled in."),
 	option("search_path", texts, []string{"/opt/jupyterhub/bin", "/usr/local/bin", "/usr/bin", "/bin"},
 		func(p *Policy) *[]string { return &p.SearchPath },
 		"Directories in which cmd is looked up; also the server's PATH.", every(absolute)),
 	option("environment", names, nil, func(p *Policy) *map[string]string { return &p.Environment },
-		"Variables that servers get besides their own; everybody on the machine may see them.", variables),
+		"Variables that servers get besides their own; everybody on the machine may see them.", variables).
+		note("{username} and {home} are filled in."),
 	option("default_url", text, "/lab", func(p *Policy) *string { return &p.DefaultURL },
 		"Page of the server that opens first; \"/tree\" is the classic notebook.", emptyOr(urlPath)),
 	option("notebook_dir", text, "", func(p *Policy) *string { return &p.NotebookDir },
-		"Top directory of the file browser; \"~\" begins the home directory, empty is the home directory."),
+		"Top directory of the file browser; \"~\" begins the home directory, empty is the home directory.").
+		note("{username} and {home} are filled in."),
 	option("disable_user_config", boolean, false, func(p *Policy) *bool { return &p.DisableUserConfig },
 		"Ignore Jupyter configuration files in the home directory."),
 
@@ -65,12 +70,13 @@ var policyOptions = each(AtStart, []row[Policy]{
 	option("cpu_limit", real, 2, func(p *Policy) *float64 { return &p.CPULimit },
 		"CPUs that one server may use (CPUQuota=); 0 is no limit.", cpus),
 	option("tasks_max", count, 1024, func(p *Policy) *int64 { return &p.TasksMax },
-		"Processes and threads of one server (TasksMax=); 0 is no limit.", zeroOr(32, func(n int64) string { return fmt.Sprint(n) })),
+		"Processes and threads of one server (TasksMax=); 0 is systemd's default.", zeroOr(32, func(n int64) string { return fmt.Sprint(n) })),
 	option("group_slice", boolean, false, func(p *Policy) *bool { return &p.GroupSlice },
 		"In [spawner.group.X]: members' servers share one slice, jupyter-group_X.slice, and the limits that it is given.").
 		note("Otherwise each user's servers are in a slice of the user's own, jupyter-user_NAME.slice."),
 	option("device_allow", texts, nil, func(p *Policy) *[]string { return &p.DeviceAllow },
-		"Devices that servers may use besides the harmless ones, such as \"/dev/nvidia*\".", every(device)),
+		"Devices that servers may use besides the harmless ones, such as \"/dev/nvidia*\".", every(device)).
+		note("Classes such as \"char-drm\" too. With any of them PrivateDevices gives way to a list of devices (DevicePolicy=closed)."),
 	option("sandbox", properties, defaultSandbox(), func(p *Policy) *map[string]any { return &p.Sandbox },
 		"What the kernel keeps from servers, as properties of systemd.exec(5); a key here replaces that key alone.", propertyNames).
 		note("An empty value leaves a property out: PrivateDevices = \"\"."),
@@ -86,10 +92,12 @@ func cpus(n float64) error {
 }
 
 func device(s string) error {
-	if len(s) < len("/dev/x") || s[:5] != "/dev/" {
-		return fmt.Errorf(`is no device; it wants a path such as "/dev/nvidia*"`)
+	for _, prefix := range []string{"/dev/", "char-", "block-"} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok && rest != "" {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf(`is no device; it wants a path such as "/dev/nvidia*", or a class such as "char-drm"`)
 }
 
 // sandboxed is one property of the default sandbox with its reason.
@@ -106,7 +114,7 @@ type sandboxed struct {
 var sandbox = []sandboxed{
 	{"LockPersonality", true, "old emulations of the kernel have holes of their own"},
 	{"NoNewPrivileges", true, "sudo and other set-uid programs gain nothing"},
-	{"PrivateDevices", true, "no disks, no GPUs; what device_allow names is let in"},
+	{"PrivateDevices", true, "no disks, no GPUs; device_allow lets some in"},
 	{"PrivateTmp", true, "/tmp is the server's own"},
 	{"ProtectClock", true, "the clock is the machine's"},
 	{"ProtectControlGroups", true, "limits cannot be lifted from inside"},
