@@ -1,0 +1,249 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/varlink"
+)
+
+// Refusal is the sentence of every refusal: a wrong password, an unknown or locked account, root, a system account, one that
+// root's rules do not admit.
+const Refusal = "The user name or the password is wrong, or this account may not log in here."
+
+// standIn is put to PAM in place of whoever must not come in. It is longer than useradd accepts, so nobody has the name.
+const standIn = "jupyterhub-stands-in-for-who-must-not-come-in"
+
+// Limits of one connection's life.
+const (
+	lifetime = 2 * time.Minute
+	linger   = time.Second     // after the last answer, for the caller to read it and hang up
+	winding  = 5 * time.Second // for PAM to finish what it is writing when the caller leaves
+)
+
+// Ask shows messages and puts one question to whoever is logging in.
+type Ask = func(messages []string, prompt hub.Prompt) (answer string, err error)
+
+// Converse holds a PAM conversation and returns PAM_USER at its end and the messages that were not shown yet. It refuses
+// with errors of kind Forbidden, Expired, Invalid or Unavailable.
+type Converse func(user, remoteHost, tty string, ask Ask) (name string, messages []string, err error)
+
+// Options is what a door is made of.
+type Options struct {
+	Rules    account.Rules
+	Lookup   func(ctx context.Context, name string) (hub.Account, error) // account.NSS.Lookup
+	Converse Converse
+	Caller   int64 // the uid that may call, beside root's
+	// Report is told how the conversation ended, for the log: err is nil after a login. The user name is the typed one, or
+	// empty if that could not be an account's.
+	Report func(user, remoteHost string, err error)
+}
+
+// Serve answers one connection and closes it: after the last answer, after two minutes, or when ctx ends.
+func Serve(ctx context.Context, c net.Conn, o Options) error {
+	ctx, end := context.WithTimeout(ctx, lifetime)
+	defer end()
+	d := &door{Options: o, end: end}
+	s := varlink.Service{
+		Vendor: "jupyterhubd", Product: "jupyterhub-pam", Version: hub.Version,
+		Allow: d.allow,
+		Interfaces: []varlink.Interface{{
+			Name:        varlink.Authenticator,
+			Description: varlink.AuthenticatorInterface,
+			Methods:     map[string]varlink.Handler{"Begin": d.begin, "Answer": d.answer, "Account": d.account},
+		}},
+	}
+	err := s.ServeConn(ctx, c)
+	end()
+	d.windUp()
+	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// door is the state of one connection. Calls on a connection take turns, so nothing here is shared.
+type door struct {
+	Options
+	end  func()
+	talk *talk // once Begin was called
+}
+
+func (d *door) allow(peer varlink.Cred) error {
+	if peer.UID == 0 || int64(peer.UID) == d.Caller {
+		return nil
+	}
+	return hub.Errorf(hub.Forbidden, "uid %d may not call this door", peer.UID)
+}
+
+// begin is the method Begin: it decides who is put to PAM and waits for the first question.
+func (d *door) begin(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		User       string `json:"user"`
+		RemoteHost string `json:"remote_host"`
+		TTY        string `json:"tty"`
+	}
+	started := time.Now()
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	if d.talk != nil {
+		return hub.Errorf(hub.Conflict, "a connection carries one conversation")
+	}
+	t := newTalk(in.User, origin(in.RemoteHost, maxHost))
+	_, err := d.admit(ctx, in.User)
+	switch hub.KindOf(err) {
+	case hub.NotFound, hub.Invalid, hub.Forbidden:
+		t.refused, t.asWho = err, standIn
+	default:
+		if err != nil {
+			return err
+		}
+	}
+	d.talk = t
+	go t.hold(ctx, d.Converse, origin(in.TTY, maxTTY))
+	return d.next(ctx, r, started)
+}
+
+// answer is the method Answer.
+func (d *door) answer(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		Answers []string `json:"answers"`
+	}
+	started := time.Now()
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	if d.talk == nil || !d.talk.asking {
+		return hub.Errorf(hub.Conflict, "there is no question to answer")
+	}
+	if len(in.Answers) != 1 {
+		return hub.Errorf(hub.Invalid, "%d answers to one question", len(in.Answers))
+	}
+	d.talk.asking = false
+	select {
+	case d.talk.answers <- in.Answers[0]:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return d.next(ctx, r, started)
+}
+
+// account is the method Account. It needs no equal times: the caller is our own hub, asking for an admin.
+func (d *door) account(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		Name string `json:"name"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	a, err := d.admit(ctx, in.Name)
+	if err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Account hub.Account `json:"account"`
+	}{a})
+}
+
+// admit looks a name up and asks root's rules, by the name as typed and by the account's own.
+func (d *door) admit(ctx context.Context, name string) (hub.Account, error) {
+	a, err := d.Lookup(ctx, name)
+	if err != nil {
+		return hub.Account{}, err
+	}
+	if d.Rules.Blocks(name) {
+		return hub.Account{}, hub.Errorf(hub.Forbidden, "%q is in blocked_users", name)
+	}
+	return a, d.Rules.Admit(a)
+}
+
+type reply struct {
+	Step hub.Step `json:"step"`
+}
+
+// next waits for PAM's next question or its last word, and says it at a time that tells nothing.
+func (d *door) next(ctx context.Context, r *varlink.Request, started time.Time) error {
+	select {
+	case q := <-d.talk.questions:
+		d.talk.asking = true
+		if err := pace(ctx, started, questionGrain); err != nil {
+			return err
+		}
+		return r.Reply(reply{hub.Step{Messages: q.messages, Prompts: []hub.Prompt{q.prompt}}})
+	case <-d.talk.over:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { time.AfterFunc(linger, d.end) }()
+	step, err := d.lastWord(ctx)
+	d.report(err)
+	if err != nil {
+		return d.refuse(ctx, started, err)
+	}
+	return r.Reply(reply{step})
+}
+
+// lastWord looks the account up again: PAM may have authenticated another name than the one that was admitted.
+func (d *door) lastWord(ctx context.Context) (hub.Step, error) {
+	t := d.talk
+	if t.refused != nil && (t.err == nil || hub.KindOf(t.err) != hub.Unavailable) {
+		return hub.Step{}, &hub.Error{Kind: hub.Forbidden, Err: t.refused}
+	}
+	if t.err != nil {
+		return hub.Step{}, t.err
+	}
+	a, err := d.admit(ctx, t.name)
+	if hub.KindOf(err) == hub.Unavailable {
+		return hub.Step{}, err
+	}
+	if err != nil {
+		return hub.Step{}, &hub.Error{Kind: hub.Forbidden, Err: fmt.Errorf("PAM ended with the user %q: %w", t.name, err)}
+	}
+	return hub.Step{Messages: t.messages, Account: &a}, nil
+}
+
+// refuse gives what the caller may know of err. Only a password that PAM found right may be told to be expired, or its
+// successor to be too weak.
+func (d *door) refuse(ctx context.Context, started time.Time, err error) error {
+	switch hub.KindOf(err) {
+	case hub.Expired:
+		return hub.Errorf(hub.Expired, "The password has expired and has to be changed.")
+	case hub.Invalid:
+		return hub.Errorf(hub.Invalid, "%s", hub.TextOf(err))
+	case hub.Unavailable:
+		return hub.Errorf(hub.Unavailable, "Logging in does not work on this machine just now. Its administrator finds the reason in the journal.")
+	}
+	if err := pace(ctx, started, refusalGrain); err != nil {
+		return err
+	}
+	return hub.Errorf(hub.Forbidden, Refusal)
+}
+
+func (d *door) report(err error) {
+	if d.Report == nil {
+		return
+	}
+	name, cleanErr := account.Clean(d.talk.typed)
+	if cleanErr != nil {
+		name = ""
+	}
+	d.Report(name, d.talk.remoteHost, err)
+}
+
+// windUp gives PAM a moment to end: it may be writing a new password.
+func (d *door) windUp() {
+	if d.talk == nil {
+		return
+	}
+	select {
+	case <-d.talk.over:
+	case <-time.After(winding):
+	}
+}

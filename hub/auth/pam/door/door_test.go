@@ -1,0 +1,300 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"net"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/varlink"
+)
+
+// pipePeer is the uid that a connection without credentials has: net.Pipe is one.
+const pipePeer = 1<<32 - 1
+
+// cast is the name service of these tests. ALICE and ali are other names of alice's uid.
+var cast = map[string]hub.Account{
+	"alice":  {Name: "alice", UID: 1000, Groups: []string{"alice"}},
+	"ALICE":  {Name: "alice", UID: 1000, Groups: []string{"alice"}},
+	"ali":    {Name: "alice", UID: 1000, Groups: []string{"alice"}},
+	"bob":    {Name: "bob", UID: 1001, Groups: []string{"bob", "students"}},
+	"root":   {Name: "root", UID: 0},
+	"daemon": {Name: "daemon", UID: 1},
+}
+
+// play is one connection to a door with a PAM that the test plays.
+type play struct {
+	*varlink.Conn
+	toPAM    []string // whom PAM was asked for
+	reported []error
+	ended    chan error
+}
+
+// enter opens a door. The played PAM takes "right" as everyone's password after work, root's included.
+func enter(t *testing.T, rules account.Rules, work time.Duration, change func(*Options)) *play {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	p := &play{Conn: varlink.NewConn(ours), ended: make(chan error, 1)}
+	o := Options{
+		Rules:  rules,
+		Caller: pipePeer,
+		Lookup: func(_ context.Context, name string) (hub.Account, error) {
+			clean, err := account.Clean(name)
+			if err != nil {
+				return hub.Account{}, err
+			}
+			if a, ok := cast[clean]; ok {
+				time.Sleep(7 * time.Millisecond) // somebody who is there takes longer to find
+				return a, nil
+			}
+			return hub.Account{}, hub.Errorf(hub.NotFound, "there is no such account")
+		},
+		Converse: func(user, _, _ string, ask Ask) (string, []string, error) {
+			p.toPAM = append(p.toPAM, user)
+			got, err := ask(nil, hub.Prompt{Text: "Password:"})
+			if err != nil {
+				return "", nil, err
+			}
+			if _, there := cast[user]; there {
+				time.Sleep(work) // a hash is computed
+			}
+			if got != "right" {
+				return "", nil, &hub.Error{Kind: hub.Forbidden, Err: errors.New("pam_authenticate: no")}
+			}
+			return user, []string{"welcome"}, nil
+		},
+		Report: func(_, _ string, err error) { p.reported = append(p.reported, err) },
+	}
+	if change != nil {
+		change(&o)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	go func() { p.ended <- Serve(ctx, theirs, o) }()
+	return p
+}
+
+func (p *play) begin(t *testing.T, user string) (hub.Step, error) {
+	t.Helper()
+	var out reply
+	err := p.Call(t.Context(), varlink.Authenticator+".Begin", map[string]string{"user": user, "remote_host": "192.0.2.7", "tty": "jupyterhub"}, &out)
+	return out.Step, err
+}
+
+func (p *play) answer(t *testing.T, answers ...string) (hub.Step, error) {
+	t.Helper()
+	var out reply
+	err := p.Call(t.Context(), varlink.Authenticator+".Answer", map[string]any{"answers": answers}, &out)
+	return out.Step, err
+}
+
+func TestEveryNameOfAnAccountEndsAsOne(t *testing.T) {
+	for _, typed := range []string{"alice", "ALICE", "ali"} {
+		synctest.Test(t, func(t *testing.T) {
+			p := enter(t, account.Rules{AllowAll: true}, time.Millisecond, nil)
+			step, err := p.begin(t, typed)
+			if err != nil || !reflect.DeepEqual(step.Prompts, []hub.Prompt{{Text: "Password:"}}) {
+				t.Fatalf("%+v, %v", step, err)
+			}
+			step, err = p.answer(t, "right")
+			if err != nil || step.Account == nil || step.Account.Name != "alice" || step.Account.UID != 1000 {
+				t.Errorf("%+v, %v", step, err)
+			}
+			if !reflect.DeepEqual(p.toPAM, []string{typed}) || !reflect.DeepEqual(step.Messages, []string{"welcome"}) {
+				t.Errorf("PAM was asked for %q; messages %q", p.toPAM, step.Messages)
+			}
+			p.Close()
+			if err := <-p.ended; err != nil || !reflect.DeepEqual(p.reported, []error{nil}) {
+				t.Errorf("ended with %v, reported %v", err, p.reported)
+			}
+		})
+	}
+}
+
+// Vulnerability: sentence or time tells which accounts exist. Attack: mallory tries names of every sort with a password,
+// right and wrong. Verified: the same sentence to the letter, after the same time, and no refused name reaches PAM.
+func TestRefusalsAreAllAlike(t *testing.T) {
+	rules := account.Rules{AllowedUsers: []string{"alice"}, AllowedGroups: []string{"students"}, BlockedUsers: []string{"bob", "ali"}}
+	for name, toPAM := range map[string]string{"alice": "alice", "bob": standIn, "ali": standIn, "root": standIn, "daemon": standIn,
+		"nobody-knows": standIn, "-x": standIn, "0": standIn, "a\nb": standIn, "": standIn, strings.Repeat("a", 100000): standIn} {
+		synctest.Test(t, func(t *testing.T) {
+			password := "right"
+			if name == "alice" {
+				password = "wrong"
+			}
+			p := enter(t, rules, 80*time.Millisecond, nil)
+			started := time.Now()
+			step, err := p.begin(t, name)
+			if err != nil || len(step.Prompts) != 1 || time.Since(started) != questionGrain {
+				t.Fatalf("%.20q: %+v, %v after %v", name, step, err, time.Since(started))
+			}
+			started = time.Now()
+			step, err = p.answer(t, password)
+			if hub.KindOf(err) != hub.Forbidden || hub.TextOf(err) != Refusal || step.Account != nil || time.Since(started) != refusalGrain {
+				t.Errorf("%.20q: %+v, %v after %v", name, step, err, time.Since(started))
+			}
+			if !reflect.DeepEqual(p.toPAM, []string{toPAM}) {
+				t.Errorf("PAM was asked for %.80q", p.toPAM)
+			}
+			if err := <-p.ended; err != nil || len(p.reported) != 1 || p.reported[0] == nil {
+				t.Errorf("ended with %v, reported %v", err, p.reported)
+			}
+		})
+	}
+}
+
+// Vulnerability: a PAM module maps the user to another one. Attack: mallory logs in as herself and comes out as root.
+// Verified: the name at the end is looked up and admitted anew.
+func TestPAMMayNotEndWithSomebodyRefused(t *testing.T) {
+	for _, end := range []string{"root", "daemon", "nobody-knows", "", "0"} {
+		synctest.Test(t, func(t *testing.T) {
+			p := enter(t, account.Rules{AllowAll: true}, 0, func(o *Options) {
+				o.Converse = func(string, string, string, Ask) (string, []string, error) { return end, nil, nil }
+			})
+			if step, err := p.begin(t, "alice"); hub.KindOf(err) != hub.Forbidden || step.Account != nil {
+				t.Errorf("PAM ended with %q: %+v, %v", end, step, err)
+			}
+		})
+	}
+}
+
+func TestWhatMayBeTold(t *testing.T) {
+	for kind, text := range map[hub.Kind]string{hub.Expired: "The password has expired and has to be changed.",
+		hub.Invalid: "too short", hub.Unavailable: "Logging in does not work on this machine just now. Its administrator finds the reason in the journal.",
+		hub.Unknown: Refusal, hub.NotFound: Refusal} {
+		for _, who := range []string{"alice", "root"} {
+			synctest.Test(t, func(t *testing.T) {
+				p := enter(t, account.Rules{AllowAll: true}, 0, func(o *Options) {
+					o.Converse = func(string, string, string, Ask) (string, []string, error) {
+						return "", nil, &hub.Error{Kind: kind, Text: "too short", Err: errors.New("inner")}
+					}
+				})
+				_, err := p.begin(t, who)
+				want := text
+				if who == "root" && kind != hub.Unavailable {
+					want = Refusal
+				}
+				if err == nil || err.Error() != want {
+					t.Errorf("%v of %s: told %q, want %q", kind, who, err, want)
+				}
+			})
+		}
+	}
+}
+
+func TestABrokenNameServiceIsNoRefusal(t *testing.T) {
+	p := enter(t, account.Rules{AllowAll: true}, 0, func(o *Options) {
+		o.Lookup = func(context.Context, string) (hub.Account, error) {
+			return hub.Account{}, hub.Errorf(hub.Unavailable, "away")
+		}
+	})
+	if _, err := p.begin(t, "alice"); hub.KindOf(err) != hub.Unavailable {
+		t.Error(err)
+	}
+}
+
+func TestOrderOfCalls(t *testing.T) {
+	p := enter(t, account.Rules{AllowAll: true}, 0, nil)
+	if _, err := p.answer(t, "right"); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("an answer before the question: %v", err)
+	}
+	if _, err := p.begin(t, "alice"); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.begin(t, "bob"); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("a second conversation: %v", err)
+	}
+	for _, answers := range [][]string{{}, {"right", "right"}} {
+		if _, err := p.answer(t, answers...); hub.KindOf(err) != hub.Invalid {
+			t.Errorf("%d answers: %v", len(answers), err)
+		}
+	}
+	if _, err := p.answer(t, "right"); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.answer(t, "right"); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("an answer after the end: %v", err)
+	}
+}
+
+func TestTheConnectionEnds(t *testing.T) {
+	t.Run("after two minutes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := enter(t, account.Rules{AllowAll: true}, 0, nil)
+			started := time.Now()
+			if _, err := p.begin(t, "alice"); err != nil {
+				t.Fatal(err)
+			}
+			<-p.ended
+			if took := time.Since(started); took != lifetime {
+				t.Errorf("after %v", took)
+			}
+		})
+	})
+	t.Run("after the last answer", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := enter(t, account.Rules{AllowAll: true}, 0, nil)
+			p.begin(t, "alice")
+			p.answer(t, "right")
+			started := time.Now()
+			<-p.ended
+			if took := time.Since(started); took != linger {
+				t.Errorf("%v after the last answer", took)
+			}
+		})
+	})
+	t.Run("when the caller leaves", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := enter(t, account.Rules{AllowAll: true}, 0, nil)
+			p.begin(t, "alice")
+			p.Close()
+			if err := <-p.ended; err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+func TestAccount(t *testing.T) {
+	p := enter(t, account.Rules{AllowAll: true, BlockedUsers: []string{"bob"}}, 0, nil)
+	for name, want := range map[string]hub.Kind{"alice": hub.Unknown, "ALICE": hub.Unknown, "bob": hub.Forbidden, "root": hub.Forbidden,
+		"nobody-knows": hub.NotFound, "-x": hub.Invalid} {
+		var out struct {
+			Account hub.Account `json:"account"`
+		}
+		err := p.Call(t.Context(), varlink.Authenticator+".Account", map[string]string{"name": name}, &out)
+		if hub.KindOf(err) != want || (err == nil) != (want == hub.Unknown) || (err == nil && out.Account.Name != "alice") {
+			t.Errorf("%q: %+v, %v", name, out.Account, err)
+		}
+	}
+}
+
+func TestOnlyTheHubAndRootMayCall(t *testing.T) {
+	o := Options{Caller: 990, Converse: func(string, string, string, Ask) (string, []string, error) {
+		t.Error("PAM was asked")
+		return "", nil, nil
+	}}
+	for uid, want := range map[uint32]bool{0: true, 990: true, 989: false, 1000: false, pipePeer: false} {
+		if err := (&door{Options: o}).allow(varlink.Cred{UID: uid}); (err == nil) != want {
+			t.Errorf("uid %d: %v", uid, err)
+		}
+	}
+}
+
+func FuzzOrigin(f *testing.F) {
+	f.Add("192.0.2.7")
+	f.Add("2001:db8::1%eth0")
+	f.Add("a b\n-")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := origin(text, maxHost)
+		if got != "" && got != text || strings.ContainsAny(got, " \n\x00*=") || strings.HasPrefix(got, "-") {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
+}
