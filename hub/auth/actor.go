@@ -8,15 +8,15 @@ import (
 	"jupyterhubd/hub/rbac"
 )
 
-// Door is by what an actor is known.
-type Door uint8
+// Proof is by what an actor is known.
+type Proof uint8
 
-// The doors.
+// The proofs.
 const (
-	Nobody Door = iota // a stranger
-	Cookie             // a browser's session
-	Token              // an Authorization header
-	Peer               // a process at the admin socket, known by its uid
+	Nobody Proof = iota // a stranger
+	Cookie              // a browser's session
+	Token               // an Authorization header
+	Peer                // a process at the admin socket, known by its uid
 )
 
 // Actor is who makes a request and what they may do at this moment. The zero Actor is a stranger.
@@ -27,7 +27,7 @@ type Actor struct {
 	Token   *hub.Token   // set when Via is Token
 	Session *hub.Session // set when Via is Cookie
 	Scopes  rbac.Set     // what the token or session opens now, expanded
-	Via     Door
+	Via     Proof
 	// Groups answers for group filters; it reads the store at the moment of the question.
 	Groups rbac.GroupsOf
 }

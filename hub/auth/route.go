@@ -22,7 +22,7 @@ const Authenticated = "authenticated"
 // Route is one row of a door plate. There is no row without Scopes or Public.
 type Route struct {
 	Method  string   // "GET"; empty means all
-	Pattern string   // net/http.ServeMux path pattern on the escaped path, relative to base_url + "hub": "/api/users/{user}"
+	Pattern string   // net/http.ServeMux's way of writing, on the escaped path, relative to base_url: "/hub/api/users/{user}"
 	Scopes  []string // any of these opens the route for Resource
 	// Resource is what the request is about, for the scopes' filters; nil means the whole house, which a filtered scope
 	// never opens.

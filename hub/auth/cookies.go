@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"net/http"
+	"time"
+)
+
+// The cookies (specification 3.6). All of ours are SameSite=Lax: upstream sets nothing, which browsers take for Lax with
+// exceptions. Strict would not do: the browser comes back from an OAuth login elsewhere, or from a link in a mail, by a
+// navigation that another site began, and must be known then; Lax sends cookies with exactly these and with no form, frame or
+// fetch of another site.
+const (
+	cookieLogin   = "jupyterhub-hub-login"  // opens a session; never reaches a user's server: Path, and the proxy takes it out
+	cookieSession = "jupyterhub-session-id" // names a session for single-user servers; opens nothing
+	cookieXSRF    = "_xsrf"                 // read by pages' scripts
+	cookieParlour = "jupyterhub-hub-answer" // ties a login conversation of several steps to its browser
+	cookieLegacy  = "jupyterhub-services"   // of hubs before 3.2; only ever removed
+
+	hostPrefix = "__Host-"
+)
+
+// loginName is the login cookie's name. With the prefix browsers accept it over TLS alone, for the whole host, and from us
+// alone, so it must lie on the path "/" (RFC 6265bis section 4.1.3.2).
+func (p *Porter) loginName() (name, path string) {
+	if p.o.CookieHostPrefix {
+		return hostPrefix + cookieLogin, "/"
+	}
+	return cookieLogin, p.hubURL
+}
+
+// loginCookie returns what may open a session, or "".
+func (p *Porter) loginCookie(r *http.Request) string {
+	name, _ := p.loginName()
+	if c, err := r.Cookie(name); err == nil {
+		return c.Value
+	}
+	return ""
+}
+
+func (p *Porter) setLoginCookie(w http.ResponseWriter, v *Visit, value string) {
+	name, path := p.loginName()
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: path, HttpOnly: true, Secure: p.secure(v) || p.o.CookieHostPrefix,
+		SameSite: http.SameSiteLaxMode, Expires: p.o.Now().Add(p.o.CookieMaxAge)})
+}
+
+func (p *Porter) setSessionCookie(w http.ResponseWriter, v *Visit, id string) {
+	http.SetCookie(w, &http.Cookie{Name: cookieSession, Value: id, Path: p.o.BaseURL, HttpOnly: true, Secure: p.secure(v), SameSite: http.SameSiteLaxMode})
+}
+
+// keepSessionCookie gives a logged-in browser its session id back if it lost it or has another's.
+func (p *Porter) keepSessionCookie(w http.ResponseWriter, r *http.Request, a Actor) {
+	if a.Session == nil {
+		return
+	}
+	if c, err := r.Cookie(cookieSession); err != nil || c.Value != a.Session.ID {
+		p.setSessionCookie(w, visitOf(r), a.Session.ID)
+	}
+}
+
+// clearCookies takes from a browser everything that a login gave it.
+func (p *Porter) clearCookies(w http.ResponseWriter, v *Visit) {
+	name, path := p.loginName()
+	p.clearCookie(w, v, name, path)
+	p.clearCookie(w, v, cookieSession, p.o.BaseURL)
+	p.clearCookie(w, v, cookieXSRF, p.hubURL)
+	p.clearCookie(w, v, cookieLegacy, p.o.BaseURL+"services")
+}
+
+func (p *Porter) clearCookie(w http.ResponseWriter, v *Visit, name, path string) {
+	http.SetCookie(w, &http.Cookie{Name: name, Path: path, HttpOnly: true, Secure: p.secure(v) || path == "/" && p.o.CookieHostPrefix,
+		SameSite: http.SameSiteLaxMode, MaxAge: -1, Expires: time.Unix(1, 0)})
+}

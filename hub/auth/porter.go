@@ -1,0 +1,206 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/rbac"
+	"jupyterhubd/hub/store"
+)
+
+// Authenticator begins login conversations; the passwd door, which changes an expired password, is one too.
+type Authenticator interface {
+	// Begin opens a conversation for whatever name was typed. A refusal is an error of kind Forbidden, Expired or TooMany;
+	// then there is no conversation. ctx is for the call alone: the conversation goes on until Close.
+	Begin(ctx context.Context, user, remoteHost string) (Conversation, hub.Step, error)
+}
+
+// Conversation is one that goes on. It is an alias so that authenticators need not import this package.
+type Conversation = interface {
+	// Answer gives as many answers as the last step had prompts.
+	Answer(ctx context.Context, answers []string) (hub.Step, error)
+	Close() error
+}
+
+// SessionEnder is told which browser sessions are over. The proxy closes their WebSockets and takes their session cookie for
+// absent: a single-user server believes a session for five minutes without asking.
+type SessionEnder interface {
+	EndSession(ctx context.Context, session string) error
+}
+
+// Evictor stops the servers of a user whose account was replaced by another person's of the same name.
+type Evictor interface {
+	Evict(ctx context.Context, user string) error
+}
+
+// Rules are what a reload may change.
+type Rules struct {
+	Policy *rbac.Policy
+	// AdminGroups are groups of the operating system. When there are any, membership at login decides who is an admin.
+	AdminGroups []string
+	AdminUsers  []string // always admins
+}
+
+// Options are what a porter needs.
+type Options struct {
+	Store         *store.Store
+	Rules         Rules
+	Authenticator Authenticator
+	Changer       Authenticator // changes an expired password; nil if nothing can
+	Sessions      SessionEnder  // nil for nobody
+	Evictor       Evictor       // nil for nobody
+
+	BaseURL            string        // "/" or "/jupyter/"
+	PublicURL          string        // "https://hub.example.org/"; empty: what the browser's request says
+	CookieMaxAge       time.Duration // how long a login lasts; 0 means 14 days
+	CookieHostPrefix   bool          // "__Host-" before the login cookie's name
+	ActivityResolution time.Duration // activity is noted no more often; 0 means 30 s
+	Now                func() time.Time
+}
+
+// Porter turns requests into actors and guards the rooms. Its methods may be called from any goroutine.
+type Porter struct {
+	o         Options
+	rules     atomic.Pointer[Rules]
+	hubURL    string // BaseURL + "hub/"
+	key       []byte // of XSRF tokens
+	turnstile *turnstile
+	parlour   *parlour
+}
+
+// New makes a porter. It reads, or makes, its secret in the store.
+func New(o Options) (*Porter, error) {
+	if o.CookieMaxAge == 0 {
+		o.CookieMaxAge = 14 * 24 * time.Hour
+	}
+	if o.ActivityResolution == 0 {
+		o.ActivityResolution = 30 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.BaseURL == "" {
+		o.BaseURL = "/"
+	}
+	p := &Porter{o: o, hubURL: o.BaseURL + "hub/", turnstile: newTurnstile(o.Store, o.Now), parlour: newParlour()}
+	p.rules.Store(&o.Rules)
+	return p, o.Store.Update(func(tx *store.Tx) (err error) {
+		p.key, err = tx.Secret("xsrf")
+		return err
+	})
+}
+
+// SetRules exchanges the rules; requests under way end under the old ones.
+func (p *Porter) SetRules(r Rules) { p.rules.Store(&r) }
+
+// Policy returns the roles and scopes in force.
+func (p *Porter) Policy() *rbac.Policy { return p.rules.Load().Policy }
+
+// Browser is the door that the proxy knocks at: tokens and cookies count, and forwarded headers are believed.
+func (p *Porter) Browser(next http.Handler) http.Handler { return p.door(browserDoor, next) }
+
+// Tokens is the door for single-user servers and services, which every local process can knock at: tokens alone.
+func (p *Porter) Tokens(next http.Handler) http.Handler { return p.door(tokenDoor, next) }
+
+// Peers is the admin's socket: who knocks is known by the uid at the other end, unless a token says otherwise. The server
+// must have ConnContext.
+func (p *Porter) Peers(next http.Handler) http.Handler { return p.door(peerDoor, next) }
+
+// door attaches the visit and the actor to each request. It refuses nobody: that is Guard's, which knows the row.
+func (p *Porter) door(d door, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &Visit{door: d, Scheme: "http", Host: r.Host, Address: hostOnly(r.RemoteAddr)}
+		if d == browserDoor {
+			v.forwarded(r)
+			v.public(p.o.PublicURL)
+		}
+		actor, err := p.identify(r, v)
+		v.err = err
+		ctx := context.WithValue(r.Context(), visitKey{}, v)
+		next.ServeHTTP(w, r.WithContext(WithActor(ctx, actor)))
+	})
+}
+
+// Guard returns a row's handler behind its plate: the actor that the row's style knows, XSRF, scopes. The handler finds the
+// actor in its context. Errors are the hall's to render.
+func (p *Porter) Guard(rt Route) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		v := visitOf(r)
+		actor, err := p.actorFor(rt.Style, r, v)
+		if err != nil {
+			return err
+		}
+		p.noteActivity(actor, rt.Style)
+		p.keepSessionCookie(w, r, actor)
+		if !rt.NoXSRF {
+			if err := p.checkXSRF(r, rt.Style, actor); err != nil {
+				return err
+			}
+		}
+		if !rt.Public {
+			var about rbac.Resource
+			if rt.Resource != nil {
+				about = rt.Resource(r)
+			}
+			if err := actor.Authorize(rt.Scopes, about); err != nil {
+				return err
+			}
+		}
+		return rt.Handle(w, r.WithContext(WithActor(r.Context(), actor)))
+	}
+}
+
+// actorFor narrows who was attached at the door to what the row's style knows.
+func (p *Porter) actorFor(s Style, r *http.Request, v *Visit) (Actor, error) {
+	actor := FromContext(r.Context())
+	if v.err != nil {
+		return Actor{}, v.err
+	}
+	switch {
+	case s == Page && actor.Via == Token:
+		return p.byCookie(r, v)
+	case s == API && actor.Via == Cookie && strangeContent(r):
+		return Actor{}, nil
+	}
+	return actor, nil
+}
+
+// strangeContent reports whether a POST has a content type other than JSON: forms are what other sites can send without
+// asking, so at the API a cookie does not count with them (specification 1.1).
+func strangeContent(r *http.Request) bool {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return r.Method == http.MethodPost && kind != "" && !strings.EqualFold(strings.TrimSpace(kind), "application/json")
+}
+
+// noteActivity counts a request as use of its token and session, and as activity of its user, unless it comes from the
+// user's own server or only asks for a page of one (specification 1.1 and 4.4).
+func (p *Porter) noteActivity(a Actor, s Style) {
+	now := p.o.Now()
+	stale := func(last time.Time) bool { return now.Sub(last) >= p.o.ActivityResolution }
+	if a.Token != nil && stale(a.Token.LastActivity) {
+		p.o.Store.TouchToken(a.Token.ID, now)
+	}
+	if a.Session != nil && stale(a.Session.LastSeen) {
+		p.o.Store.TouchSession(a.Session.ID, now)
+	}
+	quiet := s == Mixed || a.Token != nil && a.Token.ServerToken
+	if a.User != nil && !quiet && stale(a.User.LastActivity) {
+		p.o.Store.TouchUser(a.User.Name, now)
+	}
+}
+
+// secure reports whether cookies may only travel over TLS.
+func (p *Porter) secure(v *Visit) bool { return v.Scheme == "https" }
+
+// addressOf is the textual form of an address as throttles and PAM_RHOST know it.
+func addressOf(a netip.Addr) string {
+	if !a.IsValid() {
+		return "unknown"
+	}
+	return a.String()
+}

@@ -1,0 +1,181 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
+)
+
+// maxSessions bounds how many browsers one user is logged in with; over it the one that was not seen longest is logged out.
+const maxSessions = 64
+
+// welcome turns a conversation's good end into a user and a session.
+func (p *Porter) welcome(ctx context.Context, w http.ResponseWriter, r *http.Request, t *talk) (LoginStep, error) {
+	account := *t.step.Account
+	t.close()
+	user, err := p.admit(ctx, account)
+	if err != nil {
+		return LoginStep{}, p.refused(ctx, t, err)
+	}
+	if err := p.startSession(ctx, w, r, user); err != nil {
+		return LoginStep{}, p.refused(ctx, t, err)
+	}
+	if err := t.pass.won(); err != nil {
+		return LoginStep{}, err
+	}
+	return LoginStep{Step: hub.Step{Messages: t.step.Messages}, User: &user}, nil
+}
+
+// admit finds or makes the hub user of an account. Names are identity, and a uid that changed means another person: then
+// whoever had the name or the uid before loses sessions, tokens, rights and running servers before anybody comes in.
+func (p *Porter) admit(ctx context.Context, a hub.Account) (user hub.User, err error) {
+	if a.UID <= 0 || a.Name == "" {
+		return hub.User{}, hub.Errorf(hub.Unavailable, "the login door named no account")
+	}
+	gone, err := p.replaced(a)
+	if err != nil {
+		return hub.User{}, err
+	}
+	for _, name := range gone {
+		if err := p.evict(ctx, name); err != nil {
+			return hub.User{}, err
+		}
+	}
+	err = p.o.Store.Update(func(tx *store.Tx) error {
+		for _, name := range gone {
+			if err := disown(tx, name); err != nil {
+				return err
+			}
+		}
+		user, err = p.putAccount(tx, a)
+		return err
+	})
+	return user, err
+}
+
+// replaced lists the users whose account is not what it was: the one of this name if its uid was another, and the one of
+// this uid if its name is another.
+func (p *Porter) replaced(a hub.Account) (gone []string, err error) {
+	err = p.o.Store.View(func(tx *store.Tx) error {
+		u, err := tx.User(a.Name)
+		if err == nil && u.UID != hub.NoUID && u.UID != a.UID {
+			gone = append(gone, u.Name)
+		}
+		if err != nil && hub.KindOf(err) != hub.NotFound {
+			return err
+		}
+		u, err = tx.UserByUID(a.UID)
+		if err == nil && u.Name != a.Name {
+			gone = append(gone, u.Name)
+		}
+		if err != nil && hub.KindOf(err) != hub.NotFound {
+			return err
+		}
+		return nil
+	})
+	return gone, err
+}
+
+// evict ends what runs for a user: their servers and their browsers' connections.
+func (p *Porter) evict(ctx context.Context, name string) error {
+	if p.o.Evictor != nil {
+		if err := p.o.Evictor.Evict(ctx, name); err != nil {
+			return &hub.Error{Kind: hub.Unavailable, Text: "stop the servers of the account's former holder", Err: err}
+		}
+	}
+	return p.EndSessions(ctx, name)
+}
+
+// disown takes from a user what belonged to the person who had the account: tokens, rights and the uid. Groups stay.
+func disown(tx *store.Tx, name string) error {
+	u, err := tx.User(name)
+	if err != nil {
+		return err
+	}
+	if err := tx.DeleteTokensOf(hub.Owner{Kind: hub.OwnerUser, Name: name}); err != nil {
+		return err
+	}
+	if err := tx.DeleteSessionsOfUser(name); err != nil {
+		return err
+	}
+	u.UID, u.Admin, u.Roles = hub.NoUID, false, nil
+	_, err = tx.PutUser(u)
+	return err
+}
+
+// putAccount stores the account's user, made if this is the first login.
+func (p *Porter) putAccount(tx *store.Tx, a hub.Account) (hub.User, error) {
+	u, err := tx.User(a.Name)
+	if err != nil && hub.KindOf(err) != hub.NotFound {
+		return hub.User{}, err
+	}
+	if err != nil {
+		u = hub.User{Name: a.Name}
+	}
+	u.UID, u.LastActivity = a.UID, p.o.Now().UTC()
+	u.Admin = p.rules.Load().admin(a, u.Admin)
+	return tx.PutUser(u)
+}
+
+// admin says whether an account is an admin's: groups decide when there are any, and a name in the configuration always
+// makes one (specification 6.5).
+func (r *Rules) admin(a hub.Account, was bool) bool {
+	if slices.Contains(r.AdminUsers, a.Name) {
+		return true
+	}
+	if len(r.AdminGroups) == 0 {
+		return was
+	}
+	return slices.ContainsFunc(a.Groups, func(g string) bool { return slices.Contains(r.AdminGroups, g) })
+}
+
+// startSession gives the browser a session of its own in place of the one that it may have had, whoever's that was.
+func (p *Porter) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, u hub.User) error {
+	v := visitOf(r)
+	former := p.formerSession(r)
+	var cookie string
+	var s hub.Session
+	var crowded []string
+	err := p.o.Store.Update(func(tx *store.Tx) (err error) {
+		now := p.o.Now().UTC()
+		crowded = excess(tx.Sessions(u.Name))
+		for _, id := range append(crowded, former) {
+			if err := tx.DeleteSession(id); err != nil && hub.KindOf(err) != hub.NotFound {
+				return err
+			}
+		}
+		cookie, s, err = tx.NewSession(hub.Session{User: u.Name, Created: now, Expires: now.Add(p.o.CookieMaxAge), Address: addressOf(v.Address)})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.setSessionCookie(w, v, s.ID)
+	p.setLoginCookie(w, v, cookie)
+	p.setXSRFCookie(w, v, p.mintXSRF(binding(r, Actor{Session: &s})), true)
+	p.clearCookie(w, v, cookieParlour, p.hubURL+"login")
+	for _, id := range append(crowded, former) {
+		_ = p.endSession(ctx, id) // these connections die with their tokens at the latest, ignoring
+	}
+	return nil
+}
+
+// formerSession returns the id of the session that the browser brought, or "".
+func (p *Porter) formerSession(r *http.Request) string {
+	if a, err := p.byCookie(r, visitOf(r)); err == nil && a.Session != nil {
+		return a.Session.ID
+	}
+	return ""
+}
+
+// excess returns the ids of the sessions that must go so that one more has room.
+func excess(sessions []hub.Session) (ids []string) {
+	slices.SortFunc(sessions, func(a, b hub.Session) int { return a.LastSeen.Compare(b.LastSeen) })
+	for len(sessions) >= maxSessions {
+		ids, sessions = append(ids, sessions[0].ID), sessions[1:]
+	}
+	return ids
+}
