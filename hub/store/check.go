@@ -106,9 +106,15 @@ func (c *checker) collect() {
 		c.refer("server "+s.String(), "user", s.User)
 	})
 	c.collectSecrets()
-	throttles := each(c, bucketThrottles, nil, func(k string, t Throttle) { c.expect(throttleRows(k, t)) })
-	if counted := unnumber(c.tx.get(bucketMeta, keyThrottles)); uint64(throttles) != counted {
-		c.faultf("there are %d throttles, but %d are counted", throttles, counted)
+	throttles := make(map[string]int64)
+	each(c, bucketThrottles, nil, func(k string, t Throttle) {
+		throttles[classOf(k)]++
+		c.expect(throttleRows(k, t))
+	})
+	for class, n := range throttles {
+		if counted := unnumber(c.tx.get(bucketMeta, append(keyThrottles[:len(keyThrottles):len(keyThrottles)], class...))); uint64(n) != counted {
+			c.faultf("there are %d throttles of class %s, but %d are counted", n, class, counted)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -62,10 +63,15 @@ func playFullDisk(dir string) error {
 	return recovered(s)
 }
 
-// fillUp writes more than fits.
+// fillUp writes more than fits: bbolt lets the file grow in steps of 16 MiB.
 func fillUp(tx *Tx) error {
-	for i := range 2000 {
-		if _, err := tx.PutUser(hub.User{Name: fmt.Sprintf("student-%04d", i)}); err != nil {
+	options, err := json.Marshal(strings.Repeat("x", 1<<20))
+	if err != nil {
+		return err
+	}
+	for i := range 40 {
+		ref := hub.ServerRef{User: "alice", Server: fmt.Sprintf("server-%d", i)}
+		if err := tx.PutServer(hub.Server{ServerRef: ref, Options: options}); err != nil {
 			return err
 		}
 	}
@@ -78,8 +84,8 @@ func recovered(s *Store) error {
 		return err
 	}
 	err := s.View(func(tx *Tx) error {
-		if tx.CountUsers() != 1 {
-			return fmt.Errorf("%d users after a failed update", tx.CountUsers())
+		if n := len(tx.Servers("alice")); n != 0 {
+			return fmt.Errorf("%d servers after a failed update", n)
 		}
 		_, err := tx.User("alice")
 		return err

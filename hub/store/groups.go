@@ -26,6 +26,16 @@ func (tx *Tx) storedGroup(name string) (hub.Group, error) {
 	return g, nil
 }
 
+// GroupRoles returns the roles of the named groups, without looking at who is in them.
+func (tx *Tx) GroupRoles(groups []string) (roles []string) {
+	for _, name := range groups {
+		if g, err := tx.storedGroup(name); err == nil {
+			roles = append(roles, g.Roles...)
+		}
+	}
+	return roles
+}
+
 // Groups returns a page of the groups, sorted by name, and how many there are. Limit 0 means no limit.
 func (tx *Tx) Groups(offset, limit int) (page []hub.Group, total int, err error) {
 	for name := range tx.walk(bucketGroups, false, func(k, _ []byte) string { return string(k) }) {

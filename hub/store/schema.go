@@ -41,7 +41,7 @@ const (
 	indexCookie       = "sessions.cookie" // hash of the cookie -> id
 	indexSessionUser  = "sessions.user"   // user, id
 	indexExpiry       = "expiry"          // moment, bucket, key
-	indexThrottleAge  = "throttles.age"   // moment of the last failure, key
+	indexThrottleAge  = "throttles.age"   // class, moment of the last failure, key
 )
 
 var recordBuckets = []string{bucketMeta, bucketUsers, bucketGroups, bucketServers, bucketTokens, bucketServices, bucketClients,
@@ -55,7 +55,7 @@ var (
 	keyRelease = []byte("release")
 	keyUsers   = []byte("users") // how many there are
 
-	keyThrottles = []byte("throttles") // how many there are
+	keyThrottles = []byte("throttles ") // and a class: how many there are
 )
 
 // migration brings a file from one schema to the next.

@@ -36,6 +36,10 @@ type Store struct {
 	flushing *layer     // activity that is being written; nil between flushes
 }
 
+// firstMap is how much of the file's future is mapped from the start, in bytes of addresses, not of memory. Below it a writer
+// never has to wait for readers to let go of the map, and a reader may ask a second time while a writer waits.
+const firstMap = 1 << 30
+
 // lockWait is how long Open waits for another process to let go of the file.
 const lockWait = 2 * time.Second
 
@@ -51,7 +55,7 @@ func open(path string, o Options, steps []migration) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, InitialMmapSize: firstMap, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return nil, openError(path, err)
 	}

@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Throttle is how often something failed lately, and until when it must wait. What the keys mean is hub/auth's.
 type Throttle struct {
@@ -10,8 +13,8 @@ type Throttle struct {
 }
 
 const (
-	// maxThrottles bounds what strangers can make us remember: about two megabytes. Over it, whoever failed longest ago is
-	// forgotten.
+	// maxThrottles bounds what strangers can make us remember, for each class of keys (what stands before the first colon):
+	// a few megabytes. Over it, the oldest of the class is forgotten.
 	maxThrottles = 10_000
 	// throttleLife is how long after its last failure a record is of no interest.
 	throttleLife = time.Hour
@@ -19,7 +22,7 @@ const (
 
 func throttleRows(name string, t Throttle) []row {
 	return []row{
-		{indexThrottleAge, append(moment(t.Last), name...), nil},
+		{indexThrottleAge, key(classOf(name), string(moment(t.Last))+name), nil},
 		expiryRow(later(t.Last.Add(throttleLife), t.Until), bucketThrottles, name),
 	}
 }
@@ -36,24 +39,32 @@ func (tx *Tx) PutThrottle(name string, t Throttle) error {
 	var rows []row
 	if exists {
 		rows = throttleRows(name, old)
-	} else if err := tx.makeRoom(); err != nil {
+	} else if err := tx.makeRoom(classOf(name)); err != nil {
 		return err
 	}
 	return save(tx, bucketThrottles, []byte(name), t, rows, throttleRows(name, t))
 }
 
-func (tx *Tx) makeRoom() error {
-	n := unnumber(tx.get(bucketMeta, keyThrottles))
-	if n >= maxThrottles {
-		oldest, _ := tx.b.Bucket([]byte(indexThrottleAge)).Cursor().First()
-		if len(oldest) > 8 {
-			if err := tx.DeleteThrottle(string(oldest[8:])); err != nil {
-				return err
-			}
-		}
-		n = unnumber(tx.get(bucketMeta, keyThrottles))
+func classOf(name string) string {
+	class, _, _ := strings.Cut(name, ":")
+	return class
+}
+
+// countThrottles changes how many there are of a class and returns how many there were.
+func (tx *Tx) countThrottles(class string, by int64) (had int64, err error) {
+	name := append(keyThrottles[:len(keyThrottles):len(keyThrottles)], class...)
+	had = int64(unnumber(tx.get(bucketMeta, name)))
+	return had, tx.b.Bucket([]byte(bucketMeta)).Put(name, number(uint64(had+by)))
+}
+
+func (tx *Tx) makeRoom(class string) error {
+	had, err := tx.countThrottles(class, +1)
+	if err != nil || had < maxThrottles {
+		return err
 	}
-	return tx.b.Bucket([]byte(bucketMeta)).Put(keyThrottles, number(n+1))
+	prefix := key(class, "")
+	oldest, _ := tx.b.Bucket([]byte(indexThrottleAge)).Cursor().Seek(prefix)
+	return tx.DeleteThrottle(string(oldest[len(prefix)+8:]))
 }
 
 // DeleteThrottle forgets a key; it need not be there.
@@ -62,8 +73,7 @@ func (tx *Tx) DeleteThrottle(name string) error {
 	if !ok {
 		return nil
 	}
-	n := unnumber(tx.get(bucketMeta, keyThrottles))
-	if err := tx.b.Bucket([]byte(bucketMeta)).Put(keyThrottles, number(n-1)); err != nil {
+	if _, err := tx.countThrottles(classOf(name), -1); err != nil {
 		return err
 	}
 	return tx.erase(bucketThrottles, []byte(name), throttleRows(name, t))
