@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"jupyterhubd/hub"
@@ -16,13 +17,12 @@ import (
 
 // The double of the porter's tests keeps the house's rules for authenticators; behind a socket it has to look the same.
 func TestClientKeepsTheRulesOfAuthenticators(t *testing.T) {
-	double := authtest.NewDouble()
-	client := &Client{Path: serve(t, handlers(double))}
+	client := &Client{Path: serve(t, behind(authtest.NewDouble()))}
 	authtest.Run(t, client, authtest.DoubleCast())
 }
 
 func TestAccount(t *testing.T) {
-	client := &Client{Path: serve(t, handlers(authtest.NewDouble()))}
+	client := &Client{Path: serve(t, behind(authtest.NewDouble()))}
 	if a, err := client.Account(t.Context(), "ALICE"); err != nil || a.Name != "alice" {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -50,7 +50,7 @@ func TestADoorThatAnswersNonsenseIsUnavailable(t *testing.T) {
 		"an account without name": map[string]any{"step": hub.Step{Account: &hub.Account{}}},
 	} {
 		say := func(_ context.Context, r *varlink.Request) error { return r.Reply(answer) }
-		client := &Client{Path: serve(t, map[string]varlink.Handler{"Begin": say, "Account": say})}
+		client := &Client{Path: serve(t, func() map[string]varlink.Handler { return map[string]varlink.Handler{"Begin": say, "Account": say} })}
 		if _, step, err := client.Begin(t.Context(), "alice", ""); hub.KindOf(err) != hub.Unavailable || step.Account != nil {
 			t.Errorf("%s: %+v, %v", what, step, err)
 		}
@@ -94,31 +94,73 @@ func TestCheckService(t *testing.T) {
 	}
 }
 
-// serve is a door in the test's directory, with one interface.
-func serve(t *testing.T, methods map[string]varlink.Handler) string {
+// serve is a door in the test's directory. Every connection gets handlers of its own, as every process behind the real
+// door has one conversation.
+func serve(t *testing.T, handlers func() map[string]varlink.Handler) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "door")
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := varlink.Service{Interfaces: []varlink.Interface{{Name: varlink.Authenticator, Methods: methods}}}
-	done := make(chan struct{})
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		defer close(done)
-		if err := s.Serve(ctx, l); err != nil {
-			t.Error(err)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			s := varlink.Service{Interfaces: []varlink.Interface{{Name: varlink.Authenticator, Methods: handlers()}}}
+			serving.Go(func() { _ = s.ServeConn(t.Context(), c) })
 		}
-	}()
-	t.Cleanup(func() { cancel(); <-done })
+	})
+	t.Cleanup(func() { l.Close(); serving.Wait() })
 	return path
 }
 
-type conversationKey struct{}
-
-// handlers put an authenticator behind the interface. Which conversation a call belongs to is known by its peer, since the
-// suite's calls carry their connection's.
-func handlers(double *authtest.Double) map[string]varlink.Handler {
-	return authtest.Behind(double)
+// behind puts an authenticator behind the interface.
+func behind(double *authtest.Double) func() map[string]varlink.Handler {
+	return func() map[string]varlink.Handler {
+		var c authtest.Conversation
+		return map[string]varlink.Handler{
+			"Begin": func(ctx context.Context, r *varlink.Request) error {
+				var in struct {
+					User string `json:"user"`
+					Host string `json:"remote_host"`
+					TTY  string `json:"tty"`
+				}
+				if err := r.Decode(&in); err != nil {
+					return err
+				}
+				begun, step, err := double.Begin(ctx, in.User, in.Host)
+				if err != nil {
+					return err
+				}
+				c = begun
+				return r.Reply(map[string]any{"step": step})
+			},
+			"Answer": func(ctx context.Context, r *varlink.Request) error {
+				var in struct {
+					Answers []string `json:"answers"`
+				}
+				if err := r.Decode(&in); err != nil {
+					return err
+				}
+				step, err := c.Answer(ctx, in.Answers)
+				if err != nil {
+					return err
+				}
+				return r.Reply(map[string]any{"step": step})
+			},
+			"Account": func(ctx context.Context, r *varlink.Request) error {
+				var in struct {
+					Name string `json:"name"`
+				}
+				if err := r.Decode(&in); err != nil {
+					return err
+				}
+				a, err := double.Account(ctx, in.Name)
+				if err != nil {
+					return err
+				}
+				return r.Reply(map[string]any{"account": a})
+			},
+		}
+	}
 }
