@@ -157,9 +157,9 @@ func (c *Client) unreached(ctx context.Context, err error) error {
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
-		return &hub.Error{Kind: hub.Unavailable, Text: "the hub cannot be reached", Err: op}
+		return &hub.Error{Kind: hub.Unavailable, Text: "cannot connect", Err: op}
 	}
-	return &hub.Error{Kind: hub.Unavailable, Text: "the hub broke off", Err: err}
+	return &hub.Error{Kind: hub.Unavailable, Text: "the connection broke off", Err: err}
 }
 
 // Close ends idle connections.

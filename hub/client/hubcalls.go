@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 
 	"jupyterhubd/hub"
 )
@@ -43,10 +44,14 @@ func (c *Client) Shutdown(ctx context.Context, s Shutdown) error {
 }
 
 // Reload asks the hub to read its configuration again; with check, only to say what that would change. Mistakes are an
-// error of kind Invalid with one mistake a line.
+// error of kind Invalid with one mistake a line. The proxy's own socket answers the same call.
 func (c *Client) Reload(ctx context.Context, check bool) (ReloadReply, error) {
 	var r ReloadReply
-	_, err := c.json(ctx, call{method: "POST", path: "/reload", body: ReloadRequest{Check: check}}, &r)
+	q := url.Values{}
+	if check {
+		q.Set("check", "1")
+	}
+	_, err := c.json(ctx, call{method: "POST", path: "/reload", query: q, body: ReloadRequest{Check: check}}, &r)
 	return r, err
 }
 

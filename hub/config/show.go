@@ -31,7 +31,7 @@ type Setting struct {
 }
 
 // Path returns "section.key".
-func (s Setting) Path() string { return join(s.Section, s.Key) }
+func (s Setting) Path() string { return s.Section + "." + s.Key }
 
 // Settings returns every key of every table with the value that holds, in the order of the manual; of groups, users and
 // profiles those that are set.
@@ -59,16 +59,34 @@ func (c *Config) Settings() []Setting {
 
 func settings[S any](list []Setting, c *Config, section string, s *S, rows []row[S]) []Setting {
 	for _, r := range rows {
-		place := c.Where(join(section, r.Key))
-		list = append(list, Setting{section, r.Key, r.get(s), place.File, place.Line, r.Applies})
+		list = append(list, c.settingsOf(section, r.Option, r.get(s))...)
+	}
+	return list
+}
+
+// settingsOf makes one setting of an option, or of each key of a table, since tables of several files are merged.
+func (c *Config) settingsOf(section string, o Option, value any) []Setting {
+	table, _ := value.(map[string]any)
+	if len(table) == 0 {
+		at := c.Where(section + "." + o.Key)
+		return []Setting{{section, o.Key, value, at.File, at.Line, o.Applies}}
+	}
+	var list []Setting
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		key := join(o.Key, name)
+		at := c.Where(section + "." + key)
+		list = append(list, Setting{section, key, table[name], at.File, at.Line, o.Applies})
 	}
 	return list
 }
 
 func overlaid(list []Setting, c *Config, section string, o Overlay) []Setting {
-	return slices.DeleteFunc(settings(list, c, section, &o.values, policyOptions), func(s Setting) bool {
-		return s.Section == section && !slices.Contains(o.keys, s.Key) && isPolicy(s.Key)
-	})
+	for _, r := range policyOptions {
+		if slices.Contains(o.keys, r.Key) {
+			list = append(list, c.settingsOf(section, r.Option, r.get(&o.values))...)
+		}
+	}
+	return list
 }
 
 func isPolicy(key string) bool {

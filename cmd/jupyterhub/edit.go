@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+)
+
+// target is the unit whose drop-in is edited.
+type target struct {
+	unit  string // jupyter-alice.service
+	table string // Service or Slice
+	whose string // for people
+}
+
+func (a *app) editCommand() *cobra.Command {
+	var server string
+	var named, slice bool
+	cmd := &cobra.Command{
+		Use:   "edit USER",
+		Short: "Edit the systemd drop-in of a user's server",
+		Long: `Edit the systemd drop-in of a user's server with $EDITOR. What it says wins over the configuration. systemctl edit does the
+same for a server that runs; this works for one that does not. An empty file removes the drop-in.
+
+Without a flag it is for the user's default server, with --server for one named server, with --named for all named ones, with
+--slice for all that the user's servers use together. For every user there is jupyter-.service.d.`,
+		Example: `  jupyterhub edit alice
+  jupyterhub edit alice --server gpu
+  jupyterhub edit alice --slice`,
+		Args: cobra.ExactArgs(1),
+		PreRunE: func(*cobra.Command, []string) error {
+			if named && slice || server != "" && (named || slice) {
+				return errors.New("--server, --named and --slice exclude each other")
+			}
+			return nil
+		},
+		RunE: did(func(cmd *cobra.Command, args []string) error {
+			acc, err := account.NSS{}.Lookup(cmd.Context(), args[0])
+			if err != nil {
+				return hinted(err, "getent passwd %s says what the name service knows", args[0])
+			}
+			return a.edit(cmd.Context(), targetOf(acc.Name, server, named, slice))
+		}),
+	}
+	cmd.Flags().StringVar(&server, "server", "", "`name` of a named server")
+	cmd.Flags().BoolVar(&named, "named", false, "all of the user's named servers")
+	cmd.Flags().BoolVar(&slice, "slice", false, "the user's slice")
+	return cmd
+}
+
+func targetOf(user, server string, named, slice bool) target {
+	unit := hub.UnitName(hub.ServerRef{User: user, Server: server})
+	body := strings.TrimSuffix(unit, ".service")
+	switch {
+	case slice:
+		return target{"jupyter-user_" + strings.TrimPrefix(body, "jupyter-") + ".slice", "Slice", "all servers of " + user}
+	case named:
+		return target{body + "-.service", "Service", "the named servers of " + user}
+	case server != "":
+		return target{unit, "Service", user + "'s server " + server}
+	}
+	return target{unit, "Service", user + "'s server"}
+}
+
+// dropIn is the file's name in the unit's directory, the one that systemctl edit writes too.
+const dropIn = "override.conf"
+
+func (a *app) edit(ctx context.Context, t target) error {
+	dir := filepath.Join(a.places.units, t.unit+".d")
+	file := filepath.Join(dir, dropIn)
+	before, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	after, err := a.letEdit(ctx, t, before)
+	switch {
+	case err != nil:
+		return err
+	case bytes.Equal(before, after):
+		a.printf("nothing was changed\n")
+		return nil
+	case len(after) == 0:
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+		_ = os.Remove(dir) // other drop-ins may be there, ignoring
+		a.printf("removed %s\n", file)
+	default:
+		if err := put(dir, file, after); err != nil {
+			return err
+		}
+		a.printf("wrote %s\n", file)
+	}
+	if _, err := a.systemctl(ctx, "daemon-reload"); err != nil {
+		return hinted(err, "the file is in its place, but systemd has not read it; systemctl daemon-reload")
+	}
+	a.printf("Limits (MemoryMax=, CPUQuota=, TasksMax=, …) hold from now on, also for a server that runs.\n")
+	if t.table == "Service" {
+		a.printf("Everything else holds from the next start of %s.\n", t.whose)
+	}
+	return nil
+}
+
+// template is what a drop-in that is not there yet begins with. Lines with "#" go away when it is written.
+const template = `# Drop-in of %s, which is the systemd unit of %s. What stands here wins over jupyterhub.toml.
+# Lines that begin with "#" are left out; if nothing else is there, there will be no drop-in. See systemd.%s(5).
+
+[%s]
+#MemoryMax=4G
+#CPUQuota=200%%
+`
+
+// letEdit lets a person change the text, and returns what is left of it: nothing if there are only comments and headings.
+func (a *app) letEdit(ctx context.Context, t target, text []byte) ([]byte, error) {
+	if len(text) == 0 {
+		kind := map[string]string{"Service": "exec", "Slice": "resource-control"}[t.table]
+		text = fmt.Appendf(nil, template, t.unit, t.whose, kind, t.table)
+	}
+	tmp, err := os.CreateTemp("", "jupyterhub-edit-*.conf")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(tmp.Name())
+	if _, err := tmp.Write(text); err != nil {
+		return nil, err
+	}
+	if err := tmp.Close(); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", editor()+` "$1"`, "sh", tmp.Name())
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
+	if err := cmd.Run(); err != nil {
+		return nil, hinted(fmt.Errorf("the editor ended badly, and nothing was changed: %w", err), "EDITOR names the editor, as in EDITOR=nano jupyterhub edit …")
+	}
+	edited, err := os.ReadFile(tmp.Name())
+	return meaning(edited), err
+}
+
+// meaning leaves comments out. Without a setting nothing is left.
+func meaning(text []byte) []byte {
+	var lines []string
+	settings := false
+	for line := range strings.Lines(string(text)) {
+		trimmed := strings.TrimSpace(line)
+		if strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, ";") || trimmed == "" {
+			continue
+		}
+		settings = settings || strings.Contains(trimmed, "=")
+		lines = append(lines, strings.TrimRight(line, "\n"))
+	}
+	if !settings {
+		return nil
+	}
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
+// editor is a person's choice, or what the distribution offers.
+func editor() string {
+	for _, name := range []string{"SYSTEMD_EDITOR", "VISUAL", "EDITOR"} {
+		if e := os.Getenv(name); e != "" {
+			return e
+		}
+	}
+	for _, e := range []string{"editor", "nano", "vi"} {
+		if _, err := exec.LookPath(e); err == nil {
+			return e
+		}
+	}
+	return "vi"
+}
+
+func put(dir, file string, text []byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	tmp := file + ".new"
+	if err := os.WriteFile(tmp, text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, file)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+)
+
+func (m *stage) edit(t *testing.T, to target, script string) string {
+	t.Helper()
+	t.Setenv("SYSTEMD_EDITOR", script)
+	m.out.Reset()
+	if err := m.app.edit(t.Context(), to); err != nil {
+		m.out.WriteString("error: " + err.Error() + "\n")
+	}
+	return strings.ReplaceAll(m.out.String(), m.dir, "DIR")
+}
+
+func TestEditMakesChangesAndRemovesADropIn(t *testing.T) {
+	m := newMachine(t, "")
+	var asked []string
+	m.app.systemctl = func(_ context.Context, args ...string) ([]byte, error) {
+		asked = append(asked, strings.Join(args, " "))
+		return nil, nil
+	}
+	alice := targetOf("alice", "", false, false)
+	compare(t, m.edit(t, alice, "sed -i s/^#Memory/Memory/"), `
+wrote DIR/units/jupyter-alice.service.d/override.conf
+Limits (MemoryMax=, CPUQuota=, TasksMax=, …) hold from now on, also for a server that runs.
+Everything else holds from the next start of alice's server.
+`)
+	got, err := os.ReadFile(m.at("units/jupyter-alice.service.d/override.conf"))
+	if err != nil || string(got) != "[Service]\nMemoryMax=4G\n" {
+		t.Errorf("wrote %q, %v", got, err)
+	}
+	compare(t, m.edit(t, alice, "true"), "\nnothing was changed\n")
+	compare(t, m.edit(t, alice, "sed -i /Memory/d"), `
+removed DIR/units/jupyter-alice.service.d/override.conf
+Limits (MemoryMax=, CPUQuota=, TasksMax=, …) hold from now on, also for a server that runs.
+Everything else holds from the next start of alice's server.
+`)
+	if _, err := os.Stat(m.at("units/jupyter-alice.service.d")); !os.IsNotExist(err) {
+		t.Errorf("an empty directory was left: %v", err)
+	}
+	if strings.Join(asked, ",") != "daemon-reload,daemon-reload" {
+		t.Errorf("systemctl was asked to %v", asked)
+	}
+}
+
+func TestAnUntouchedTemplateMakesNoDropIn(t *testing.T) {
+	m := newMachine(t, "")
+	compare(t, m.edit(t, targetOf("bob", "", true, false), "true"), "\nnothing was changed\n")
+	if got := m.edit(t, targetOf("bob", "", false, true), "false"); !strings.HasPrefix(got, "error: the editor ended badly, and nothing was changed") {
+		t.Error(got)
+	}
+	if _, err := os.Stat(m.at("units")); !os.IsNotExist(err) {
+		t.Errorf("something was written: %v", err)
+	}
+}
+
+func TestEditSaysWhenSystemdDidNotHear(t *testing.T) {
+	m := newMachine(t, "")
+	m.app.systemctl = func(context.Context, ...string) ([]byte, error) { return nil, errors.New("access denied") }
+	if got := m.edit(t, targetOf("alice", "", false, true), "sed -i s/^#CPU/CPU/"); !strings.HasSuffix(got, "error: access denied\n") {
+		t.Error(got)
+	}
+}
+
+func TestTargetsAreTheUnitsOfDesign(t *testing.T) {
+	for want, got := range map[string]target{
+		"jupyter-alice.service":              targetOf("alice", "", false, false),
+		"jupyter-alice-gpu.service":          targetOf("alice", "gpu", false, false),
+		"jupyter-alice-.service":             targetOf("alice", "", true, false),
+		"jupyter-user_alice.slice":           targetOf("alice", "", false, true),
+		`jupyter-a\x2db.service`:             targetOf("a-b", "", false, false),
+		`jupyter-user_a\x2db.slice`:          targetOf("a-b", "", false, true),
+		`jupyter-bob\x40example.org.service`: targetOf("bob@example.org", "", false, false),
+	} {
+		if got.unit != want {
+			t.Errorf("got %s, want %s", got.unit, want)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/config"
+)
+
+func (a *app) tokenCommand() *cobra.Command {
+	var expires string
+	r := client.TokenRequest{Note: "command-line generated"}
+	cmd := &cobra.Command{
+		Use:   "token [USER]",
+		Short: "Make a token for a user and print it",
+		Long: `Make a token for a user and print it. It may do what the user may, unless --scope says less, and holds for ever, unless
+--expires-in says for how long. Without USER it is for the account that runs the command. The value cannot be read again;
+the token page and DELETE /hub/api/users/USER/tokens/ID revoke it.`,
+		Example: `  jupyterhub token alice
+  jupyterhub token alice --expires-in 30d --scope 'read:users:activity!user=alice'
+  curl -H "Authorization: token $(jupyterhub token)" http://127.0.0.1:8081/hub/api/user`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: did(func(cmd *cobra.Command, args []string) error {
+			user, err := whose(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			if err := expiry(&r, expires); err != nil {
+				return err
+			}
+			return a.token(cmd.Context(), user, r)
+		}),
+	}
+	cmd.Flags().StringVar(&expires, "expires-in", "", "how `long` the token holds: seconds, or 12h, 30d; default for ever")
+	cmd.Flags().StringArrayVar(&r.Scopes, "scope", nil, "a `scope` of the token instead of all its owner's; may be given again")
+	cmd.Flags().StringVar(&r.Note, "note", r.Note, "`text` by which to know the token again")
+	return cmd
+}
+
+func (a *app) token(ctx context.Context, user string, r client.TokenRequest) error {
+	h, err := a.hub()
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	// Asking for the token of a user who does not exist is Forbidden, as if the user were somebody else's.
+	if _, err := h.User(ctx, user); hub.KindOf(err) == hub.NotFound {
+		return hinted(hub.Errorf(hub.NotFound, "No such user: %s", user), "users come to be known when they first log in; an admin can add them on the admin page")
+	} else if err != nil {
+		return err
+	}
+	t, err := h.NewToken(ctx, user, r)
+	if err != nil {
+		return err
+	}
+	a.printf("%s\n", t.Value)
+	return nil
+}
+
+// whose is the user that the token is for: the one named, or whoever runs the command. Behind sudo that is not root.
+func whose(ctx context.Context, args []string) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	uid := int64(os.Getuid())
+	if sudo, err := strconv.ParseInt(os.Getenv("SUDO_UID"), 10, 64); err == nil && uid == 0 {
+		uid = sudo
+	}
+	if uid == 0 {
+		return "", hinted(hub.Errorf(hub.Invalid, "root has no account at the hub"), "say for whom: jupyterhub token USER")
+	}
+	acc, err := account.NSS{}.ByUID(ctx, uid)
+	return acc.Name, err
+}
+
+func expiry(r *client.TokenRequest, text string) error {
+	if text == "" {
+		return nil
+	}
+	if _, err := strconv.ParseUint(text, 10, 63); err == nil {
+		text += "s"
+	}
+	d, err := config.ParseDuration(text)
+	seconds := int64(d.Std().Seconds())
+	if err != nil || seconds < 1 {
+		return hub.Errorf(hub.Invalid, "--expires-in %q is no span of time; it wants seconds, or a number and s, m, h, d or w", text)
+	}
+	r.ExpiresIn = &seconds
+	return nil
+}
