@@ -76,6 +76,21 @@ func (n NSS) ByUID(ctx context.Context, uid int64) (hub.Account, error) {
 	return n.withGroups(ctx, a)
 }
 
+// UID returns the uid of an account by one question, for a system account that a program knows by name; Clean is applied.
+func (n NSS) UID(ctx context.Context, name string) (int64, error) {
+	name, err := Clean(name)
+	if err != nil {
+		return hub.NoUID, err
+	}
+	ctx, cancel := n.limit(ctx)
+	defer cancel()
+	a, err := n.passwd(ctx, name)
+	if err != nil {
+		return hub.NoUID, err
+	}
+	return a.UID, nil
+}
+
 func (n NSS) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	if n.Timeout == 0 {
 		n.Timeout = defaultTime

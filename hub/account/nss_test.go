@@ -21,6 +21,9 @@ func TestLookupAsksTheRealNameService(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(a, again) {
 		t.Errorf("ByUID(0) = %+v, %v", again, err)
 	}
+	if uid, err := (NSS{}).UID(t.Context(), "daemon"); err != nil || uid != 1 {
+		t.Errorf("UID of daemon: %d, %v", uid, err)
+	}
 	if _, err := (NSS{}).Lookup(t.Context(), "no-such-account"); hub.KindOf(err) != hub.NotFound {
 		t.Errorf("an unknown name gives %v", err)
 	}

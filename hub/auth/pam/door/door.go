@@ -102,8 +102,9 @@ func (d *door) begin(ctx context.Context, r *varlink.Request) error {
 	case hub.NotFound, hub.Invalid, hub.Forbidden:
 		t.refused, t.asWho = err, standIn
 	default:
-		if err != nil {
-			return err
+		if err != nil { // nobody can be logged in, whoever it is
+			d.report(t, err)
+			return d.refuse(ctx, started, err)
 		}
 	}
 	d.talk = t
@@ -183,7 +184,7 @@ func (d *door) next(ctx context.Context, r *varlink.Request, started time.Time) 
 	}
 	defer func() { time.AfterFunc(linger, d.end) }()
 	step, err := d.lastWord(ctx)
-	d.report(err)
+	d.report(d.talk, err)
 	if err != nil {
 		return d.refuse(ctx, started, err)
 	}
@@ -226,15 +227,12 @@ func (d *door) refuse(ctx context.Context, started time.Time, err error) error {
 	return hub.Errorf(hub.Forbidden, Refusal)
 }
 
-func (d *door) report(err error) {
-	if d.Report == nil {
-		return
-	}
-	name, cleanErr := account.Clean(d.talk.typed)
+func (d *door) report(t *talk, err error) {
+	name, cleanErr := account.Clean(t.typed)
 	if cleanErr != nil {
 		name = ""
 	}
-	d.Report(name, d.talk.remoteHost, err)
+	d.Report(name, t.remoteHost, err)
 }
 
 // windUp gives PAM a moment to end: it may be writing a new password.
