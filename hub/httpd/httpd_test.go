@@ -327,3 +327,20 @@ func TestErrorPageIsAlwaysOK(t *testing.T) {
 		}
 	}
 }
+
+func TestStrangersAreSentToLogIn(t *testing.T) {
+	signedIn := []string{auth.Authenticated}
+	h := newHouse(t, "/jh/", []auth.Route{{Method: "GET", Pattern: "/hub/api/user", Scopes: signedIn, Handle: say("{}")}}, []auth.Route{
+		{Method: "GET", Pattern: "/hub/home", Scopes: signedIn, Style: auth.Page, Handle: say("home")},
+		{Method: "POST", Pattern: "/hub/spawn", Scopes: signedIn, Style: auth.Page, Handle: say("spawn")},
+	})
+	got := ask(h.Browser(), "GET", "/jh/hub/home?a=b&c=%2F")
+	if want := "/jh/hub/login?next=%2Fjh%2Fhub%2Fhome%3Fa%3Db%26c%3D%252F"; got.Code != 302 || got.Header().Get("Location") != want {
+		t.Errorf("page: %d to %s, want %s", got.Code, got.Header().Get("Location"), want)
+	}
+	for method, path := range map[string]string{"POST": "/jh/hub/spawn", "GET": "/jh/hub/api/user"} {
+		if got := ask(h.Browser(), method, path); got.Code != 403 || got.Header().Get("Location") != "" {
+			t.Errorf("%s %s: %d", method, path, got.Code)
+		}
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"jupyterhubd/hub/auth"
 )
 
 // Limits of one door. The zero value of a field means the default beside it.
@@ -51,6 +53,7 @@ func (h *Hall) Server(handler http.Handler, l Limits) *http.Server {
 		IdleTimeout:       l.Idle,
 		MaxHeaderBytes:    l.Header,
 		ConnState:         crowd.watch,
+		ConnContext:       auth.ConnContext, // who is at the other end of a Unix socket
 		ErrorLog:          log.New(logged{h.log}, "", 0),
 		Protocols:         onlyHTTP1(),
 	}

@@ -19,7 +19,7 @@ func (h *Hall) ownAPI(o Options) []auth.Route {
 		{Method: http.MethodHead, Pattern: "/hub/api/health", Public: true, Handle: healthy},
 	}
 	if o.Gatherer != nil {
-		rows = append(rows, metricsRow("/hub/api/metrics", auth.API, o))
+		rows = append(rows, metricsRow("/hub/api/metrics", o))
 	}
 	return rows
 }
@@ -34,7 +34,7 @@ func (h *Hall) ownPages(o Options) []auth.Route {
 		{Method: http.MethodPost, Pattern: "/hub/security/csp-report", Scopes: []string{auth.Authenticated}, Style: auth.Page, NoXSRF: true, Handle: h.report},
 	}
 	if o.Gatherer != nil {
-		rows = append(rows, metricsRow("/hub/metrics", auth.Mixed, o))
+		rows = append(rows, metricsRow("/hub/metrics", o))
 	}
 	return rows
 }
@@ -47,9 +47,10 @@ func healthy(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // metricsRow shows the metrics to who may read them, or to everybody where the admin says so (authenticate_prometheus).
-func metricsRow(pattern string, style auth.Style, o Options) auth.Route {
+// Its style is the API's wherever it stands: a scraper is refused, never sent to log in.
+func metricsRow(pattern string, o Options) auth.Route {
 	show := promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
-	row := auth.Route{Method: http.MethodGet, Pattern: pattern, Style: style, Handle: func(w http.ResponseWriter, r *http.Request) error {
+	row := auth.Route{Method: http.MethodGet, Pattern: pattern, Style: auth.API, Handle: func(w http.ResponseWriter, r *http.Request) error {
 		show.ServeHTTP(w, r)
 		return nil
 	}}

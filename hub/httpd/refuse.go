@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,10 @@ func (h *Hall) refuse(w http.ResponseWriter, r *http.Request, v *visit, err erro
 	}
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // nobody waits for an answer
+	}
+	if v.login && hub.KindOf(err) == hub.Unauthenticated && r.Method == http.MethodGet {
+		h.sendToLogin(w, r)
+		return
 	}
 	status := statusOf(err)
 	var e *hub.Error
@@ -40,6 +45,16 @@ func (h *Hall) refuse(w http.ResponseWriter, r *http.Request, v *visit, err erro
 	default:
 		h.pages.RenderError(w, r, status, err)
 	}
+}
+
+// sendToLogin sends a browser to the login page, which sends it back to where it was going.
+func (h *Hall) sendToLogin(w http.ResponseWriter, r *http.Request) {
+	target := r.URL.EscapedPath()
+	if r.URL.RawQuery != "" {
+		target += "?" + r.URL.RawQuery
+	}
+	w.Header().Set("Location", h.base+"hub/login?next="+url.QueryEscape(target))
+	w.WriteHeader(http.StatusFound)
 }
 
 // message returns what may be told: the error's own sentence, unless the fault is ours.

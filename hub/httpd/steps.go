@@ -66,8 +66,8 @@ func (h *Hall) account(v *visit, r *http.Request, took time.Duration) {
 	if v.err != nil && status >= http.StatusInternalServerError {
 		line = line.AnErr("err", v.err)
 	}
-	if client := r.Header.Get("X-Forwarded-For"); client != "" {
-		line = line.Str("client", short(client))
+	if v.client != "" {
+		line = line.Str("client", v.client)
 	}
 	line.Msg("request")
 }

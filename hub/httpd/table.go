@@ -53,6 +53,9 @@ func (t *table) add(r *row) error {
 func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r.Context())
 	v.who = whoIs(auth.FromContext(r.Context()))
+	if from := auth.VisitOf(r).Address; from.IsValid() {
+		v.client = from.String()
+	}
 	if v.err = t.lead(v, w, r); v.err != nil {
 		t.hall.refuse(w, r, v, v.err)
 	}
@@ -75,7 +78,7 @@ func (t *table) lead(v *visit, w http.ResponseWriter, r *http.Request) error {
 	if at == nil {
 		return wrongMethod(w, r, v)
 	}
-	v.label, v.api = at.Pattern, at.api
+	v.label, v.api, v.login = at.Pattern, at.api, !at.api && at.Style != auth.API
 	for i, name := range at.params {
 		r.SetPathValue(name, values[i])
 	}

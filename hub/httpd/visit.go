@@ -14,9 +14,11 @@ type visit struct {
 	id     string // also the answer's X-Request-Id
 	label  string // the pattern that matched; "" when none did
 	who    string // "user alice", "service culler", "" for nobody
+	client string // the browser's address
 	err    error  // what the room returned
 	status int    // 0 until the answer begins
 	api    bool   // refusals are JSON
+	login  bool   // strangers are sent to the login page
 	writer http.ResponseWriter
 }
 

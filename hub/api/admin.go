@@ -1,0 +1,165 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/rbac"
+	"jupyterhubd/hub/store"
+)
+
+// wholeAdmin reports whether the actor is an admin whose token was not made narrower. JupyterHub asks for the first alone;
+// then a token for admin:users, given to a script, could make a second admin and be everything through it.
+func (room *Room) wholeAdmin(a auth.Actor) bool {
+	role, err := room.Policy().Role(rbac.RoleAdmin)
+	return err == nil && a.Admin() && a.Scopes.Covers(room.Policy().Expand(role.Scopes, rbac.Context{Owner: a.Owner}), a.Groups)
+}
+
+// mayMakeAdmin reads admin, which only an admin may set: a holder of admin:users could make themselves one otherwise
+// (CVE-2024-41942).
+func (room *Room) mayMakeAdmin(r *http.Request, body object) (admin bool, err error) {
+	if err := body.into("admin", &admin, "true or false"); err != nil {
+		return false, err
+	}
+	if admin && !room.wholeAdmin(auth.FromContext(r.Context())) {
+		return false, hub.Errorf(hub.Forbidden, "Only admins can grant admin permissions")
+	}
+	return admin, nil
+}
+
+// changeUser answers PATCH /hub/api/users/U.
+func (room *Room) changeUser(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	change, err := readChange(body, r.PathValue("user"))
+	if err != nil {
+		return err
+	}
+	if change.name != change.old && len(activeOnly(room.Workshop.Servers(change.old))) > 0 {
+		return hub.Errorf(hub.Invalid, "Stop the servers of %s first: they carry the old name", change.old)
+	}
+	var u hub.User
+	whole := room.wholeAdmin(auth.FromContext(r.Context()))
+	err = room.Store.Update(func(tx *store.Tx) error {
+		u, err = change.apply(tx, whole)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, room.userModel(readerOf(auth.FromContext(r.Context())), u, activeOnly(room.Workshop.Servers(u.Name))))
+}
+
+// userChange is what a PATCH wants.
+type userChange struct {
+	old, name string
+	admin     *bool
+}
+
+func readChange(body object, user string) (userChange, error) {
+	c := userChange{old: user, name: user}
+	if body == nil {
+		return c, hub.Errorf(hub.Invalid, "The body of the request must be a JSON object")
+	}
+	if err := body.only("name", "admin", "auth_state"); err != nil {
+		return c, err
+	}
+	if body.has("auth_state") {
+		return c, hub.Errorf(hub.Invalid, "The authenticator keeps no state here: auth_state cannot be set")
+	}
+	if err := body.into("admin", &c.admin, "true or false"); err != nil {
+		return c, err
+	}
+	if err := body.into("name", &c.name, "a name"); err != nil {
+		return c, err
+	}
+	if c.name == user {
+		return c, nil
+	}
+	c.name = strings.ToLower(c.name)
+	_, err := account.Clean(c.name)
+	return c, err
+}
+
+// apply changes the record. Who is not an admin may neither touch one nor make one.
+func (c userChange) apply(tx *store.Tx, byAdmin bool) (hub.User, error) {
+	u, err := tx.User(c.old)
+	if err != nil {
+		return u, err
+	}
+	if !byAdmin && u.Admin {
+		return u, hub.Errorf(hub.Forbidden, "Only admins can change admins")
+	}
+	if !byAdmin && c.admin != nil && *c.admin {
+		return u, hub.Errorf(hub.Forbidden, "Only admins can grant admin permissions")
+	}
+	if c.name != c.old {
+		switch err := tx.RenameUser(c.old, c.name); {
+		case hub.KindOf(err) == hub.Conflict:
+			return u, hub.Errorf(hub.Invalid, "User %s already exists, username must be unique", c.name)
+		case err != nil:
+			return u, err
+		}
+		if u, err = tx.User(c.name); err != nil {
+			return u, err
+		}
+	}
+	if c.admin == nil || *c.admin == u.Admin {
+		return u, nil
+	}
+	u.Admin = *c.admin
+	return tx.PutUser(u)
+}
+
+// deleteUser answers DELETE /hub/api/users/U: servers first, then the record with everything that hangs on it.
+func (room *Room) deleteUser(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("user")
+	if self := auth.FromContext(r.Context()).User; self != nil && self.Name == name {
+		return hub.Errorf(hub.Invalid, "Cannot delete yourself!")
+	}
+	if _, err := room.user(name); err != nil {
+		return err
+	}
+	if err := room.stopAllOf(r.Context(), name); err != nil {
+		return err
+	}
+	if err := room.Store.Update(func(tx *store.Tx) error { return tx.DeleteUser(name) }); err != nil {
+		return err
+	}
+	return nothing(w)
+}
+
+// stopAllOf stops a user's servers and waits as long as a stop may take.
+func (room *Room) stopAllOf(ctx context.Context, user string) error {
+	ctx, cancel := context.WithTimeout(ctx, room.SlowStop)
+	defer cancel()
+	active := activeOnly(room.Workshop.Servers(user))
+	for _, l := range active {
+		if _, err := room.Workshop.Stop(ctx, l.ServerRef); err != nil {
+			return err
+		}
+	}
+	for _, l := range active {
+		live, err := room.Workshop.Wait(ctx, l.ServerRef)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded), err == nil && live.State.Active():
+			return hub.Errorf(hub.Invalid, "%s's server is taking long to stop, please wait a moment and try again", user)
+		case err != nil && causeless(err):
+			return err
+		}
+	}
+	return nil
+}
+
+// causeless reports an error that is not merely the story of how a server ended.
+func causeless(err error) bool {
+	var e *hub.Error
+	return !errors.As(err, &e) || e.Cause == nil
+}

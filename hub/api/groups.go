@@ -1,0 +1,230 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/store"
+)
+
+// listGroups answers GET /hub/api/groups: those that the reader may list, and only these count.
+func (room *Room) listGroups(w http.ResponseWriter, r *http.Request) error {
+	p, err := room.pageOf(r)
+	if err != nil {
+		return err
+	}
+	a := auth.FromContext(r.Context())
+	far := a.Scopes.Horizon("list:groups")
+	var groups []hub.Group
+	var total int
+	err = room.Store.View(func(tx *store.Tx) error {
+		if far.All {
+			groups, total, err = tx.Groups(p.offset, p.limit)
+			return err
+		}
+		slices.Sort(far.Groups)
+		for _, name := range far.Groups {
+			g, err := tx.Group(name)
+			if err == nil {
+				groups = append(groups, g)
+			} else if hub.KindOf(err) != hub.NotFound {
+				return err
+			}
+		}
+		total = len(groups)
+		groups = cut(groups, p)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	models := make([]client.Group, 0, len(groups))
+	for _, g := range groups {
+		models = append(models, groupModel(readerOf(a), g))
+	}
+	return writeJSON(w, http.StatusOK, p.of(models, total))
+}
+
+// showGroup answers GET /hub/api/groups/G.
+func (room *Room) showGroup(w http.ResponseWriter, r *http.Request) error {
+	var g hub.Group
+	err := room.Store.View(func(tx *store.Tx) (err error) {
+		g, err = tx.Group(r.PathValue("group"))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return room.writeGroup(w, r, http.StatusOK, g)
+}
+
+func (room *Room) writeGroup(w http.ResponseWriter, r *http.Request, status int, g hub.Group) error {
+	return writeJSON(w, status, groupModel(readerOf(auth.FromContext(r.Context())), g))
+}
+
+// createGroups answers POST /hub/api/groups: all of them, or none where JupyterHub would leave the first ones behind.
+func (room *Room) createGroups(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err == nil {
+		err = body.only("groups", "users")
+	}
+	if err != nil {
+		return err
+	}
+	var names, users []string
+	if err := body.into("groups", &names, "a list of names"); err != nil {
+		return err
+	}
+	if err := body.into("users", &users, "a list of names"); err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return hub.Errorf(hub.Invalid, "Must specify at least one group to create")
+	}
+	models := []client.Group{}
+	err = room.Store.Update(func(tx *store.Tx) error {
+		for _, name := range names {
+			g, err := putNewGroup(tx, hub.Group{Name: name, Users: users})
+			if err != nil {
+				return err
+			}
+			models = append(models, groupModel(readerOf(auth.FromContext(r.Context())), g))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, models)
+}
+
+func putNewGroup(tx *store.Tx, g hub.Group) (hub.Group, error) {
+	if err := allExist(tx, g.Users); err != nil {
+		return g, err
+	}
+	return tx.PutGroup(g)
+}
+
+// allExist refuses names that are no users.
+func allExist(tx *store.Tx, names []string) error {
+	for _, name := range names {
+		if _, err := tx.User(name); hub.KindOf(err) == hub.NotFound {
+			return hub.Errorf(hub.Invalid, "No such user: %s", short(name))
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createGroup answers POST /hub/api/groups/G, whose body may be empty.
+func (room *Room) createGroup(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err == nil {
+		err = body.only("name", "users", "roles")
+	}
+	if err != nil {
+		return err
+	}
+	g := hub.Group{Name: r.PathValue("group")}
+	if err := body.into("users", &g.Users, "a list of names"); err != nil {
+		return err
+	}
+	if body.has("roles") {
+		return hub.Errorf(hub.Invalid, "Roles of groups are set in the configuration")
+	}
+	err = room.Store.Update(func(tx *store.Tx) error {
+		g, err = putNewGroup(tx, g)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return room.writeGroup(w, r, http.StatusCreated, g)
+}
+
+// deleteGroup answers DELETE /hub/api/groups/G.
+func (room *Room) deleteGroup(w http.ResponseWriter, r *http.Request) error {
+	if err := room.Store.Update(func(tx *store.Tx) error { return tx.DeleteGroup(r.PathValue("group")) }); err != nil {
+		return err
+	}
+	return nothing(w)
+}
+
+// addMembers answers POST /hub/api/groups/G/users.
+func (room *Room) addMembers(w http.ResponseWriter, r *http.Request) error {
+	return room.members(w, r, func(g *hub.Group, names []string) { g.Users = append(g.Users, names...) })
+}
+
+// removeMembers answers DELETE /hub/api/groups/G/users, whose body names them too.
+func (room *Room) removeMembers(w http.ResponseWriter, r *http.Request) error {
+	return room.members(w, r, func(g *hub.Group, names []string) {
+		g.Users = slices.DeleteFunc(g.Users, func(u string) bool { return slices.Contains(names, u) })
+	})
+}
+
+func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*hub.Group, []string)) error {
+	body, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	var names []string
+	if err := body.into("users", &names, "a list of names"); err != nil {
+		return err
+	}
+	if !body.has("users") {
+		return hub.Errorf(hub.Invalid, "Must specify users: a list of names")
+	}
+	g, err := room.changeGroup(r.PathValue("group"), func(tx *store.Tx, g *hub.Group) error {
+		change(g, names)
+		return allExist(tx, names)
+	})
+	if err != nil {
+		return err
+	}
+	return room.writeGroup(w, r, http.StatusOK, g)
+}
+
+// setProperties answers PUT /hub/api/groups/G/properties: the body takes the place of what was there.
+func (room *Room) setProperties(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	if body == nil {
+		return hub.Errorf(hub.Invalid, "The properties must be a JSON object")
+	}
+	properties := make(map[string]any, len(body))
+	for name := range body {
+		var value any
+		if err := body.into(name, &value, "JSON"); err != nil {
+			return err
+		}
+		properties[name] = value
+	}
+	g, err := room.changeGroup(r.PathValue("group"), func(_ *store.Tx, g *hub.Group) error {
+		g.Properties = properties
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return room.writeGroup(w, r, http.StatusOK, g)
+}
+
+func (room *Room) changeGroup(name string, change func(*store.Tx, *hub.Group) error) (g hub.Group, err error) {
+	err = room.Store.Update(func(tx *store.Tx) error {
+		if g, err = tx.Group(name); err != nil {
+			return err
+		}
+		if err = change(tx, &g); err != nil {
+			return err
+		}
+		g, err = tx.PutGroup(g)
+		return err
+	})
+	return g, err
+}

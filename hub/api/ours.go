@@ -1,0 +1,68 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/client"
+)
+
+// reload answers POST /hub/api/reload, which is ours: `systemctl reload jupyterhub` ends up here. A mistake in a
+// configuration file is a 400 that holds them all.
+func (room *Room) reload(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	var check bool
+	if err := body.into("check", &check, "true or false"); err != nil {
+		return err
+	}
+	changes, err := room.Daemon.Reload(r.Context(), check)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, client.ReloadReply{Changes: append([]string{}, changes...)})
+}
+
+// backupTime is how long a backup may take to leave: the store keeps the pages of that moment until it has.
+const backupTime = 10 * time.Minute
+
+// backup answers GET /hub/api/backup, which is ours. The file holds the key that XSRF tokens are signed with, so it leaves
+// by the admin socket alone, whatever scopes a token has.
+func (room *Room) backup(w http.ResponseWriter, r *http.Request) error {
+	if auth.FromContext(r.Context()).Via != auth.Peer {
+		return hub.Errorf(hub.Forbidden, "A backup is given out on this machine alone: jupyterhub backup FILE")
+	}
+	if err := http.NewResponseController(w).SetWriteDeadline(room.Now().Add(backupTime)); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, err := room.Store.Backup(w)
+	return err
+}
+
+// usage answers GET /hub/api/usage, which is ours: what each running server consumes now, by "user/server".
+func (room *Room) usage(w http.ResponseWriter, r *http.Request) error {
+	units, err := room.Workshop.Usage(r.Context())
+	if err != nil {
+		return err
+	}
+	out := make(map[string]client.ServerState, len(units))
+	for ref, unit := range units {
+		s := client.ServerState{Unit: unit.Name, State: string(unit.State), UID: unit.UID}
+		s.Memory, s.CPU, s.Tasks = known(unit.Memory), known(unit.CPU), known(unit.Tasks)
+		out[ref.String()] = s
+	}
+	return writeJSON(w, http.StatusOK, out)
+}
+
+// known turns "-1 is unknown" into "absent is unknown".
+func known(n int64) *int64 {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}

@@ -1,0 +1,59 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func writeJSON(w http.ResponseWriter, status int, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode a reply: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	_, err = w.Write(b)
+	return err
+}
+
+// nothing answers 204, which has neither body nor type.
+func nothing(w http.ResponseWriter) error {
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// blank answers with a status and no body; starts and stops say so in plain text, as JupyterHub does.
+func blank(w http.ResponseWriter, status int, contentType string) error {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(status)
+	return nil
+}
+
+// escape writes a name into a path as JupyterHub does: RFC 3986's unreserved characters and "@" stay as they are.
+func escape(name string) string {
+	return strings.NewReplacer("+", "%20", "%40", "@").Replace(url.QueryEscape(name))
+}
+
+// pathOf joins escaped names to the path of an endpoint: pathOf("users", "alice", "server").
+func (room *Room) pathOf(parts ...string) string {
+	path := room.BaseURL + "hub/api"
+	for _, p := range parts {
+		path += "/" + escape(p)
+	}
+	return path
+}
+
+// zero times are null on the wire and sort before all others.
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,93 @@
+package api
+
+import (
+	"net/http"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/rbac"
+)
+
+// Routes is the door plate of the room. {server} is the name of a named server; the paths without one, or with an empty
+// one, mean the default server.
+func (room *Room) Routes() []auth.Route {
+	rows := []auth.Route{
+		{Method: "GET", Pattern: "/hub/api", Public: true, NoXSRF: true, Handle: room.version},
+		{Method: "GET", Pattern: "/hub/api/", Public: true, NoXSRF: true, Handle: room.version},
+		plate("GET", "/info", house, room.info, "read:hub"),
+		plate("GET", "/user", house, room.identity, auth.Authenticated),
+		plate("POST", "/shutdown", house, room.shutdown, "shutdown"),
+		plate("GET", "/proxy", house, room.routes, "proxy"),
+		plate("POST", "/proxy", house, room.resync, "proxy"),
+
+		plate("GET", "/users", listOf(rbac.User), room.listUsers, "list:users"),
+		plate("POST", "/users", house, room.createUsers, "admin:users"),
+		plate("GET", "/users/{user}", user, room.showUser, seeUser...),
+		plate("POST", "/users/{user}", user, room.createUser, "admin:users"),
+		plate("PATCH", "/users/{user}", user, room.changeUser, "admin:users"),
+		plate("DELETE", "/users/{user}", user, room.deleteUser, "delete:users"),
+		plate("POST", "/users/{user}/activity", user, room.activity, "users:activity"),
+
+		plate("GET", "/users/{user}/tokens", user, room.listTokens, "read:tokens"),
+		// This one asks for the scope itself: whoever may not gets 403 here, never 404.
+		{Method: "POST", Pattern: "/hub/api/users/{user}/tokens", Public: true, Handle: room.createToken},
+		plate("GET", "/users/{user}/tokens/{id}", user, room.showToken, "read:tokens"),
+		plate("DELETE", "/users/{user}/tokens/{id}", user, room.deleteToken, "tokens"),
+
+		plate("GET", "/groups", listOf(rbac.Group), room.listGroups, "list:groups"),
+		plate("POST", "/groups", house, room.createGroups, "admin:groups"),
+		plate("GET", "/groups/{group}", group, room.showGroup, "read:groups", "read:groups:name", "read:roles:groups"),
+		plate("POST", "/groups/{group}", group, room.createGroup, "admin:groups"),
+		plate("DELETE", "/groups/{group}", group, room.deleteGroup, "delete:groups"),
+		plate("POST", "/groups/{group}/users", group, room.addMembers, "groups"),
+		plate("DELETE", "/groups/{group}/users", group, room.removeMembers, "groups"),
+		plate("PUT", "/groups/{group}/properties", group, room.setProperties, "groups"),
+
+		plate("GET", "/services", listOf(rbac.Service), room.listServices, "list:services"),
+		plate("GET", "/services/{service}", service, room.showService, "read:services", "read:services:name", "read:roles:services"),
+
+		// Ours.
+		plate("POST", "/reload", house, room.reload, "shutdown"),
+		plate("GET", "/backup", house, room.backup, "shutdown"),
+		plate("GET", "/usage", house, room.usage, "admin:server_state"),
+	}
+	for _, at := range []string{"/users/{user}/server", "/users/{user}/servers/", "/users/{user}/servers/{server}"} {
+		rows = append(rows,
+			plate("GET", at, server, room.showServer, "read:servers"),
+			plate("POST", at, server, room.startServer, "start:servers"),
+			plate("DELETE", at, server, room.stopServer, "delete:servers"),
+			plate("PUT", at, server, room.createServer, "start:servers"),
+			plate("PATCH", at, server, room.changeServer, "start:servers"),
+			plate("GET", at+"/progress", server, room.progress, "read:servers"),
+		)
+	}
+	return rows
+}
+
+// seeUser are the scopes that show something of a user each.
+var seeUser = []string{"read:users", "read:users:name", "read:servers", "read:users:groups", "read:users:activity", "read:roles:users"}
+
+type handler = func(http.ResponseWriter, *http.Request) error
+
+type resource = func(*http.Request) rbac.Resource
+
+// house is the resource of a row that is about no one thing: a filtered scope never opens it.
+var house resource
+
+func plate(method, path string, about resource, h handler, scopes ...string) auth.Route {
+	return auth.Route{Method: method, Pattern: "/hub/api" + path, Scopes: scopes, Resource: about, Style: auth.API, Handle: h}
+}
+
+func listOf(k rbac.Kind) resource {
+	return func(*http.Request) rbac.Resource { return rbac.ListOf(k) }
+}
+
+func user(r *http.Request) rbac.Resource    { return rbac.UserResource(r.PathValue("user")) }
+func group(r *http.Request) rbac.Resource   { return rbac.GroupResource(r.PathValue("group")) }
+func service(r *http.Request) rbac.Resource { return rbac.ServiceResource(r.PathValue("service")) }
+func server(r *http.Request) rbac.Resource  { return rbac.ServerResource(refOf(r)) }
+
+// refOf is the server that a path names.
+func refOf(r *http.Request) hub.ServerRef {
+	return hub.ServerRef{User: r.PathValue("user"), Server: r.PathValue("server")}
+}

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"jupyterhubd/hub"
+)
+
+// Workshop runs servers. *spawner.Manager is one.
+type Workshop interface {
+	// Create makes a stopped named server, by the rules for names: Invalid, Conflict.
+	Create(ref hub.ServerRef, displayName string) (hub.Live, error)
+	// Start stores the wish and returns at once. Nil options mean those of the last start. It is no error while a start is
+	// under way; Conflict when the server runs or is being stopped.
+	Start(ctx context.Context, ref hub.ServerRef, profile string, options json.RawMessage) (hub.Live, error)
+	// Wait returns when nothing is pending any more, or ctx ends; after a failed start with an error that has a Cause.
+	Wait(ctx context.Context, ref hub.ServerRef) (hub.Live, error)
+	Stop(ctx context.Context, ref hub.ServerRef) (hub.Live, error) // returns at once
+	Remove(ctx context.Context, ref hub.ServerRef) error           // stops, then forgets; goes on when ctx ends
+	Server(ref hub.ServerRef) (hub.Live, error)
+	Servers(user string) []hub.Live // those that have a record, running or not
+	Active() []hub.Live
+	Watch(ctx context.Context, ref hub.ServerRef) (<-chan hub.Event, error)
+	Usage(ctx context.Context) (map[hub.ServerRef]hub.Unit, error)
+}
+
+// Proxy is the table of routes. *proxy/client.Client is one.
+type Proxy interface {
+	Routes(ctx context.Context) ([]hub.Route, error)
+}
+
+// Daemon is the process that we are in.
+type Daemon interface {
+	// Reload reads the configuration again everywhere, or only checks it, and says what changes: a sentence a change.
+	Reload(ctx context.Context, check bool) (changes []string, err error)
+	// Resync compares the proxy's routes with what runs, and mends them.
+	Resync(ctx context.Context) error
+	// Shutdown ends the process soon; stopServers is nil where the caller did not say.
+	Shutdown(stopServers *bool)
+}

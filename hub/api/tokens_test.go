@@ -1,0 +1,154 @@
+package api_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/api"
+	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/store"
+)
+
+func TestMakingATokenAndUsingIt(t *testing.T) {
+	w := newWorld(t)
+	var made client.Token
+	w.ask(w.token("alice"), "POST", "/hub/api/users/alice/tokens", `{"note":"laptop","expires_in":3600,"scopes":["read:servers!user"]}`).is(201).into(&made)
+	if len(made.Value) != 32 || made.Note != "laptop" || made.User != "alice" || made.OAuthClient != "JupyterHub" || made.ExpiresAt.Sub(made.Created.Time) != time.Hour {
+		t.Errorf("made %+v", made)
+	}
+	if got := fmt.Sprint(made.Scopes); !strings.Contains(got, "read:servers!user=alice") || strings.Contains(got, "start:servers") {
+		t.Errorf("scopes %s", got)
+	}
+	w.ask(made.Value, "GET", "/hub/api/users/alice/server").is(200)
+	w.ask(made.Value, "POST", "/hub/api/users/alice/server").is(403, "requires any of [start:servers]")
+	got := w.ask(w.token("alice"), "GET", "/hub/api/users/alice/tokens/"+made.ID).is(200, `"kind":"api_token"`, `"roles":[]`, `"session_id":null`)
+	if strings.Contains(got.body, made.Value) || strings.Contains(got.body, `"token"`) {
+		t.Errorf("the value is shown again: %s", got.body)
+	}
+	w.ask(w.token("alice"), "DELETE", "/hub/api/users/alice/tokens/"+made.ID).is(204)
+	w.ask(made.Value, "GET", "/hub/api/user").is(403)
+	w.ask(w.token("alice"), "DELETE", "/hub/api/users/alice/tokens/"+made.ID).is(404)
+}
+
+func TestWhatATokenMayBe(t *testing.T) {
+	w := newWorld(t, func(o *api.Options) { o.TokenMax = 48 * time.Hour })
+	alice := w.token("alice")
+	for body, want := range map[string]string{
+		``:                                             "201 inherit",
+		`{}`:                                           "201 inherit",
+		`{"scopes":[]}`:                                "201 ",
+		`{"roles":[]}`:                                 "201 ",
+		`{"roles":["token"]}`:                          "201 inherit",
+		`{"roles":["server"]}`:                         "400", // !server of no client is nothing, but the rest is fine: see below
+		`{"scopes":["servers!server=alice/"]}`:         "201 servers!server=alice/",
+		`{"scopes":["custom:x"]}`:                      "400",
+		`{"scopes":["self"]}`:                          "201 self",
+		`{"scopes":["read:users"]}`:                    "400",
+		`{"scopes":["admin:users!user=alice"]}`:        "400",
+		`{"scopes":["servers!user=bob"]}`:              "400",
+		`{"scopes":["servers!planet=mars"]}`:           "400",
+		`{"roles":["king"]}`:                           "400",
+		`{"scopes":[],"roles":[]}`:                     "400",
+		`{"scopes":"self"}`:                            "400",
+		`{"expires_in":0}`:                             "400",
+		`{"expires_in":-1}`:                            "400",
+		`{"expires_in":true}`:                          "400",
+		`{"expires_in":1.5}`:                           "400",
+		`{"expires_in":1e30}`:                          "400",
+		`{"expires_in":172801}`:                        "400",
+		`{"expires_in":null}`:                          "201 inherit",
+		`{"note":7}`:                                   "400",
+		`{"note":"` + strings.Repeat("x", 1001) + `"}`: "400",
+	} {
+		if strings.Contains(body, `"server"`) {
+			want = "201 access:servers!server users:activity!user"
+		}
+		got := w.ask(alice, "POST", "/hub/api/users/alice/tokens", body)
+		if got.status != 201 {
+			if fmt.Sprint(got.status) != want {
+				t.Errorf("%s: %d %s, want %s", body, got.status, got.body, want)
+			}
+			continue
+		}
+		var made client.Token
+		got.into(&made)
+		w.view(func(tx *store.Tx) error {
+			stored, err := tx.Token(number(t, made.ID))
+			if have := "201 " + strings.Join(stored.Scopes, " "); have != want || stored.Expires.IsZero() {
+				t.Errorf("%s: %s until %s, want %s and an end", body, have, stored.Expires, want)
+			}
+			return err
+		})
+	}
+}
+
+func number(t *testing.T, id string) (n uint64) {
+	t.Helper()
+	if _, err := fmt.Sscanf(id, "a%d", &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Whose tokens these are decides who may see, make and revoke them; whether a user exists is not told.
+func TestTokensOfOthers(t *testing.T) {
+	w := newWorld(t)
+	var made client.Token
+	w.ask(w.token("bob"), "POST", "/hub/api/users/bob/tokens").is(201).into(&made)
+	alice, admin := w.token("alice"), w.token("admin")
+	w.ask(alice, "GET", "/hub/api/users/bob/tokens").is(404)
+	w.ask(alice, "POST", "/hub/api/users/bob/tokens").is(403)
+	w.ask(alice, "POST", "/hub/api/users/nobody/tokens").is(403)
+	w.ask(alice, "DELETE", "/hub/api/users/bob/tokens/"+made.ID).is(404)
+	w.ask(alice, "DELETE", "/hub/api/users/alice/tokens/"+made.ID).is(404)
+	for _, id := range []string{"a0", "a999", "1", "a01", "a-1", "a+1", "a18446744073709551616", "x"} {
+		w.ask(alice, "GET", "/hub/api/users/alice/tokens/"+id).is(404)
+	}
+	w.ask(admin, "POST", "/hub/api/users/bob/tokens", `{"scopes":["admin:users"]}`).is(400) // bob does not hold it, whoever asks
+	w.ask(admin, "POST", "/hub/api/users/bob/tokens").is(201, "Requested via api by user admin")
+	w.ask(admin, "POST", "/hub/api/users/nobody/tokens").is(403)
+	w.ask(admin, "GET", "/hub/api/users/nobody/tokens").is(404)
+	w.ask(admin, "GET", "/hub/api/users/bob/tokens").is(200, `"api_tokens":[{`, made.ID)
+}
+
+// Vulnerability: privilege kept after it was taken away.
+// Attack: mallory was an admin, made tokens, and is none any more.
+// Verified: her tokens are measured by what she holds now, at every request.
+func TestTokensShrinkWithTheirOwner(t *testing.T) {
+	w := newWorld(t)
+	w.ask(w.token("admin"), "PATCH", "/hub/api/users/mallory", `{"admin":true}`).is(200)
+	whole, users := w.token("mallory"), w.token("mallory", "admin:users", "list:users")
+	for _, token := range []string{whole, users} {
+		w.ask(token, "GET", "/hub/api/users").is(200)
+	}
+	w.ask(w.token("admin"), "PATCH", "/hub/api/users/mallory", `{"admin":false}`).is(200)
+	for _, token := range []string{whole, users} {
+		w.ask(token, "GET", "/hub/api/users").is(403)
+		w.ask(token, "GET", "/hub/api/users/alice").is(404)
+	}
+	w.ask(whole, "GET", "/hub/api/users/mallory").is(200)
+}
+
+// Revoking one token of an OAuth client revokes all that it has of this user, and nobody else's.
+func TestRevokingAnApplication(t *testing.T) {
+	w := newWorld(t)
+	w.update(func(tx *store.Tx) error {
+		if err := tx.PutService(hub.Service{Name: "wiki"}); err != nil {
+			return err
+		}
+		return tx.PutClient(hub.Client{ID: "service-wiki", Service: "wiki", RedirectURI: "/services/wiki/oauth_callback", Description: "Wiki"}, "a-long-secret")
+	})
+	app := func(user string) string {
+		return w.mint(hub.Token{Owner: hub.Owner{Kind: hub.OwnerUser, Name: user}, Client: "service-wiki"})
+	}
+	first, second, bobs, plain := app("alice"), app("alice"), app("bob"), w.token("alice")
+	id := w.ask(first, "GET", "/hub/api/user").is(200).object()["token_id"].(string)
+	w.ask(plain, "GET", "/hub/api/users/alice/tokens/"+id).is(200, `"oauth_client":"Wiki"`)
+	w.ask(plain, "DELETE", "/hub/api/users/alice/tokens/"+id).is(204)
+	for token, want := range map[string]int{first: 403, second: 403, bobs: 200, plain: 200} {
+		w.ask(token, "GET", "/hub/api/user").is(want)
+	}
+}

@@ -1,0 +1,218 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/store"
+)
+
+// listUsers answers GET /hub/api/users. Who may list some users sees these.
+func (room *Room) listUsers(w http.ResponseWriter, r *http.Request) error {
+	p, err := room.pageOf(r)
+	if err != nil {
+		return err
+	}
+	a := auth.FromContext(r.Context())
+	active := byUser(room.Workshop.Active())
+	q := store.UserQuery{Offset: p.offset, Limit: p.limit, NameContains: r.URL.Query().Get("name_filter"), Sort: r.URL.Query().Get("sort")}
+	if err := selectState(r.URL.Query().Get("state"), active, &q); err != nil {
+		return err
+	}
+	narrow(a, &q)
+	var users []hub.User
+	var total int
+	err = room.Store.View(func(tx *store.Tx) (err error) {
+		users, total, err = tx.Users(q)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	by, models := readerOf(a), make([]client.User, 0, len(users))
+	for _, u := range users {
+		servers := active[u.Name]
+		if wantsStopped(r) {
+			servers = room.Workshop.Servers(u.Name)
+		}
+		models = append(models, room.userModel(by, u, servers))
+	}
+	return writeJSON(w, http.StatusOK, p.of(models, total))
+}
+
+func byUser(active []hub.Live) map[string][]hub.Live {
+	users := map[string][]hub.Live{}
+	for _, l := range active {
+		users[l.User] = append(users[l.User], l)
+	}
+	return users
+}
+
+// selectState narrows a query to users with an active server, with a ready one, or without any. Asking for those who have
+// one costs what these few cost, however many users there are.
+func selectState(state string, active map[string][]hub.Live, q *store.UserQuery) error {
+	switch state {
+	case "":
+	case "active", "ready":
+		q.Only = []string{}
+		for name, servers := range active {
+			if state == "active" || slices.ContainsFunc(servers, func(l hub.Live) bool { return l.State.Ready() }) {
+				q.Only = append(q.Only, name)
+			}
+		}
+	case "inactive":
+		q.Keep = func(name string) bool { return len(active[name]) == 0 }
+	default:
+		return hub.Errorf(hub.Invalid, "Unrecognized user state: %q; it is one of active, inactive, ready", short(state))
+	}
+	return nil
+}
+
+// narrow leaves of a query what the reader may list.
+func narrow(a auth.Actor, q *store.UserQuery) {
+	h := a.Scopes.Horizon("list:users")
+	if h.All {
+		return
+	}
+	keep := q.Keep
+	q.Keep = func(name string) bool {
+		return (keep == nil || keep(name)) && h.ShowsUser(name, nil)
+	}
+	if len(h.Groups) > 0 {
+		groups := a.Groups
+		q.Keep = func(name string) bool { return (keep == nil || keep(name)) && h.ShowsUser(name, groups(name)) }
+	}
+}
+
+// showUser answers GET /hub/api/users/U.
+func (room *Room) showUser(w http.ResponseWriter, r *http.Request) error {
+	u, err := room.user(r.PathValue("user"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, room.userModel(readerOf(auth.FromContext(r.Context())), u, room.serversOf(r, u.Name)))
+}
+
+func (room *Room) user(name string) (u hub.User, err error) {
+	err = room.Store.View(func(tx *store.Tx) error {
+		u, err = tx.User(name)
+		return err
+	})
+	return u, err
+}
+
+// maxNewUsers bounds one call; a request is one transaction.
+const maxNewUsers = 5000
+
+// createUsers answers POST /hub/api/users: all of them or, if a name is no name, none. Those that exist are passed over.
+func (room *Room) createUsers(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	names, err := newNames(body)
+	if err != nil {
+		return err
+	}
+	var created []hub.User
+	admin, err := room.mayMakeAdmin(r, body)
+	if err == nil {
+		created, err = room.addUsers(names, admin)
+	}
+	if err != nil {
+		return err
+	}
+	if len(created) == 0 {
+		return hub.Errorf(hub.Conflict, "All users already exist")
+	}
+	return room.writeUsers(w, r, created)
+}
+
+func (room *Room) writeUsers(w http.ResponseWriter, r *http.Request, users []hub.User) error {
+	by, models := readerOf(auth.FromContext(r.Context())), []client.User{}
+	for _, u := range users {
+		models = append(models, room.userModel(by, u, nil))
+	}
+	return writeJSON(w, http.StatusCreated, models)
+}
+
+// newNames reads usernames, lower-cased as a login would make them (specification 1.5).
+func newNames(body object) ([]string, error) {
+	if err := body.only("usernames", "name", "admin", "groups", "roles", "auth_state"); err != nil {
+		return nil, err
+	}
+	var names []string
+	if err := body.into("usernames", &names, "a list of names"); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(names) == 0:
+		return nil, hub.Errorf(hub.Invalid, "Must specify at least one user to create")
+	case len(names) > maxNewUsers:
+		return nil, hub.Errorf(hub.Invalid, "At most %d users at a time", maxNewUsers)
+	}
+	var invalid []string
+	for i, name := range names {
+		names[i] = strings.ToLower(name)
+		if _, err := account.Clean(names[i]); err != nil {
+			invalid = append(invalid, short(name))
+		}
+	}
+	if len(invalid) > 0 {
+		return nil, hub.Errorf(hub.Invalid, "Invalid user names: %s", strings.Join(invalid[:min(len(invalid), 10)], ", "))
+	}
+	return names, nil
+}
+
+// addUsers makes those users that are not there yet.
+func (room *Room) addUsers(names []string, admin bool) (created []hub.User, err error) {
+	err = room.Store.Update(func(tx *store.Tx) error {
+		created = nil
+		for _, name := range names {
+			u, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID, Admin: admin, Created: room.Now()})
+			switch hub.KindOf(err) {
+			case hub.Conflict:
+				continue
+			default:
+				if err != nil {
+					return err
+				}
+			}
+			created = append(created, u)
+		}
+		return nil
+	})
+	return created, err
+}
+
+// createUser answers POST /hub/api/users/U. The name is taken as it is.
+func (room *Room) createUser(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err == nil {
+		err = body.only("name", "admin", "groups", "roles", "auth_state")
+	}
+	if err != nil {
+		return err
+	}
+	name, err := account.Clean(r.PathValue("user"))
+	if err != nil {
+		return err
+	}
+	var created []hub.User
+	admin, err := room.mayMakeAdmin(r, body)
+	if err == nil {
+		created, err = room.addUsers([]string{name}, admin)
+	}
+	if err != nil {
+		return err
+	}
+	if len(created) == 0 {
+		return hub.Errorf(hub.Conflict, "User %s already exists", name)
+	}
+	return writeJSON(w, http.StatusCreated, room.userModel(readerOf(auth.FromContext(r.Context())), created[0], nil))
+}

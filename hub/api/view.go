@@ -1,0 +1,180 @@
+package api
+
+import (
+	"encoding/json"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/rbac"
+)
+
+// reader is who a model is shown to. What a model holds follows from the reader's scopes for the thing shown, key by key
+// (specification 1.3), and from nothing else.
+type reader struct {
+	scopes rbac.Set
+	groups rbac.GroupsOf
+}
+
+func readerOf(a auth.Actor) reader { return reader{a.Scopes, a.Groups} }
+
+// may reports whether the reader holds any of the scopes for a resource.
+func (by reader) may(r rbac.Resource, scopes ...string) bool {
+	for _, s := range scopes {
+		if by.scopes.Allows(s, r, by.groups) {
+			return true
+		}
+	}
+	return false
+}
+
+// userModel shows a user with those of their servers that are given.
+func (room *Room) userModel(by reader, u hub.User, servers []hub.Live) client.User {
+	who := rbac.UserResource(u.Name)
+	all, name := by.may(who, "read:users"), by.may(who, "read:users", "read:users:name")
+	m := client.User{Kind: "user", Name: u.Name}
+	if name || by.may(who, "read:roles:users") {
+		m.Admin = client.Show(u.Admin)
+	}
+	if name {
+		m.UserInfo = client.Show(json.RawMessage("null"))
+	}
+	if all || by.may(who, "read:roles:users") {
+		m.Roles = client.Show(rolesOf(u))
+	}
+	if all || by.may(who, "read:users:groups") {
+		m.Groups = client.Show(append([]string{}, u.Groups...))
+	}
+	if all {
+		m.Created = client.Show(client.At(u.Created))
+		m.Server, m.Pending = defaultServer(servers)
+	}
+	if all || by.may(who, "read:users:activity") {
+		m.LastActivity = client.Show(client.At(u.LastActivity))
+	}
+	if by.may(who, "admin:auth_state") {
+		m.AuthState = client.Show(json.RawMessage("null"))
+	}
+	m.Servers = room.visible(by, u.Name, servers)
+	return m
+}
+
+// rolesOf returns a user's direct roles, the implied ones among them.
+func rolesOf(u hub.User) []string {
+	roles := []string{rbac.RoleUser}
+	if u.Admin {
+		roles = []string{rbac.RoleAdmin, rbac.RoleUser}
+	}
+	return append(roles, u.Roles...)
+}
+
+func defaultServer(servers []hub.Live) (url, pending client.Field[client.Text]) {
+	url, pending = client.Show(client.Text("")), client.Show(client.Text(""))
+	for _, l := range servers {
+		if l.Server.Server != "" {
+			continue
+		}
+		if l.State.Ready() {
+			url.Value = client.Text(l.URL)
+		}
+		pending.Value = client.Text(l.State.Pending())
+	}
+	return url, pending
+}
+
+// visible shows the servers that the reader may see. Who may see all of a user's servers sees an empty object where there
+// are none; who may see single ones sees no key at all.
+func (room *Room) visible(by reader, user string, servers []hub.Live) client.Field[map[string]client.Server] {
+	shown := map[string]client.Server{}
+	for _, l := range servers {
+		if by.may(rbac.ServerResource(l.ServerRef), "read:servers") {
+			shown[l.Server.Server] = room.serverModel(by, l)
+		}
+	}
+	if len(shown) > 0 || by.may(rbac.UserResource(user), "read:servers") {
+		return client.Show(shown)
+	}
+	return client.Field[map[string]client.Server]{}
+}
+
+// serverModel shows a server to who may see it.
+func (room *Room) serverModel(by reader, l hub.Live) client.Server {
+	m := client.Server{
+		Name: l.Server.Server, DisplayName: &l.DisplayName, FullName: l.ServerRef.String(),
+		LastActivity: client.At(l.LastActivity), Pending: client.Text(l.State.Pending()),
+		Ready: l.State.Ready(), Stopped: !l.State.Active(), URL: l.URL,
+		UserOptions: l.Options, ProgressURL: room.progressPath(l.ServerRef), Failure: l.Failure,
+	}
+	if l.State.Active() {
+		m.Started = client.At(l.Started)
+	}
+	if room.PublicOrigin != "" {
+		m.FullURL, m.FullProgressURL = client.Text(room.PublicOrigin+m.URL), client.Text(room.PublicOrigin+m.ProgressURL)
+	}
+	if by.may(rbac.ServerResource(l.ServerRef), "admin:server_state") {
+		m.State = client.Show(client.ServerState{Unit: l.Unit.Name, State: string(l.State), UID: l.Unit.UID, Profile: l.Profile})
+	} else if !by.may(rbac.ServerResource(l.ServerRef), "access:servers") {
+		m.Failure = withoutJournal(l.Failure) // what a server printed is for those who may use it
+	}
+	return m
+}
+
+func (room *Room) progressPath(ref hub.ServerRef) string {
+	if ref.Server == "" {
+		return room.pathOf("users", ref.User, "server", "progress")
+	}
+	return room.pathOf("users", ref.User, "servers", ref.Server, "progress")
+}
+
+func withoutJournal(c *hub.Cause) *hub.Cause {
+	if c == nil {
+		return nil
+	}
+	short := *c
+	short.Journal = nil
+	return &short
+}
+
+// groupModel shows a group.
+func groupModel(by reader, g hub.Group) client.Group {
+	what := rbac.GroupResource(g.Name)
+	m := client.Group{Kind: "group", Name: g.Name}
+	if by.may(what, "read:groups") {
+		m.Users = client.Show(append([]string{}, g.Users...))
+		if g.Properties == nil {
+			g.Properties = map[string]any{}
+		}
+		m.Properties = client.Show(g.Properties)
+	}
+	if by.may(what, "read:roles:groups") {
+		m.Roles = client.Show(append([]string{}, g.Roles...))
+	}
+	return m
+}
+
+// serviceModel shows a service. Commands and process ids are systemd's here, so these keys are empty.
+func (room *Room) serviceModel(by reader, s hub.Service) client.Service {
+	what := rbac.ServiceResource(s.Name)
+	m := client.Service{Kind: "service", Name: s.Name}
+	all := by.may(what, "read:services")
+	if all || by.may(what, "read:services:name", "read:roles:services") {
+		m.Admin = client.Show(s.Admin)
+	}
+	if by.may(what, "read:roles:services") {
+		m.Roles = client.Show(append([]string{}, s.Roles...))
+	}
+	if !all {
+		return m
+	}
+	if s.Info == nil {
+		s.Info = map[string]any{}
+	}
+	prefix := ""
+	if s.URL != "" {
+		prefix = room.BaseURL + "services/" + escape(s.Name) + "/"
+	}
+	m.URL, m.Prefix = client.Show(client.Text(s.URL)), client.Show(client.Text(prefix))
+	m.Command, m.PID = client.Show([]string{}), client.Show(0)
+	m.Info, m.Display = client.Show(s.Info), client.Show(s.Display)
+	return m
+}
