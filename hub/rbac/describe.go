@@ -1,6 +1,6 @@
 package rbac
 
-import "slices"
+import "strings"
 
 // Description is one line of the confirm page.
 type Description struct {
@@ -13,8 +13,8 @@ type Description struct {
 // unknown ones too.
 func (p *Policy) Describe(scopes []string, x Context) []Description {
 	var out []Description
-	for _, s := range scopes {
-		if d, ok := p.describeOne(s, x); ok && !p.impliedByAnother(s, scopes, x) {
+	for i, s := range scopes {
+		if d, ok := p.describeOne(s, x); ok && !p.impliedByAnother(i, scopes, x) {
 			out = append(out, d)
 		}
 	}
@@ -40,20 +40,19 @@ func whose(f Filter, x Context) string {
 		return ""
 	case f == Filter{User, x.Owner.Name}:
 		return "your own"
+	case f.Kind == Server:
+		return "of server " + strings.TrimSuffix(f.Name, "/")
 	}
 	return "of " + string(f.Kind) + " " + f.Name
 }
 
-// impliedByAnother reports whether another scope of the list holds all of this one; of two that mean the same the first stays.
-func (p *Policy) impliedByAnother(scope string, scopes []string, x Context) bool {
-	at := slices.Index(scopes, scope)
-	mine := p.Expand([]string{scope}, x)
-	for i, other := range scopes {
-		if other == scope {
-			continue
-		}
-		theirs := p.Expand([]string{other}, x)
-		if theirs.Covers(mine, nil) && (!mine.Covers(theirs, nil) || i < at) {
+// impliedByAnother reports whether another scope of the list says all that the one at index i says; of two that say the same
+// the first stays.
+func (p *Policy) impliedByAnother(i int, scopes []string, x Context) bool {
+	mine := p.Expand(scopes[i:i+1], x)
+	for j := range scopes {
+		theirs := p.Expand(scopes[j:j+1], x)
+		if i != j && !mine.Empty() && theirs.Covers(mine, nil) && (j < i || !mine.Covers(theirs, nil)) {
 			return true
 		}
 	}

@@ -147,7 +147,18 @@ func (f Filter) within(g Filter, groups GroupsOf) bool {
 
 // Covers reports whether everything in o is in s too.
 func (s Set) Covers(o Set, groups GroupsOf) bool {
-	return o.Empty() || s.Intersect(o, groups).Equal(o)
+	if s.Empty() {
+		return o.Empty()
+	}
+	return !slices.ContainsFunc(o.in(s.cat).entries, func(e entry) bool {
+		missing := e.scopes
+		for _, mine := range s.entries {
+			if e.filter.within(mine.filter, groups) {
+				missing = missing.minus(mine.scopes)
+			}
+		}
+		return !missing.empty()
+	})
 }
 
 // Equal reports whether two sets hold the same scopes.
