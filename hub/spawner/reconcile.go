@@ -16,13 +16,13 @@ import (
 //
 // Servers whose start or stop is under way have somebody who cares for them; they are shown the unit, or that it is gone.
 func (m *Manager) reconcile(inv hub.Inventory) {
-	wanted, err := m.wishes()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wanted, err := m.wishes() // under the lock: a stop that ends just now must not look like a wish that nobody cares for
 	if err != nil {
 		m.log.Error().Err(err).Msg("read wishes from the store")
 		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.bootID = inv.BootID
 	clear(m.late)
 	units := make(map[hub.ServerRef]hub.Unit, len(inv.Units))

@@ -27,7 +27,7 @@ func (m *Manager) runRoutes(ctx context.Context) {
 	retry := backoff{first: time.Second, most: 30 * time.Second}
 	for {
 		next := activityInterval
-		if err := m.checkRoutes(ctx); err != nil {
+		if err := m.CheckRoutes(ctx); err != nil {
 			m.log.Warn().Err(err).Msg("compare the proxy's routes, trying again")
 			next = retry.pause()
 		} else {
@@ -39,9 +39,9 @@ func (m *Manager) runRoutes(ctx context.Context) {
 	}
 }
 
-// checkRoutes makes the proxy's table right. It looks and edits with the table locked: a route that a server adds between
+// CheckRoutes makes the proxy's table right. It looks and edits with the table locked: a route that a server adds between
 // the two would be taken for an unknown one.
-func (m *Manager) checkRoutes(ctx context.Context) error {
+func (m *Manager) CheckRoutes(ctx context.Context) error {
 	m.table.Lock()
 	defer m.table.Unlock()
 	began := m.now()

@@ -50,6 +50,23 @@ func (m *Manager) StopAll(ctx context.Context) (int, error) {
 	return len(refs), nil
 }
 
+// Evict stops every server of a user and returns when none is active any more, or ctx ends. After it, whoever has the name
+// meets nobody else's processes.
+func (m *Manager) Evict(ctx context.Context, user string) error {
+	for _, ref := range m.active() {
+		if ref.User != user {
+			continue
+		}
+		if _, err := m.Stop(ctx, ref); ignoreAbsent(err) != nil {
+			return err
+		}
+		if _, err := m.Wait(ctx, ref); ignoreAbsent(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Remove stops a named server and forgets it. It returns when that is done; if ctx ends first it is done all the same.
 func (m *Manager) Remove(ctx context.Context, ref hub.ServerRef) error {
 	if ref.Server == "" {

@@ -200,6 +200,13 @@ func TestStopAllAndActive(t *testing.T) {
 		if used, err := h.Usage(t.Context()); err != nil || used[bob].Memory == 0 || len(used) != 3 {
 			t.Errorf("usage is %+v, %v", used, err)
 		}
+		if err := h.Evict(t.Context(), "alice"); err != nil {
+			t.Error(err)
+		}
+		if got := h.Active(); len(got) != 1 || got[0].ServerRef != bob {
+			t.Errorf("after alice was evicted, active is %+v", got)
+		}
+		h.run(alice, aliceLab)
 		if n, err := h.StopAll(t.Context()); n != 3 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
