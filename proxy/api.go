@@ -1,0 +1,245 @@
+package proxy
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+// maxBody is what a route's data may take, in bytes.
+const maxBody = 1 << 20
+
+// api is configurable-http-proxy's REST API with what is ours beside it:
+//
+//	GET            /api/routes[?inactive_since=]    the table
+//	GET            /api/routes/PATH                 one route
+//	POST           /api/routes/PATH                 sets one: its data, with the target
+//	DELETE         /api/routes/PATH                 removes one
+//	POST           /api/sessions/SHA256/end         ends a session's WebSockets and, for ten minutes, its cookies
+//	POST           /api/reload[?check=1]            reads the configuration again, or only checks it
+//	GET            /metrics                         for Prometheus
+//
+// Errors are JSON objects with a message. Content-Type is not looked at: JupyterHub sends several.
+type api struct {
+	*Proxy
+}
+
+func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	counted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+	defer func() { a.metrics.called(counted.status) }()
+	if !a.mayEnter(r) {
+		refuse(counted, hub.Errorf(hub.Forbidden, "the proxy's API is for the hub"))
+		return
+	}
+	path, _ := splitTarget(r.RequestURI)
+	switch {
+	case path == "/api/routes" || strings.HasPrefix(path, "/api/routes/"):
+		a.routes(counted, r, strings.TrimPrefix(path, "/api/routes"))
+	case strings.HasPrefix(path, "/api/sessions/") && strings.HasSuffix(path, "/end"):
+		a.endSession(counted, r, strings.TrimSuffix(strings.TrimPrefix(path, "/api/sessions/"), "/end"))
+	case path == "/api/reload":
+		a.reload(counted, r)
+	case path == "/metrics":
+		if allowed(counted, r, http.MethodGet) {
+			a.metrics.handler().ServeHTTP(counted, r)
+		}
+	default:
+		refuse(counted, hub.Errorf(hub.NotFound, "no such call"))
+	}
+}
+
+// mayEnter admits the peers of a Unix socket whose uid is on the list, and whoever knows the token. The token is compared
+// before anything of the body is read.
+func (a api) mayEnter(r *http.Request) bool {
+	if uid, ok := r.Context().Value(peerKey).(int64); ok && slices.Contains(a.options.APIPeers, uid) {
+		return true
+	}
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "token ")
+	return ok && a.options.APIToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(a.options.APIToken)) == 1
+}
+
+// apiPeer returns the uid of a Unix socket's peer, for mayEnter.
+func apiPeer(c net.Conn) (int64, bool) {
+	for {
+		above, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		c = above.NetConn()
+	}
+	who, ok := peerOf(c)
+	return int64(who.Uid), ok
+}
+
+func (a api) routes(w http.ResponseWriter, r *http.Request, path string) {
+	asked, err := readKey(path, a.options.HostRouting)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	switch r.Method {
+	case http.MethodGet:
+		a.metrics.routeGet.Inc()
+		a.getRoutes(w, r, path, asked.key)
+	case http.MethodPost:
+		a.metrics.routeAdd.Inc()
+		a.postRoute(w, r, path)
+	case http.MethodDelete:
+		a.metrics.routeDelete.Inc()
+		a.deleteRoute(w, asked.key)
+	default:
+		allowed(w, r, http.MethodGet, http.MethodPost, http.MethodDelete)
+	}
+}
+
+func (a api) getRoutes(w http.ResponseWriter, r *http.Request, path, key string) {
+	if strings.Trim(path, "/") != "" {
+		if one := a.table.get(key); one != nil {
+			writeJSON(w, http.StatusOK, one)
+			return
+		}
+		refuse(w, hub.Errorf(hub.NotFound, "there is no such route"))
+		return
+	}
+	before, err := inactiveSince(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	out := map[string]*route{}
+	for key, one := range a.table.all() {
+		if before.IsZero() || one.up.lastActivity().Before(before) {
+			out[key] = one
+		}
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+// inactiveSince reads the filter under both of its names; zero is none.
+func inactiveSince(r *http.Request) (time.Time, error) {
+	for _, name := range []string{"inactive_since", "inactiveSince"} {
+		v := r.URL.Query().Get(name)
+		if v == "" {
+			continue
+		}
+		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateOnly} {
+			if t, err := time.Parse(layout, v); err == nil {
+				return t, nil
+			}
+		}
+		return time.Time{}, hub.Errorf(hub.Invalid, "%s is no ISO 8601 time", name)
+	}
+	return time.Time{}, nil
+}
+
+func (a api) postRoute(w http.ResponseWriter, r *http.Request, path string) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		refuse(w, hub.Errorf(hub.TooLarge, "a route's data has at most %d bytes", maxBody))
+		return
+	}
+	var data map[string]json.RawMessage
+	if err := json.Unmarshal(body, &data); err != nil || data == nil {
+		refuse(w, hub.Errorf(hub.Invalid, "the body is no JSON object"))
+		return
+	}
+	if err := a.Add(path, data); err != nil {
+		refuse(w, err)
+		return
+	}
+	a.kept()
+	w.WriteHeader(http.StatusCreated)
+}
+
+func (a api) deleteRoute(w http.ResponseWriter, key string) {
+	if !a.remove(key) {
+		refuse(w, hub.Errorf(hub.NotFound, "there is no such route"))
+		return
+	}
+	a.kept()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (a api) endSession(w http.ResponseWriter, r *http.Request, name string) {
+	if !allowed(w, r, http.MethodPost) {
+		return
+	}
+	id, err := readSessionID(name)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	a.end(id)
+	a.kept()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (a api) reload(w http.ResponseWriter, r *http.Request) {
+	if !allowed(w, r, http.MethodPost) {
+		return
+	}
+	if a.options.Reload == nil {
+		refuse(w, hub.Errorf(hub.NotFound, "there is nothing to reload"))
+		return
+	}
+	check := r.URL.Query().Get("check")
+	changes, err := a.options.Reload(r.Context(), check != "" && check != "0")
+	if err != nil {
+		refuse(w, hub.Errorf(hub.Invalid, "%w", err))
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string][]string{"changes": append([]string{}, changes...)})
+}
+
+// kept writes the state file. A disk that is full must not stop the routing: the change stands, and is written with the next.
+func (a api) kept() {
+	if err := a.ledger.save(); err != nil {
+		a.options.Log.Error().Err(err).Msg("the table is not on disk, ignoring")
+	}
+}
+
+// allowed answers 405 to a method that is none of these.
+func allowed(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	if slices.Contains(methods, r.Method) {
+		return true
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	writeJSON(w, http.StatusMethodNotAllowed, problem{Status: http.StatusMethodNotAllowed, Text: "this call has no such method"})
+	return false
+}
+
+// statusOf is the table from kinds of error to what the API answers.
+var statusOf = map[hub.Kind]int{
+	hub.Invalid:   http.StatusBadRequest,
+	hub.Forbidden: http.StatusForbidden,
+	hub.NotFound:  http.StatusNotFound,
+	hub.TooLarge:  http.StatusRequestEntityTooLarge,
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	status, ok := statusOf[hub.KindOf(err)]
+	if !ok {
+		status = http.StatusInternalServerError
+	}
+	writeJSON(w, status, problem{Status: status, Text: hub.TextOf(err)})
+}
+
+// statusWriter remembers the status for the metrics.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,82 @@
+package proxy
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// crowd counts connections, so that no single address can take them all. A whole class may sit behind one address, each with
+// a dozen tabs: the limit is there for machines. Proxies that are trusted and this machine itself count for nobody.
+type crowd struct {
+	trusted func() trust
+	most    int // connections of one address
+	total   int // connections at all
+
+	mu   sync.Mutex // guards the fields below
+	here map[netip.Addr]int
+	all  int
+}
+
+// enter counts a connection in, or refuses it.
+func (cr *crowd) enter(c net.Conn) (net.Conn, bool) {
+	who := neighbourhood(addrOf(c.RemoteAddr()))
+	free := isHere(who) || cr.trusted().has(who)
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	if cr.all >= cr.total || !free && cr.here[who] >= cr.most {
+		return nil, false
+	}
+	cr.all++
+	cr.here[who]++
+	return &countedConn{Conn: c, crowd: cr, who: who}, true
+}
+
+func (cr *crowd) leave(who netip.Addr) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	cr.all--
+	if cr.here[who]--; cr.here[who] == 0 {
+		delete(cr.here, who)
+	}
+}
+
+func (cr *crowd) count() int {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	return cr.all
+}
+
+// neighbourhood is what counts as one client: an IPv4 address, or the /64 that one IPv6 host can choose from.
+func neighbourhood(a netip.Addr) netip.Addr {
+	if a.Is6() && !a.IsLoopback() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
+
+// countedConn counts itself out when it is closed.
+type countedConn struct {
+	net.Conn
+	crowd *crowd
+	who   netip.Addr
+	once  sync.Once
+}
+
+func (c *countedConn) Close() error {
+	c.once.Do(func() { c.crowd.leave(c.who) })
+	return c.Conn.Close()
+}
+
+// CloseWrite tells the client that no more comes.
+func (c *countedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Conn.Close()
+}
+
+// NetConn returns the connection below.
+func (c *countedConn) NetConn() net.Conn { return c.Conn }

@@ -1,0 +1,46 @@
+// Package proxy stands between the world and the servers. It owns the public door (TLS, HTTP/1.1, HTTP/2, WebSockets), the
+// table of routes, the file that keeps the table over the proxy's death, and the REST API by which the hub edits the table:
+// configurable-http-proxy's, so that each can stand in for the other.
+//
+// It must not know who anybody is, nor the hub's state: a route's data says whose server it leads to, and that is all.
+// It never needs the hub: with the hub away, running servers are reached as before.
+//
+// Way in: Proxy.Serve for the world, Proxy.ServeAPI for the hub, Proxy.Run beside them. Way out: the targets of the routes,
+// over TCP or over Unix sockets, where the listener's uid is compared with the route's before the first byte.
+//
+// # One reading of a path
+//
+// The path is read once, from the request's own bytes, and what was matched is what is forwarded. It is divided at raw
+// slashes; each segment is decoded for matching. Keys match whole segments, the longest wins, case counts. Forwarded are the
+// bytes that came, with two exceptions: raw bytes that no path may hold (quotes, braces, above 0x7f) are percent-encoded one by
+// one, and the part that the route matched is spelled as the upstream spells it (/user/jo%40ex.org/ becomes
+// /user/jo@ex.org/). The query is not looked at. Answered 400: dot segments in any spelling, also behind an encoded slash or
+// backslash; raw backslashes and "#"; escapes that are none or do not decode to text. An encoded slash never divides, and
+// "//" is an empty segment, which no key has.
+//
+// # What an upstream learns
+//
+// X-Forwarded-For, X-Real-Ip, X-Forwarded-Proto, X-Scheme, X-Forwarded-Host and X-Forwarded-Port are set by us, with one value
+// each; whatever a client sends under these names, under Forwarded, X-Forwarded-* or Proxy-* is removed. A proxy that is
+// trusted (Settings.Trusted, or a Unix socket's peer) is believed instead of the connection. Host is kept.
+//
+// The hub also gets X-JupyterHub-Insecure: 1 (InsecureHeader) when the browser's words cross a network in the clear: the
+// request is not https, by our TLS or by a trusted proxy's word, and did not come from loopback to loopback. The header is
+// removed from what clients send, so its absence is a promise. Whether the login form gives way is the hub's decision.
+//
+// Cookies of the hub's login, of services, and of other users' servers never reach a user's server, and it cannot set them;
+// what else it sets is confined to its own path and host (see jar). For ten minutes after a session's end its requests come
+// without the cookies that speak for it, because single-user servers remember their visitors for up to five.
+//
+// # Caveats
+//
+// What reads request heads twice in different ways is refused by package strict before net/http sees it. net/http does the
+// rest, so a reason phrase of an upstream's is not kept, and request trailers are dropped. Forwarding itself is behind one
+// method, forwarder.carry.
+//
+// A route that is replaced by one to the same target and uid keeps its connections and tunnels; otherwise, and when it is
+// deleted, they are closed after a grace, WebSockets with 1001. The default target of the command line is not saved.
+//
+// Metrics have configurable-http-proxy's names and are served at /metrics of the API's door, and by MetricsHandler for a
+// listener of their own.
+package proxy

@@ -1,0 +1,131 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"jupyterhubd/proxy/strict"
+)
+
+// handshakeTime is for a client to do its part of the TLS handshake.
+const handshakeTime = 10 * time.Second
+
+// gate is a listener that hands net/http only connections that it may read: counted, decrypted, and strict where HTTP/1 is
+// spoken. The handshake of one client does not hold up the next.
+type gate struct {
+	net.Listener
+	certs   *certificates
+	crowd   *crowd
+	ready   chan admitted
+	closing chan struct{}
+	once    sync.Once
+}
+
+type admitted struct {
+	conn net.Conn
+	err  error
+}
+
+func newGate(l net.Listener, certs *certificates, crowd *crowd) *gate {
+	g := &gate{Listener: l, certs: certs, crowd: crowd, ready: make(chan admitted), closing: make(chan struct{})}
+	go g.listen()
+	return g
+}
+
+// listen accepts until the listener is closed. An error waits for net/http to take it, which then makes a pause.
+func (g *gate) listen() {
+	for {
+		c, err := g.Listener.Accept()
+		if err == nil {
+			go g.admit(c)
+			continue
+		}
+		g.hand(admitted{err: err})
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+	}
+}
+
+func (g *gate) hand(a admitted) bool {
+	select {
+	case g.ready <- a:
+		return true
+	case <-g.closing:
+		return false
+	}
+}
+
+// Accept returns the next connection that is ready to be read.
+func (g *gate) Accept() (net.Conn, error) {
+	select {
+	case a := <-g.ready:
+		return a.conn, a.err
+	case <-g.closing:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close closes the listener. Handshakes under way are dropped.
+func (g *gate) Close() error {
+	g.once.Do(func() { close(g.closing) })
+	return g.Listener.Close()
+}
+
+func (g *gate) admit(c net.Conn) {
+	counted, ok := g.crowd.enter(c)
+	if !ok {
+		c.Close()
+		return
+	}
+	watchPeer(c)
+	ready, err := g.secure(counted)
+	if err != nil || !g.hand(admitted{conn: ready}) {
+		counted.Close()
+	}
+}
+
+// secure does the TLS handshake, when there is one, and sets the HTTP/1 guard.
+func (g *gate) secure(c net.Conn) (net.Conn, error) {
+	config := g.certs.now.Load()
+	if config == nil {
+		return strict.Wrap(c), nil
+	}
+	c.SetDeadline(time.Now().Add(handshakeTime))
+	secure := tls.Server(c, config)
+	if err := secure.Handshake(); err != nil {
+		var plain tls.RecordHeaderError
+		if errors.As(err, &plain) && plain.Conn != nil && speaksHTTP(plain.RecordHeader) {
+			io.WriteString(plain.Conn, "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nThis port speaks https.\n")
+		}
+		return nil, err
+	}
+	c.SetDeadline(time.Time{})
+	if secure.ConnectionState().NegotiatedProtocol == "h2" {
+		return secure, nil
+	}
+	return strict.Wrap(secure), nil
+}
+
+// speaksHTTP reports whether the first bytes of a connection are those of a plain request.
+func speaksHTTP(first [5]byte) bool {
+	switch string(first[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO":
+		return true
+	}
+	return false
+}
+
+// entranceOf returns what a connection tells of its client.
+func entranceOf(c net.Conn) entrance {
+	e := entrance{remote: addrOf(c.RemoteAddr()), local: addrOf(c.LocalAddr())}
+	if guarded, ok := c.(*strict.Conn); ok {
+		c = guarded.NetConn()
+	}
+	_, e.tls = c.(*tls.Conn)
+	return e
+}

@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerOf returns who is at the other end of a Unix socket (SO_PEERCRED): for a connection that we made, the process that
+// called listen(2), whatever path led there; for one that we accepted, the one that called connect(2). ok is false for other
+// kinds of connection.
+func peerOf(c net.Conn) (who unix.Ucred, ok bool) {
+	sock, isUnix := c.(*net.UnixConn)
+	if !isUnix {
+		return unix.Ucred{}, false
+	}
+	raw, err := sock.SyscallConn()
+	if err != nil {
+		return unix.Ucred{}, false
+	}
+	err = raw.Control(func(fd uintptr) {
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			who, ok = *cred, true
+		}
+	})
+	return who, ok && err == nil
+}
+
+// watchPeer lets the kernel find out that the other end of a TCP connection is gone: one that is silent is asked, and sent
+// data has to be acknowledged in time. A WebSocket can be quiet for hours, and its client's machine asleep for good.
+func watchPeer(c net.Conn) {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	// A refusal leaves the kernel's defaults, which find out later.
+	_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepaliveIdle, Interval: keepaliveEvery, Count: keepaliveTries})
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unackedTime.Milliseconds()))
+	})
+}

@@ -1,0 +1,264 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"math"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"jupyterhubd/hub"
+)
+
+// Options says how a Proxy works. The zero value of every field has a meaning.
+type Options struct {
+	Log zerolog.Logger   // zero: silent
+	Now func() time.Time // nil: time.Now
+
+	StateFile     string // keeps the table over a restart; "": forget it
+	DefaultTarget string // where the root leads as long as the API sets nothing else; "": nowhere
+	DefaultUID    int64  // who has to listen there, when it is a Unix socket; hub.NoUID: anybody
+	ErrorTarget   string // renders the pages for 404 and 503: GET <target>/<status>?url=<path>; "": our own plain ones
+	HostRouting   bool   // the first segment of a route's path is a host
+	// CountControlFrames makes pings and pongs of a WebSocket activity, as configurable-http-proxy does. Then an open tab
+	// keeps its server busy for good.
+	CountControlFrames bool
+
+	APIToken string                                                  // opens the API for those who send it; "": nobody's does
+	APIPeers []int64                                                 // uids that may use the API over a Unix socket
+	Reload   func(ctx context.Context, check bool) ([]string, error) // what POST /api/reload does; nil: nothing
+
+	Grace          time.Duration // for the connections of a removed route; 0: 3 s
+	Drain          time.Duration // for requests under way when Serve's context ends; 0: 10 s
+	MaxConnections int           // of all clients; 0: as many as the system gives
+	MaxPerAddress  int           // of one client's address; 0: 4096
+}
+
+// Settings are what may change while a Proxy runs.
+type Settings struct {
+	Trusted     []netip.Prefix // proxies in front of this one, whose X-Forwarded-* are believed
+	Certificate Certificate
+}
+
+// Proxy routes requests to upstreams by its table. Its methods may be called from any goroutine.
+type Proxy struct {
+	options Options
+	table   *table
+	tunnels tunnels
+	graves  *graveyard
+	ledger  *ledger
+	crowd   *crowd
+	certs   certificates
+	trusted atomic.Pointer[trust]
+	forward forwarder
+	pages   *upstream // renders errors; nil: nobody
+	metrics *metrics
+}
+
+// New makes a Proxy with the table that the state file holds. A damaged file is reported to the log, and the table is empty.
+func New(o Options) (*Proxy, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Grace = cmp.Or(o.Grace, 3*time.Second)
+	o.Drain = cmp.Or(o.Drain, 10*time.Second)
+	p := &Proxy{options: o, table: newTable(), graves: newGraveyard()}
+	p.trusted.Store(&trust{})
+	p.ledger = &ledger{path: o.StateFile, collect: p.state}
+	p.crowd = &crowd{trusted: func() trust { return *p.trusted.Load() }, here: map[netip.Addr]int{},
+		most: cmp.Or(o.MaxPerAddress, 4096), total: cmp.Or(o.MaxConnections, math.MaxInt)}
+	p.metrics = newMetrics(p)
+	p.forward = forwarder{fail: p.fail, done: p.metrics.proxied, touch: p.touch, quiet: log.New(io.Discard, "", 0)}
+	if o.ErrorTarget != "" {
+		to, err := readTarget(o.ErrorTarget)
+		if err != nil {
+			return nil, err
+		}
+		p.pages = newUpstream(to, hub.NoUID, true)
+	}
+	if err := p.restore(); err != nil {
+		p.options.Log.Error().Err(err).Msg("starting with an empty table")
+	}
+	return p, p.setDefault()
+}
+
+// Apply takes settings over, whole or not at all.
+func (p *Proxy) Apply(s Settings) error {
+	config, err := readCertificate(s.Certificate)
+	if err != nil {
+		return err
+	}
+	trusted := trust(s.Trusted)
+	p.trusted.Store(&trusted)
+	p.certs.now.Store(config)
+	return nil
+}
+
+// Check says what would keep Apply from taking settings over.
+func (p *Proxy) Check(s Settings) error {
+	_, err := readCertificate(s.Certificate)
+	return err
+}
+
+// setDefault puts the default target at the root, unless the state file has something there.
+func (p *Proxy) setDefault() error {
+	if p.options.DefaultTarget == "" || p.table.get("/") != nil {
+		return nil
+	}
+	data := map[string]json.RawMessage{"target": quoted(p.options.DefaultTarget)}
+	r, err := newRoute("/", data, false)
+	if err != nil {
+		return err
+	}
+	r.unsaved = true
+	if r.target.unix {
+		r.uid = p.options.DefaultUID
+	}
+	p.set(r)
+	return nil
+}
+
+func quoted(s string) json.RawMessage {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return json.RawMessage(`""`)
+	}
+	return b
+}
+
+// Add sets the route of an escaped path. A route that leads to the same upstream as before keeps its connections.
+func (p *Proxy) Add(path string, data map[string]json.RawMessage) error {
+	r, err := newRoute(path, data, p.options.HostRouting)
+	if err != nil {
+		return err
+	}
+	p.set(r)
+	p.ledger.change()
+	return nil
+}
+
+func (p *Proxy) set(r *route) {
+	var gone *upstream
+	p.table.put(r, func(old *route) {
+		if old != nil && old.isHub() == r.isHub() && old.up.same(r.target, r.uid) {
+			r.up = old.up
+		} else {
+			r.up = newUpstream(r.target, r.uid, r.isHub())
+			if old != nil {
+				gone = old.up
+			}
+		}
+		p.touch(r.up)
+	})
+	if gone != nil {
+		p.retire(gone)
+	}
+}
+
+// remove takes the route of a key out and reports whether there was one.
+func (p *Proxy) remove(key string) bool {
+	r := p.table.remove(key)
+	if r == nil {
+		return false
+	}
+	p.retire(r.up)
+	p.ledger.change()
+	return true
+}
+
+// retire closes what leads to an upstream without a route: what is idle at once, the rest after a grace.
+func (p *Proxy) retire(u *upstream) {
+	u.transport.CloseIdleConnections()
+	time.AfterFunc(p.options.Grace, func() {
+		if p.tunnels.close(goingAway, func(t *tunnel) bool { return t.up == u }) == 0 {
+			u.end()
+			return
+		}
+		time.AfterFunc(2*goodbye, u.end)
+	})
+}
+
+// end closes the WebSockets of a session and remembers that it has ended.
+func (p *Proxy) end(id sessionID) {
+	p.graves.bury(id, p.options.Now().Add(endedFor))
+	p.ledger.change()
+	p.tunnels.close(policy, func(t *tunnel) bool {
+		for _, s := range t.sessions {
+			if s == id {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (p *Proxy) touch(u *upstream) {
+	began := time.Now()
+	u.touch(p.options.Now())
+	since(p.metrics.activity, began)
+}
+
+// healthPath is configurable-http-proxy's health check.
+const healthPath = "/_chp_healthz"
+
+// ServeHTTP serves the world.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if guarded, ok := r.Context().Value(guardKey).(interface{ Raw() bool }); ok && guarded.Raw() {
+		w.Header()["Connection"] = []string{"close"} // see package strict
+	}
+	ps, problem := p.read(r)
+	switch {
+	case problem != nil:
+		if r.ProtoMajor == 1 {
+			w.Header()["Connection"] = []string{"close"}
+		}
+		p.answer(w, ps, *problem)
+	case ps.place.raw == healthPath && r.URL.RawQuery == "":
+		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
+	case ps.route == nil:
+		p.answer(w, ps, noRoute)
+	case wantsWebSocket(r):
+		p.metrics.ws.Inc()
+		p.websocket(w, ps)
+	default:
+		p.metrics.web.Inc()
+		p.forward.carry(w, ps)
+	}
+}
+
+// read finds out what a request wants and who it comes from.
+func (p *Proxy) read(r *http.Request) (*passage, *problem) {
+	ps := &passage{in: r}
+	if r.Method == http.MethodConnect {
+		return ps, &noTunnels
+	}
+	path, query := splitTarget(r.RequestURI)
+	where, err := readPath(path)
+	if err != nil {
+		bad := refused(err)
+		return ps, &bad
+	}
+	ps.place, ps.query, ps.bareQuery = where, query, strings.HasSuffix(r.RequestURI, "?") && query == ""
+	began := time.Now()
+	if p.options.HostRouting {
+		ps.route = p.table.findAt(hostKey(r.Host), where)
+	} else {
+		ps.route = p.table.find(where)
+	}
+	since(p.metrics.find, began)
+	at, _ := r.Context().Value(entranceKey).(entrance)
+	ps.client = whoAsks(r, at, *p.trusted.Load())
+	if p.graves.any.Load() || wantsWebSocket(r) {
+		ps.sessions = sessionsOf(r.Header)
+		ps.ended = p.graves.holds(ps.sessions, p.options.Now())
+	}
+	return ps, nil
+}

@@ -1,0 +1,154 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"jupyterhubd/proxy/strict"
+)
+
+// Limits of the public door. There is none on a whole request or answer: uploads, event streams and long calls take what
+// they take (D13).
+const (
+	readHeadTime = 30 * time.Second
+	idleClient   = 10 * time.Minute // above that of the usual balancers in front
+	maxHead      = 128 << 10        // bytes; tornado's limit is 64 KiB, and login loops collect cookies (D24)
+)
+
+// contextKey names what a connection leaves in the contexts of its requests.
+type contextKey int
+
+const (
+	entranceKey contextKey = iota // entrance
+	guardKey                      // *strict.Conn
+	peerKey                       // int64, the uid at the other end of a Unix socket
+)
+
+// Serve serves the world on a listener until ctx ends. Then it accepts nothing more, closes the WebSockets with 1012, lets
+// requests under way finish for a while, and returns nil. It closes the listener.
+func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
+	server := p.server(ctx, p)
+	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = readHeadTime, idleClient, maxHead
+	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 128}
+	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if guarded, ok := c.(*strict.Conn); ok {
+			ctx = context.WithValue(ctx, guardKey, guarded)
+		}
+		return context.WithValue(ctx, entranceKey, entranceOf(c))
+	}
+	return p.until(ctx, server, newGate(l, &p.certs, p.crowd))
+}
+
+// ServeAPI serves the hub on a listener until ctx ends. It closes the listener.
+func (p *Proxy) ServeAPI(ctx context.Context, l net.Listener) error {
+	server := p.server(ctx, api{p})
+	server.ReadTimeout, server.WriteTimeout, server.IdleTimeout = readHeadTime, time.Minute, idleClient
+	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if uid, ok := apiPeer(c); ok {
+			return context.WithValue(ctx, peerKey, uid)
+		}
+		return ctx
+	}
+	everybody := &crowd{trusted: func() trust { return nil }, most: math.MaxInt, total: math.MaxInt, here: map[netip.Addr]int{}}
+	return p.until(ctx, server, newGate(l, &certificates{}, everybody))
+}
+
+// MetricsHandler serves /metrics to whoever asks, for a listener of its own.
+func (p *Proxy) MetricsHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/metrics" {
+			http.NotFound(w, r)
+		} else if allowed(w, r, http.MethodGet) {
+			p.metrics.handler().ServeHTTP(w, r)
+		}
+	})
+}
+
+func (p *Proxy) server(ctx context.Context, h http.Handler) *http.Server {
+	kept := context.WithoutCancel(ctx) // requests under way outlive the order to stop
+	return &http.Server{Handler: h, ErrorLog: p.forward.quiet, BaseContext: func(net.Listener) context.Context { return kept }}
+}
+
+// until serves until ctx ends, and then drains.
+func (p *Proxy) until(ctx context.Context, server *http.Server, l net.Listener) error {
+	broken := make(chan error, 1)
+	go func() { broken <- server.Serve(l) }()
+	select {
+	case err := <-broken:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.options.Drain)
+	defer cancel()
+	var beside sync.WaitGroup
+	if server.Handler == http.Handler(p) {
+		beside.Go(func() { p.tunnels.shut(drain) }) // net/http knows nothing of them
+	}
+	if err := server.Shutdown(drain); err != nil {
+		server.Close() // those who did not finish in time
+	}
+	beside.Wait()
+	if err := <-broken; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Run keeps house until ctx ends: it forgets old sessions and saves what activity was seen. It saves a last time at the end.
+func (p *Proxy) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			p.ledger.change()
+			return p.ledger.save()
+		case <-tick.C:
+		}
+		p.graves.forget(p.options.Now())
+		p.ledger.change()
+		if err := p.ledger.save(); err != nil {
+			p.options.Log.Error().Err(err).Msg("the table is not on disk, ignoring")
+		}
+	}
+}
+
+// state is what the ledger saves.
+func (p *Proxy) state() state {
+	s := state{Version: stateVersion, Ended: p.graves.list()}
+	for _, r := range p.table.all() {
+		if !r.unsaved {
+			s.Routes = append(s.Routes, savedRoute{Path: r.posted, Data: r.data, LastActivity: r.up.lastActivity()})
+		}
+	}
+	return s
+}
+
+// restore puts back what the state file holds. A route that is not good any more is left out and logged.
+func (p *Proxy) restore() error {
+	s, err := p.ledger.load()
+	if err != nil {
+		return err
+	}
+	for _, saved := range s.Routes {
+		r, err := newRoute(saved.Path, saved.Data, p.options.HostRouting)
+		if err != nil {
+			p.options.Log.Warn().Str("route", saved.Path).Err(err).Msg("a saved route is not good any more, ignoring")
+			continue
+		}
+		p.set(r)
+		r.up.touch(saved.LastActivity)
+	}
+	for name, until := range s.Ended {
+		if id, err := readSessionID(name); err == nil {
+			p.graves.bury(id, until)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+// Limits of the connections to one upstream.
+const (
+	dialTimeout   = 10 * time.Second      // a machine that is there answers sooner
+	dialPause     = 10 * time.Millisecond // between two tries at a socket whose queue is full
+	idlePerRoute  = 64                    // connections kept for the next request
+	idleTime      = 90 * time.Second      // far below tornado's 3600 s, so that we close first
+	hubTimeout    = 60 * time.Second      // for the hub to begin an answer; user servers may take their time
+	maxAnswerHead = 256 << 10             // bytes; tornado's own limit is 64 KiB
+	continueWait  = 1 * time.Second       // for an upstream's 100 Continue, as curl waits
+
+	keepaliveIdle  = 30 * time.Second // of silence before the kernel asks whether the other end is there
+	keepaliveEvery = 10 * time.Second
+	keepaliveTries = 6
+	unackedTime    = 90 * time.Second // for sent bytes to be acknowledged
+)
+
+// errEnded is what a request gets that found its route just before the route went.
+var errEnded = errors.New("the route is gone")
+
+// strangerError says that somebody else listens where a route leads: the owner of a directory can put a symbolic link to
+// another's socket into it.
+type strangerError struct{ want, got int64 }
+
+func (e *strangerError) Error() string {
+	return fmt.Sprintf("uid %d listens there, not uid %d", e.got, e.want)
+}
+
+// upstream is the program that a route leads to, with every connection that we hold to it. It goes with its route: no
+// connection outlives it, so a reused address never gets what was meant for another.
+type upstream struct {
+	target    target
+	uid       int64
+	transport *http.Transport
+	active    atomic.Int64 // last activity, nanoseconds
+
+	mu    sync.Mutex // guards the fields below
+	conns map[*upstreamConn]struct{}
+	ended bool
+}
+
+func newUpstream(to target, uid int64, isHub bool) *upstream {
+	u := &upstream{target: to, uid: uid, conns: map[*upstreamConn]struct{}{}}
+	u.transport = &http.Transport{
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) },
+		TLSHandshakeTimeout:    dialTimeout,
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // tornado speaks HTTP/1.1
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    idlePerRoute,
+		IdleConnTimeout:        idleTime,
+		MaxResponseHeaderBytes: maxAnswerHead,
+		ExpectContinueTimeout:  continueWait,
+	}
+	if isHub {
+		u.transport.ResponseHeaderTimeout = hubTimeout
+	}
+	return u
+}
+
+// same reports whether a route with that target and uid can go on with u and its connections.
+func (u *upstream) same(to target, uid int64) bool {
+	a, b := u.target, to
+	a.path, a.query, b.path, b.query = "", "", "", ""
+	return a == b && u.uid == uid
+}
+
+// touch says that the upstream was used just now.
+func (u *upstream) touch(now time.Time) { u.active.Store(now.UnixNano()) }
+
+func (u *upstream) lastActivity() time.Time { return time.Unix(0, u.active.Load()).UTC() }
+
+// open connects for something else than the transport, with TLS where the target wants it.
+func (u *upstream) open(ctx context.Context) (net.Conn, error) {
+	c, err := u.dial(ctx)
+	if err != nil || u.target.scheme != "https" {
+		return c, err
+	}
+	secure := tls.Client(c, &tls.Config{ServerName: hostKey(u.target.host)})
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// dial connects, and knows who listens before the first byte is sent.
+func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	network := "tcp"
+	if u.target.unix {
+		network = "unix"
+	}
+	c, err := connect(ctx, network, u.target.addr)
+	if err != nil {
+		return nil, err
+	}
+	watchPeer(c)
+	if err := u.check(c); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return u.keep(c)
+}
+
+// connect dials. A Unix socket whose queue of connections is full refuses at once (EAGAIN): that is a crowd, not an absence.
+func connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	for {
+		c, err := d.DialContext(ctx, network, addr)
+		if err == nil || !errors.Is(err, syscall.EAGAIN) {
+			return c, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(dialPause):
+		}
+	}
+}
+
+// check compares the one who called listen(2) with the one whom the route is for.
+func (u *upstream) check(c net.Conn) error {
+	if !u.target.unix || u.uid == hub.NoUID {
+		return nil
+	}
+	who, ok := peerOf(c)
+	if !ok {
+		return &strangerError{want: u.uid, got: hub.NoUID}
+	}
+	if int64(who.Uid) != u.uid {
+		return &strangerError{want: u.uid, got: int64(who.Uid)}
+	}
+	return nil
+}
+
+// keep counts a connection among the upstream's.
+func (u *upstream) keep(c net.Conn) (net.Conn, error) {
+	kept := &upstreamConn{Conn: c, up: u}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ended {
+		c.Close()
+		return nil, errEnded
+	}
+	u.conns[kept] = struct{}{}
+	return kept, nil
+}
+
+func (u *upstream) isEnded() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.ended
+}
+
+// end closes every connection, in use or not, and allows no other.
+func (u *upstream) end() {
+	u.mu.Lock()
+	u.ended = true
+	conns := u.conns
+	u.conns = nil
+	u.mu.Unlock()
+	u.transport.CloseIdleConnections()
+	for c := range conns {
+		c.Conn.Close()
+	}
+}
+
+// upstreamConn is one connection to an upstream.
+type upstreamConn struct {
+	net.Conn
+	up     *upstream
+	sent   int        // bytes written since the last byte was read; the transport's two goroutines take turns on it
+	broken bool       // the upstream reads no more, so what is written is dropped
+	mu     sync.Mutex // guards sent and broken
+}
+
+// Write writes, and goes on quietly when the upstream stops reading in the middle of a request: an upstream that answers
+// early and closes ("413, too large") is heard, where net/http's transport would give up at the failed write. A connection
+// that was dead from the start fails, and the transport tries another.
+func (c *upstreamConn) Write(p []byte) (int, error) {
+	if c.isBroken() {
+		return len(p), nil
+	}
+	n, err := c.Conn.Write(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent += n
+	if err != nil && c.sent > 0 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
+		c.broken = true
+		return len(p), nil
+	}
+	return n, err
+}
+
+func (c *upstreamConn) isBroken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken
+}
+
+func (c *upstreamConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !bytes.HasPrefix(p[:n], []byte("HTTP/1.1 1")) { // after a 100 the same request goes on
+		c.mu.Lock()
+		c.sent = 0
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+// CloseWrite tells the upstream that no more comes.
+func (c *upstreamConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Conn.Close()
+}
+
+func (c *upstreamConn) Close() error {
+	c.up.mu.Lock()
+	delete(c.up.conns, c)
+	c.up.mu.Unlock()
+	return c.Conn.Close()
+}
