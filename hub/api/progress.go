@@ -26,7 +26,8 @@ func (room *Room) progress(w http.ResponseWriter, r *http.Request) error {
 	if err := room.known(ref.User); err != nil {
 		return err
 	}
-	who := auth.FromContext(r.Context()).Owner
+	a := auth.FromContext(r.Context())
+	who := a.Owner
 	if !room.watchers.enter(who) {
 		return &hub.Error{Kind: hub.TooMany, Text: "Too many progress streams are open", RetryAfter: keepAlive}
 	}
@@ -39,7 +40,7 @@ func (room *Room) progress(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.follow(events)
+	return s.follow(events, func(c *hub.Cause) *hub.Cause { return readerOf(a).cause(ref, c) })
 }
 
 // stream writes an event-stream.
@@ -63,7 +64,7 @@ func newStream(w http.ResponseWriter) (*stream, error) {
 }
 
 // follow writes events until the last one, and blank lines while nothing happens.
-func (s *stream) follow(events <-chan hub.Event) error {
+func (s *stream) follow(events <-chan hub.Event, show func(*hub.Cause) *hub.Cause) error {
 	beat := time.NewTicker(keepAlive)
 	defer beat.Stop()
 	for {
@@ -72,6 +73,7 @@ func (s *stream) follow(events <-chan hub.Event) error {
 			if !more {
 				return nil
 			}
+			e.Cause = show(e.Cause)
 			b, err := json.Marshal(e)
 			if err != nil {
 				return err

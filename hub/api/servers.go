@@ -66,20 +66,20 @@ func (room *Room) startServer(w http.ResponseWriter, r *http.Request) error {
 		return hub.Errorf(hub.Invalid, "%s", hub.TextOf(err)) // JupyterHub's answer to "already running" is 400
 	}
 	if err != nil {
-		return startFailed(err)
+		return room.startFailed(r, err)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), room.SlowSpawn)
 	defer cancel()
 	live, err := room.Workshop.Wait(ctx, ref)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil:
+	case err == nil && live.State.Ready():
+		return blank(w, http.StatusCreated, textPlain)
+	case ctx.Err() != nil && causeless(err): // too slow, or the hub is being stopped: the start goes on
 		return blank(w, http.StatusAccepted, textPlain)
 	case err != nil:
-		return startFailed(err)
-	case live.State.Ready():
-		return blank(w, http.StatusCreated, textPlain)
+		return room.startFailed(r, err)
 	}
-	return &hub.Error{Kind: hub.Unknown, Cause: live.Failure, Err: errors.New("the server did not come up")}
+	return &hub.Error{Kind: hub.Unknown, Err: errors.New("the server was stopped while it started")}
 }
 
 // createFirst makes a named server that does not exist yet, with the display name that the request gives it.
@@ -95,10 +95,10 @@ func (room *Room) createFirst(ref hub.ServerRef, wish serverWish) error {
 }
 
 // startFailed makes a failed start a 500 with its cause, as JupyterHub does; a refusal before the start keeps its kind.
-func startFailed(err error) error {
+func (room *Room) startFailed(r *http.Request, err error) error {
 	var e *hub.Error
 	if errors.As(err, &e) && e.Cause != nil {
-		return &hub.Error{Kind: hub.Unknown, Text: e.Text, Cause: e.Cause, Err: err}
+		return &hub.Error{Kind: hub.Unknown, Text: e.Text, Cause: readerOf(auth.FromContext(r.Context())).cause(refOf(r), e.Cause), Err: err}
 	}
 	return err
 }

@@ -75,6 +75,10 @@ func TestFailedStartTellsWhy(t *testing.T) {
 	if got.head.Get("Content-Type") != "application/json" {
 		t.Errorf("type %s", got.head.Get("Content-Type"))
 	}
+	got = w.ask(w.service("starter", "start:servers"), "POST", "/hub/api/users/alice/server").is(500, `"kind":"out-of-memory"`)
+	if strings.Contains(got.body, "journal") {
+		t.Errorf("who may start a server and not use it reads what it printed: %s", got.body)
+	}
 	w.shop.refuses = &hub.Error{Kind: hub.TooMany, Text: "Too many servers are starting", RetryAfter: 30 * time.Second}
 	if got := w.ask(w.token("alice"), "POST", "/hub/api/users/alice/server").is(429, "Too many"); got.head.Get("Retry-After") != "30" {
 		t.Errorf("Retry-After %q", got.head.Get("Retry-After"))

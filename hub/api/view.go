@@ -103,7 +103,7 @@ func (room *Room) serverModel(by reader, l hub.Live) client.Server {
 		Name: l.Server.Server, DisplayName: &l.DisplayName, FullName: l.ServerRef.String(),
 		LastActivity: client.At(l.LastActivity), Pending: client.Text(l.State.Pending()),
 		Ready: l.State.Ready(), Stopped: !l.State.Active(), URL: l.URL,
-		UserOptions: l.Options, ProgressURL: room.progressPath(l.ServerRef), Failure: l.Failure,
+		UserOptions: l.Options, ProgressURL: room.progressPath(l.ServerRef), Failure: by.cause(l.ServerRef, l.Failure),
 	}
 	if l.State.Active() {
 		m.Started = client.At(l.Started)
@@ -113,8 +113,6 @@ func (room *Room) serverModel(by reader, l hub.Live) client.Server {
 	}
 	if by.may(rbac.ServerResource(l.ServerRef), "admin:server_state") {
 		m.State = client.Show(client.ServerState{Unit: l.Unit.Name, State: string(l.State), UID: l.Unit.UID, Profile: l.Profile})
-	} else if !by.may(rbac.ServerResource(l.ServerRef), "access:servers") {
-		m.Failure = withoutJournal(l.Failure) // what a server printed is for those who may use it
 	}
 	return m
 }
@@ -126,9 +124,10 @@ func (room *Room) progressPath(ref hub.ServerRef) string {
 	return room.pathOf("users", ref.User, "servers", ref.Server, "progress")
 }
 
-func withoutJournal(c *hub.Cause) *hub.Cause {
-	if c == nil {
-		return nil
+// cause shows why a server failed. What it printed is for those who may use it, or see its state.
+func (by reader) cause(ref hub.ServerRef, c *hub.Cause) *hub.Cause {
+	if c == nil || by.may(rbac.ServerResource(ref), "access:servers", "admin:server_state") {
+		return c
 	}
 	short := *c
 	short.Journal = nil

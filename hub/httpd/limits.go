@@ -1,6 +1,8 @@
 package httpd
 
 import (
+	"context"
+	"errors"
 	"log"
 	"net"
 	"net/http"
@@ -41,9 +43,33 @@ func (l Limits) orDefaults() Limits {
 	return l
 }
 
-// Server returns an http.Server for one door, within its limits. The caller serves a listener with it and shuts it down.
-// There is no limit to the time of an answer: starts and event streams take what they take, and rooms bound their own.
-func (h *Hall) Server(handler http.Handler, l Limits) *http.Server {
+// grace is how long answers under way may take once the door closes.
+const grace = 5 * time.Second
+
+// Serve opens one door until ctx ends. Then nobody else comes in, whoever waits (for a start, for events) is told to go, and
+// answers under way are finished.
+func (h *Hall) Serve(ctx context.Context, listener net.Listener, handler http.Handler, l Limits) error {
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	server := h.server(handler, l)
+	server.BaseContext = func(net.Listener) context.Context { return lasting }
+	closed := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		end()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		closed <- errors.Join(server.Shutdown(last), server.Close())
+	})
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		stop()
+		return err
+	}
+	return <-closed
+}
+
+// server returns an http.Server within limits. There is no limit to the time of an answer: starts and event streams take
+// what they take, and rooms bound their own.
+func (h *Hall) server(handler http.Handler, l Limits) *http.Server {
 	l = l.orDefaults()
 	crowd := &crowd{max: l.Connections, since: map[net.Conn]time.Time{}, busy: map[net.Conn]bool{}, now: h.now}
 	return &http.Server{

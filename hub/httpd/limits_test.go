@@ -2,9 +2,12 @@ package httpd
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,9 +22,15 @@ func door(t *testing.T, h house, handler http.Handler, l Limits) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := h.Server(handler, l)
-	go server.Serve(listener)
-	t.Cleanup(func() { server.Close() })
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- h.Serve(ctx, listener, handler, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the door closed with %v", err)
+		}
+	})
 	return listener.Addr().String()
 }
 
@@ -92,5 +101,71 @@ func TestTheLongestIdleGivesWay(t *testing.T) {
 	c.note(first, http.StateClosed)
 	if len(c.since) != 1 || len(c.busy) != 1 {
 		t.Errorf("%d connections and %d busy are remembered, want third alone", len(c.since), len(c.busy))
+	}
+}
+
+// When the hub is stopped, whoever waits is let go at once, so that the next hub can open the door.
+func TestClosingLetsWaitersGo(t *testing.T) {
+	waiting := make(chan bool)
+	wait := func(w http.ResponseWriter, r *http.Request) error {
+		waiting <- true
+		<-r.Context().Done()
+		w.WriteHeader(http.StatusAccepted)
+		return nil
+	}
+	h := newHouse(t, "/", []auth.Route{{Method: "POST", Pattern: "/hub/api/start", Public: true, Handle: wait}}, nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- h.Serve(ctx, listener, h.API(), Limits{}) }()
+	alice := dial(t, listener.Addr().String())
+	io.WriteString(alice, "POST /hub/api/start HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n")
+	<-waiting
+	stop()
+	if got, err := http.ReadResponse(bufio.NewReader(alice), nil); err != nil || got.StatusCode != http.StatusAccepted {
+		t.Errorf("alice got %v, %v", got, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// Who is not the proxy does not get as far as a request at hub.sock.
+func TestStrangersAtTheProxysDoor(t *testing.T) {
+	mine := uint32(os.Getuid())
+	for name, c := range map[string]struct {
+		allow func(uint32) bool
+		want  bool
+	}{
+		"the proxy":  {func(uid uint32) bool { return uid == mine }, true},
+		"a stranger": {func(uid uint32) bool { return uid != mine }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "hub.sock")
+			listener, err := net.Listen("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			guarded := OnlyPeers(listener, c.allow)
+			go func() {
+				if conn, err := guarded.Accept(); err == nil {
+					conn.Write([]byte("hello"))
+					conn.Close()
+				}
+			}()
+			conn, err := net.Dial("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.SetDeadline(time.Now().Add(10 * time.Second))
+			got, _ := io.ReadAll(conn)
+			if (string(got) == "hello") != c.want {
+				t.Errorf("read %q", got)
+			}
+		})
 	}
 }

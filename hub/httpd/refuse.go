@@ -16,11 +16,9 @@ import (
 
 // refuse is the one place where an error becomes an answer: JSON for programs, a page for people.
 func (h *Hall) refuse(w http.ResponseWriter, r *http.Request, v *visit, err error) {
-	if v.status != 0 {
-		panic(http.ErrAbortHandler) // half an answer is out: cut it, so that nobody takes it for a whole one
-	}
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return // nobody waits for an answer
+	half := v.status != 0
+	if gone := errors.Is(err, context.Canceled) && r.Context().Err() != nil; half || gone {
+		panic(http.ErrAbortHandler) // cut what is out already, so that nobody takes it for a whole answer, or nothing for "200"
 	}
 	if v.login && hub.KindOf(err) == hub.Unauthenticated && r.Method == http.MethodGet {
 		h.sendToLogin(w, r)
