@@ -91,6 +91,24 @@ func (n NSS) UID(ctx context.Context, name string) (int64, error) {
 	return a.UID, nil
 }
 
+// GroupID returns the gid of a group by its name; Clean is applied to that, since getent reads a number as a gid.
+func (n NSS) GroupID(ctx context.Context, name string) (int64, error) {
+	name, err := Clean(name)
+	if err != nil {
+		return hub.NoUID, err
+	}
+	ctx, cancel := n.limit(ctx)
+	defer cancel()
+	found, err := n.groups(ctx, name)
+	if err != nil {
+		return hub.NoUID, err
+	}
+	for gid := range found {
+		return gid, nil
+	}
+	return hub.NoUID, hub.Errorf(hub.NotFound, "there is no group %q", name)
+}
+
 func (n NSS) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	if n.Timeout == 0 {
 		n.Timeout = defaultTime
@@ -130,7 +148,7 @@ func (n NSS) withGroups(ctx context.Context, a hub.Account) (hub.Account, error)
 	for len(gids) > 0 {
 		some := gids[:min(len(gids), gidsAtOnce)]
 		gids = gids[len(some):]
-		names, err := n.groups(ctx, some)
+		names, err := n.groups(ctx, numbers(some)...)
 		if err != nil {
 			return hub.Account{}, err
 		}
@@ -150,19 +168,23 @@ func (n NSS) line(ctx context.Context, database, key string) (string, error) {
 	return text.text.String(), err
 }
 
-// groups asks for the names of some gids. getent says "not found" when one of them has no name, having printed the others,
-// so that status is no error here.
-func (n NSS) groups(ctx context.Context, gids []int64) (map[int64]string, error) {
-	keys := make([]string, len(gids))
-	for i, gid := range gids {
-		keys[i] = strconv.FormatInt(gid, 10)
-	}
+// groups asks for the names of some groups, by gid or by name. getent says "not found" when one of them is not there,
+// having printed the others, so that status is no error here.
+func (n NSS) groups(ctx context.Context, keys ...string) (map[int64]string, error) {
 	found := groupNames{names: map[int64]string{}}
 	err := n.ask(ctx, &found, "group", keys...)
 	if err != nil && hub.KindOf(err) != hub.NotFound {
 		return nil, err
 	}
 	return found.names, nil
+}
+
+func numbers(ids []int64) []string {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = strconv.FormatInt(id, 10)
+	}
+	return keys
 }
 
 // ask runs getent once and hands its output to out, whose error ends the child. The child is always waited for.

@@ -24,6 +24,12 @@ func TestLookupAsksTheRealNameService(t *testing.T) {
 	if uid, err := (NSS{}).UID(t.Context(), "daemon"); err != nil || uid != 1 {
 		t.Errorf("UID of daemon: %d, %v", uid, err)
 	}
+	if gid, err := (NSS{}).GroupID(t.Context(), "daemon"); err != nil || gid != 1 {
+		t.Errorf("gid of daemon: %d, %v", gid, err)
+	}
+	if _, err := (NSS{}).GroupID(t.Context(), "no-such-group"); hub.KindOf(err) != hub.NotFound {
+		t.Errorf("an unknown group gives %v", err)
+	}
 	if _, err := (NSS{}).Lookup(t.Context(), "no-such-account"); hub.KindOf(err) != hub.NotFound {
 		t.Errorf("an unknown name gives %v", err)
 	}
