@@ -13,8 +13,11 @@ func codeRows(sum []byte, c hub.Code) []row {
 	return []row{expiryRow(c.Expires, bucketCodes, string(sum))}
 }
 
+// maxCodes bounds how many codes of one user are good at a time: a browser can make them in a loop.
+const maxCodes = 64
+
 // NewCode makes an authorization code's value, 30 letters and digits, good for five minutes. Its client, user and session
-// must exist.
+// must exist. A user who has too many gets TooMany.
 func (tx *Tx) NewCode(c hub.Code) (value string, err error) {
 	if _, err := tx.Client(c.Client); err != nil {
 		return "", err
@@ -25,11 +28,34 @@ func (tx *Tx) NewCode(c hub.Code) (value string, err error) {
 	if _, err := tx.Session(c.Session); err != nil {
 		return "", err
 	}
+	if n, err := tx.countCodes(c.User); err != nil || n >= maxCodes {
+		return "", orCrowded(err, "too many logins to servers and services are under way", codeLife)
+	}
 	if c.Expires.IsZero() {
 		c.Expires = tx.now().UTC().Add(codeLife)
 	}
 	value = random(30, letters)
 	return value, save(tx, bucketCodes, hash(value), c, nil, codeRows(hash(value), c))
+}
+
+// countCodes counts a user's codes that are good.
+func (tx *Tx) countCodes(user string) (n int, err error) {
+	err = tx.scan(bucketCodes, nil, func(k, _ []byte) error {
+		c, _, err := load[hub.Code](tx, bucketCodes, k)
+		if c.User == user && c.Expires.After(tx.now()) {
+			n++
+		}
+		return err
+	})
+	return n, err
+}
+
+// orCrowded returns err, or the error that says that there are too many.
+func orCrowded(err error, text string, retry time.Duration) error {
+	if err != nil {
+		return err
+	}
+	return &hub.Error{Kind: hub.TooMany, Text: text, RetryAfter: retry}
 }
 
 // Code returns a code without using it up: a failed exchange leaves it good (specification 9.15).

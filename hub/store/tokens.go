@@ -75,7 +75,8 @@ func (tx *Tx) Tokens(o hub.Owner) (tokens []hub.Token) {
 }
 
 // NewToken makes a token and its value, 32 hex digits, which is shown this once. The owner must exist, as must the client
-// and the session that it names: a session that was logged out while a code was on its way gets no token.
+// and the session that it names: a session that was logged out while a code was on its way gets no token. An owner who has
+// too many gets TooMany.
 func (tx *Tx) NewToken(t hub.Token) (value string, _ hub.Token, err error) {
 	value = random(32, hexDigits)
 	t, err = tx.PutTokenValue(t, value)
@@ -126,9 +127,15 @@ func (tx *Tx) PutTokenValue(t hub.Token, value string) (hub.Token, error) {
 	return tx.Token(old.ID)
 }
 
+// maxTokens bounds how many tokens one owner has, those of OAuth clients included.
+const maxTokens = 2000
+
 func (tx *Tx) addToken(t tokenRecord) (tokenRecord, error) {
 	if err := tx.checkReferences(t.Token); err != nil {
 		return tokenRecord{}, err
+	}
+	if len(tx.keys(indexTokenOwner, key(string(t.Owner.Kind), t.Owner.Name, ""))) >= maxTokens {
+		return tokenRecord{}, orCrowded(nil, "too many tokens: revoke some that are not needed any more", 0)
 	}
 	id, err := tx.b.Bucket([]byte(bucketTokens)).NextSequence()
 	if err != nil {
