@@ -22,8 +22,11 @@ const away = "Logging in does not work just now. Please try again in a moment."
 
 // Client begins conversations at one door.
 type Client struct {
-	Path string // of the socket
+	path string
 }
+
+// New returns a client of the door whose socket is at path.
+func New(path string) *Client { return &Client{path} }
 
 // Begin opens a conversation for the user name as it was typed. The conversation is to be closed, whatever the outcome of
 // its steps; it is nil when an error is returned.
@@ -34,7 +37,7 @@ func (c *Client) Begin(ctx context.Context, user, remoteHost string) (interface 
 	Answer(ctx context.Context, answers []string) (hub.Step, error)
 	Close() error
 }, hub.Step, error) {
-	conn, err := varlink.Dial(ctx, c.Path)
+	conn, err := varlink.Dial(ctx, c.path)
 	if err != nil {
 		return nil, hub.Step{}, &hub.Error{Kind: hub.Unavailable, Text: away, Err: err}
 	}
@@ -54,7 +57,7 @@ func (c *Client) Begin(ctx context.Context, user, remoteHost string) (interface 
 // Account looks a name up and asks root's rules: NotFound where there is no such account, Forbidden where the rules do not
 // admit it, with the reason.
 func (c *Client) Account(ctx context.Context, name string) (hub.Account, error) {
-	conn, err := varlink.Dial(ctx, c.Path)
+	conn, err := varlink.Dial(ctx, c.path)
 	if err != nil {
 		return hub.Account{}, &hub.Error{Kind: hub.Unavailable, Text: away, Err: err}
 	}

@@ -17,12 +17,12 @@ import (
 
 // The double of the porter's tests keeps the house's rules for authenticators; behind a socket it has to look the same.
 func TestClientKeepsTheRulesOfAuthenticators(t *testing.T) {
-	client := &Client{Path: serve(t, behind(authtest.NewDouble()))}
+	client := New(serve(t, behind(authtest.NewDouble())))
 	authtest.Run(t, client, authtest.DoubleCast())
 }
 
 func TestAccount(t *testing.T) {
-	client := &Client{Path: serve(t, behind(authtest.NewDouble()))}
+	client := New(serve(t, behind(authtest.NewDouble())))
 	if a, err := client.Account(t.Context(), "ALICE"); err != nil || a.Name != "alice" {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -32,7 +32,7 @@ func TestAccount(t *testing.T) {
 }
 
 func TestADoorThatIsAwayIsUnavailable(t *testing.T) {
-	client := &Client{Path: filepath.Join(t.TempDir(), "none")}
+	client := New(filepath.Join(t.TempDir(), "none"))
 	_, _, err := client.Begin(t.Context(), "alice", "")
 	if hub.KindOf(err) != hub.Unavailable || hub.TextOf(err) != away || !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
@@ -50,7 +50,7 @@ func TestADoorThatAnswersNonsenseIsUnavailable(t *testing.T) {
 		"an account without name": map[string]any{"step": hub.Step{Account: &hub.Account{}}},
 	} {
 		say := func(_ context.Context, r *varlink.Request) error { return r.Reply(answer) }
-		client := &Client{Path: serve(t, func() map[string]varlink.Handler { return map[string]varlink.Handler{"Begin": say, "Account": say} })}
+		client := New(serve(t, func() map[string]varlink.Handler { return map[string]varlink.Handler{"Begin": say, "Account": say} }))
 		if _, step, err := client.Begin(t.Context(), "alice", ""); hub.KindOf(err) != hub.Unavailable || step.Account != nil {
 			t.Errorf("%s: %+v, %v", what, step, err)
 		}
@@ -72,7 +72,7 @@ func TestADoorThatHangsUpIsUnavailable(t *testing.T) {
 			c.Close()
 		}
 	}()
-	_, _, err = (&Client{Path: path}).Begin(t.Context(), "alice", "")
+	_, _, err = New(path).Begin(t.Context(), "alice", "")
 	if hub.KindOf(err) != hub.Unavailable || hub.TextOf(err) != away {
 		t.Error(err)
 	}
