@@ -1,0 +1,115 @@
+# JupyterHub for machines with systemd. `make` lists what can be made; README.md says what for.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Which pam.d/jupyterhub to install: debian, fedora or arch.
+DISTRIBUTION ?= $(if $(wildcard /etc/arch-release),arch,$(if $(wildcard /etc/redhat-release /etc/fedora-release),fedora,debian))
+# Where the Python environments of the tests and the demo are kept.
+export CACHE ?= /var/cache/jupyterhubd
+PORT ?= 8000
+USERS ?= 1
+
+RELEASE := 0.1.0
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
+VERSION ?= $(RELEASE)$(if $(COMMIT),+g$(COMMIT))
+PROGRAMS := $(notdir $(patsubst %/,%,$(dir $(wildcard cmd/*/main.go))))
+
+GO ?= go
+GOBUILD := $(GO) build -trimpath -buildvcs=false -ldflags '-X jupyterhubd/hub.Version=$(VERSION)'
+
+bindir = $(PREFIX)/bin
+libexecdir = $(PREFIX)/libexec/jupyterhub
+unitdir = $(PREFIX)/lib/systemd/system
+mandir = $(PREFIX)/share/man
+docdir = $(PREFIX)/share/doc/jupyterhub
+to = $(DESTDIR)
+
+# Packages of a Debian host, by what needs them.
+BUILD_PACKAGES := gcc libc6-dev libpam0g-dev
+BED_PACKAGES := dbus iproute2 libpam-systemd libnss-systemd man-db passwd procps python3-venv systemd util-linux
+TEST_PACKAGES := chromium
+
+.PHONY: help build install demo test check release-check bench deb rpm arch clean environments packages-build packages-demo packages-test
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+build: $(PROGRAMS:%=bin/%) ## every program, in bin/
+
+# The one program that links cgo is the one that speaks to PAM.
+bin/jupyterhub-pam: CGO_ENABLED = 1
+bin/%: FORCE
+	@mkdir -p bin
+	CGO_ENABLED=$(or $(CGO_ENABLED),0) $(GOBUILD) -o $@ ./cmd/$*
+
+FORCE:
+
+install: ## what bin/ holds, units, configuration and documentation (DESTDIR=, PREFIX=/usr/local)
+	@[ -x bin/jupyterhub ] || { echo 'Nothing is built yet: say "make build" first.' >&2; exit 1; }
+	install -d '$(to)$(bindir)' '$(to)$(libexecdir)'
+	install -m 0755 bin/jupyterhub '$(to)$(bindir)/'
+	install -m 0755 $(filter-out bin/jupyterhub,$(PROGRAMS:%=bin/%)) '$(to)$(libexecdir)/'
+	cd units && find . -type f ! -path './examples/*' | while read -r f; do case $$f in \
+		./sysusers.d/*|./tmpfiles.d/*) d='$(PREFIX)/lib' ;; \
+		./system-preset/*) d='$(PREFIX)/lib/systemd' ;; \
+		*) d='$(unitdir)' ;; esac; \
+		install -d "$$(dirname "$(to)$$d/$$f")"; \
+		sed 's|/usr/libexec/jupyterhub/|$(libexecdir)/|; s|/usr/bin/jupyterhub |$(bindir)/jupyterhub |' "$$f" >"$(to)$$d/$$f"; \
+		chmod 0644 "$(to)$$d/$$f"; done
+	install -d '$(to)/etc/jupyterhub/jupyterhub.toml.d' '$(to)/etc/pam.d' '$(to)$(docdir)/examples'
+	install -m 0644 etc/jupyterhub/jupyterhub.toml '$(to)$(docdir)/examples/'
+	install -m 0644 units/examples/* '$(to)$(docdir)/examples/'
+	@# What an admin may have edited stays as it is.
+	[ -e '$(to)/etc/jupyterhub/jupyterhub.toml' ] || install -m 0644 etc/jupyterhub/jupyterhub.toml '$(to)/etc/jupyterhub/'
+	[ -e '$(to)/etc/pam.d/jupyterhub' ] || install -m 0644 etc/pam.d/$(DISTRIBUTION) '$(to)/etc/pam.d/jupyterhub'
+	for page in $(wildcard docs/man/*.[1-8]); do \
+		install -d "$(to)$(mandir)/man$${page##*.}"; install -m 0644 "$$page" "$(to)$(mandir)/man$${page##*.}/"; done
+	install -d '$(to)$(PREFIX)/share/bash-completion/completions' '$(to)$(PREFIX)/share/zsh/site-functions' \
+		'$(to)$(PREFIX)/share/fish/vendor_completions.d'
+	bin/jupyterhub completion bash >'$(to)$(PREFIX)/share/bash-completion/completions/jupyterhub'
+	bin/jupyterhub completion zsh >'$(to)$(PREFIX)/share/zsh/site-functions/_jupyterhub'
+	bin/jupyterhub completion fish >'$(to)$(PREFIX)/share/fish/vendor_completions.d/jupyterhub.fish'
+
+demo: packages-demo build environments ## a throw-away machine with a hub to log in to (PORT=8000, USERS=1)
+	@$(GO) build -o bin/.demo ./test/testbed/demo
+	@exec bin/.demo --port '$(PORT)' --users '$(USERS)'
+
+test: packages-test build environments ## everything that a change has to pass, 20 minutes at most
+	$(GO) test -race -timeout 10m $(shell $(GO) list ./... | grep -v '^jupyterhubd/test/[^a]')
+	$(GO) test -count=1 -p 1 -timeout 18m ./test/testbed/... ./test/system/... ./test/browser/... ./test/compat/...
+
+check: packages-build ## the quick part: gofmt, vet and unit tests
+	@wrong=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); [ -z "$$wrong" ] || { echo "gofmt -w $$wrong"; exit 1; }
+	$(GO) vet ./...
+	$(GO) test -short ./...
+
+release-check: test ## what is longer: every fuzz target for a minute, and the packages
+	@for package in $$($(GO) list ./...); do \
+		$(GO) test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
+			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$package || exit 1; done || exit 1; done
+	$(MAKE) deb
+
+bench: packages-test build environments ## measurements, each beside its reference
+	$(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+
+deb: packages-build ## a Debian package, in dist/
+	packaging/package deb '$(RELEASE)'
+
+rpm: packages-build ## an RPM package, in dist/
+	packaging/package rpm '$(RELEASE)'
+
+arch: packages-build ## a package for Arch Linux, in dist/
+	packaging/package arch '$(RELEASE)'
+
+clean: ## remove what was built here
+	rm -rf bin dist
+
+environments: packages-demo
+	@test/testbed/python/build
+
+packages-build:
+	@packaging/host-packages 'to build' $(BUILD_PACKAGES)
+packages-demo: packages-build
+	@packaging/host-packages 'to boot a throw-away machine' $(BED_PACKAGES)
+packages-test: packages-demo
+	@packaging/host-packages 'for the tests' $(TEST_PACKAGES)

@@ -1,0 +1,115 @@
+package testbed
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+)
+
+// SingleUser is the jupyterhub-singleuser that users get in a bed. test/testbed/python/build makes it.
+func SingleUser() string {
+	return filepath.Join(cacheDir(), "singleuser-6.1.1/bin/jupyterhub-singleuser")
+}
+
+// Environment is the directory of another Python environment: "idle-culler-2.0.0".
+func Environment(name string) string { return filepath.Join(cacheDir(), name) }
+
+func cacheDir() string {
+	if dir := os.Getenv("CACHE"); dir != "" {
+		return dir
+	}
+	return "/var/cache/jupyterhubd"
+}
+
+// sourceDir is the root of this project: where this file was compiled from.
+func sourceDir() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// furnish gives a booted bed its accounts and the product.
+func (b *Bed) furnish(ctx context.Context, o Options) error {
+	if !o.Bare {
+		if err := build(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.AddUsers(ctx, append(Cast[:len(Cast):len(Cast)], o.Users...)...); err != nil {
+		return err
+	}
+	if _, err := b.Run(ctx, "usermod", "--append", "--groups", "sudo", "admin"); err != nil {
+		return fmt.Errorf("make an admin: %w", err)
+	}
+	if o.Bare {
+		return nil
+	}
+	return b.install(ctx, o.Config)
+}
+
+// AddUsers makes accounts, each with a home directory and a password.
+func (b *Bed) AddUsers(ctx context.Context, names ...string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list strings.Builder
+	for _, name := range names {
+		password := strings.ToLower(rand.Text()[:12])
+		b.passwords[name] = password
+		fmt.Fprintf(&list, "%s:%s\n", name, password)
+	}
+	err := b.script(ctx, b.log, `for name; do useradd --create-home --shell /bin/bash "$name"; done`, names...)
+	if err != nil {
+		return fmt.Errorf("make accounts: %w", err)
+	}
+	cmd := b.Cmd(ctx, "chpasswd")
+	cmd.Stdin = strings.NewReader(list.String())
+	if _, err := output(cmd); err != nil {
+		return fmt.Errorf("give the accounts passwords: %w", err)
+	}
+	return nil
+}
+
+// install is what an admin does on a real machine, with the single-user command of the cache.
+func (b *Bed) install(ctx context.Context, config string) error {
+	command := fmt.Sprintf("[spawner]\ncmd = [%q]\n", SingleUser())
+	files := map[string]string{"50-testbed.toml": command, "60-options.toml": config}
+	for name, text := range files {
+		if text == "" {
+			continue
+		}
+		if err := b.WriteFile(ctx, "/etc/jupyterhub/jupyterhub.toml.d/"+name, text, 0o644); err != nil {
+			return fmt.Errorf("configure the product: %w", err)
+		}
+	}
+	err := b.script(ctx, b.log, `make --no-print-directory -C /usr/src/jupyterhub install PREFIX=/usr DESTDIR=
+		systemd-sysusers
+		systemd-tmpfiles --create jupyterhub.conf
+		systemctl daemon-reload
+		systemctl enable --now jupyterhub`)
+	if err != nil {
+		return fmt.Errorf("install the product: %w\n%s", err, b.Journal(ctx))
+	}
+	return nil
+}
+
+// build makes the programs, once for all that ask at the same time.
+func build(ctx context.Context) error {
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), prefix+"build.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock the build: %w", err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("lock the build: %w", err)
+	}
+	make := exec.CommandContext(ctx, "make", "--no-print-directory", "-C", sourceDir(), "build")
+	if out, err := make.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the product: %w\n%s", err, out)
+	}
+	return nil
+}
