@@ -20,16 +20,13 @@ func (room *Room) wholeAdmin(a auth.Actor) bool {
 	return err == nil && a.Admin() && a.Scopes.Covers(room.Policy().Expand(role.Scopes, rbac.Context{Owner: a.Owner}), a.Groups)
 }
 
-// mayMakeAdmin reads admin, which only an admin may set: a holder of admin:users could make themselves one otherwise
+// mayMake refuses to make an admin for anybody but an admin: a holder of admin:users could make themselves one otherwise
 // (CVE-2024-41942).
-func (room *Room) mayMakeAdmin(r *http.Request, body object) (admin bool, err error) {
-	if err := body.into("admin", &admin, "true or false"); err != nil {
-		return false, err
+func (room *Room) mayMake(a auth.Actor, admin bool) error {
+	if admin && !room.wholeAdmin(a) {
+		return hub.Errorf(hub.Forbidden, "Only admins can grant admin permissions")
 	}
-	if admin && !room.wholeAdmin(auth.FromContext(r.Context())) {
-		return false, hub.Errorf(hub.Forbidden, "Only admins can grant admin permissions")
-	}
-	return admin, nil
+	return nil
 }
 
 // changeUser answers PATCH /hub/api/users/U.
@@ -118,22 +115,26 @@ func (c userChange) apply(tx *store.Tx, byAdmin bool) (hub.User, error) {
 	return tx.PutUser(u)
 }
 
-// deleteUser answers DELETE /hub/api/users/U: servers first, then the record with everything that hangs on it.
+// deleteUser answers DELETE /hub/api/users/U.
 func (room *Room) deleteUser(w http.ResponseWriter, r *http.Request) error {
-	name := r.PathValue("user")
-	if self := auth.FromContext(r.Context()).User; self != nil && self.Name == name {
+	if err := room.RemoveUser(r.Context(), auth.FromContext(r.Context()), r.PathValue("user")); err != nil {
+		return err
+	}
+	return nothing(w)
+}
+
+// RemoveUser stops a user's servers, then removes the record with everything that hangs on it. Nobody removes themselves.
+func (room *Room) RemoveUser(ctx context.Context, a auth.Actor, name string) error {
+	if a.User != nil && a.User.Name == name {
 		return hub.Errorf(hub.Invalid, "Cannot delete yourself!")
 	}
 	if _, err := room.user(name); err != nil {
 		return err
 	}
-	if err := room.stopAllOf(r.Context(), name); err != nil {
+	if err := room.stopAllOf(ctx, name); err != nil {
 		return err
 	}
-	if err := room.Store.Update(func(tx *store.Tx) error { return tx.DeleteUser(name) }); err != nil {
-		return err
-	}
-	return nothing(w)
+	return room.Store.Update(func(tx *store.Tx) error { return tx.DeleteUser(name) })
 }
 
 // stopAllOf stops a user's servers and waits as long as a stop may take.

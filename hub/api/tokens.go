@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,12 +12,6 @@ import (
 	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
-)
-
-// Limits of what one user can make the hub keep.
-const (
-	mostTokens = 1000
-	longNote   = 1000 // bytes
 )
 
 // listTokens answers GET /hub/api/users/U/tokens.
@@ -86,57 +79,49 @@ func (room *Room) createToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := room.readToken(body, name, a)
+	var note string
+	if err := body.into("note", &note, "a string"); err != nil {
+		return err
+	}
+	life, err := lifetime(body)
 	if err != nil {
 		return err
 	}
-	var model client.Token
-	err = room.Store.Update(func(tx *store.Tx) error {
-		owner, err := room.owner(tx, name)
-		if hub.KindOf(err) == hub.NotFound {
-			return hub.Errorf(hub.Forbidden, "No such user: %s", name)
-		}
-		if err != nil {
-			return err
-		}
-		model, err = owner.mint(tx, t)
-		return err
-	})
+	scopes, err := room.askedScopes(body)
 	if err != nil {
 		return err
 	}
+	value, t, err := room.NewToken(a, name, note, life, scopes)
+	if hub.KindOf(err) == hub.NotFound {
+		return hub.Errorf(hub.Forbidden, "No such user: %s", name)
+	}
+	if err != nil {
+		return err
+	}
+	model, err := room.tokenModel(name, func(*store.Tx, owner) (hub.Token, error) { return t, nil })
+	if err != nil {
+		return err
+	}
+	model.Value = value
 	return writeJSON(w, http.StatusCreated, model)
 }
 
-// readToken reads what the token shall be.
-func (room *Room) readToken(body object, name string, a auth.Actor) (hub.Token, error) {
-	t := hub.Token{Owner: hub.Owner{Kind: hub.OwnerUser, Name: name}, Note: defaultNote(name, a), Created: room.Now().UTC()}
-	if err := body.into("note", &t.Note, "a string"); err != nil {
-		return t, err
-	}
-	if len(t.Note) > longNote {
-		return t, hub.Errorf(hub.Invalid, "A note has at most %d bytes", longNote)
-	}
-	life, err := room.lifetime(body)
-	if err != nil {
-		return t, err
-	}
-	if life > 0 {
-		t.Expires = t.Created.Add(life)
-	}
-	t.Scopes, err = room.askedScopes(body)
-	return t, err
+// tokenModel shows one token of a user.
+func (room *Room) tokenModel(user string, find func(*store.Tx, owner) (hub.Token, error)) (model client.Token, err error) {
+	err = room.Store.View(func(tx *store.Tx) error {
+		o, err := room.owner(tx, user)
+		if err != nil {
+			return err
+		}
+		t, err := find(tx, o)
+		model = o.model(tx, t)
+		return err
+	})
+	return model, err
 }
 
-func defaultNote(name string, a auth.Actor) string {
-	if a.Owner == (hub.Owner{Kind: hub.OwnerUser, Name: name}) {
-		return "Requested via api"
-	}
-	return fmt.Sprintf("Requested via api by %s %s", a.Owner.Kind, a.Owner.Name)
-}
-
-// lifetime reads expires_in: seconds, or null for as long as the admin allows; zero is for ever.
-func (room *Room) lifetime(body object) (time.Duration, error) {
+// lifetime reads expires_in: seconds, or null for as long as the admin allows, which is zero here.
+func lifetime(body object) (time.Duration, error) {
 	var seconds int64
 	if err := body.into("expires_in", &seconds, "a whole number of seconds, or null"); err != nil {
 		return 0, err
@@ -145,29 +130,22 @@ func (room *Room) lifetime(body object) (time.Duration, error) {
 	if body.has("expires_in") && (seconds <= 0 || seconds > century) {
 		return 0, hub.Errorf(hub.Invalid, "expires_in must be greater than 0, and less than a hundred years")
 	}
-	life := time.Duration(seconds) * time.Second
-	if room.TokenMax > 0 && (life == 0 || life > room.TokenMax) {
-		if life > room.TokenMax {
-			return 0, hub.Errorf(hub.Invalid, "expires_in: %d must not exceed %d", seconds, int64(room.TokenMax.Seconds()))
-		}
-		life = room.TokenMax
-	}
-	return life, nil
+	return time.Duration(seconds) * time.Second, nil
 }
 
-// askedScopes reads scopes, or roles, which are turned into their scopes at once. Without either the token inherits; an
-// empty list says who its owner is and nothing else.
+// askedScopes reads scopes, or roles, which are turned into their scopes at once. Without either the answer is nil; an empty
+// list is one.
 func (room *Room) askedScopes(body object) ([]string, error) {
 	_, byScope := body["scopes"]
 	_, byRole := body["roles"]
 	if byScope && byRole {
 		return nil, hub.Errorf(hub.Invalid, "Give scopes or roles, not both")
 	}
-	policy, scopes := room.Policy(), []string{}
-	var roles []string
 	if !body.has("scopes") && !body.has("roles") {
-		roles = []string{rbac.RoleToken}
+		return nil, nil
 	}
+	var roles []string
+	scopes := []string{}
 	if err := body.into("roles", &roles, "a list of roles"); err != nil {
 		return nil, err
 	}
@@ -175,56 +153,18 @@ func (room *Room) askedScopes(body object) ([]string, error) {
 		return nil, err
 	}
 	for _, name := range roles {
-		role, err := policy.Role(name)
+		role, err := room.Policy().Role(name)
 		if err != nil {
 			return nil, hub.Errorf(hub.Invalid, "No such role: %s", short(name))
 		}
 		scopes = append(scopes, role.Scopes...)
 	}
-	for _, s := range scopes {
-		if err := policy.Check(s); err != nil {
-			return nil, err
-		}
-	}
-	slices.Sort(scopes)
-	return slices.Compact(scopes), nil
-}
-
-// mint makes the token, unless it would open more than its owner may.
-func (o owner) mint(tx *store.Tx, t hub.Token) (client.Token, error) {
-	var beyond []string
-	for _, s := range t.Scopes {
-		if s != rbac.Inherit && !o.holds.Covers(o.policy.Expand([]string{s}, rbac.Context{Owner: o.Owner}), o.groups) {
-			beyond = append(beyond, s)
-		}
-	}
-	if len(beyond) > 0 {
-		return client.Token{}, hub.Errorf(hub.Invalid, "Not assigning requested scopes %s to the token: %s does not hold them", strings.Join(beyond, ", "), o.Name)
-	}
-	if len(tx.Tokens(o.Owner)) >= mostTokens {
-		return client.Token{}, hub.Errorf(hub.Invalid, "%s has %d tokens already: revoke some first", o.Name, mostTokens)
-	}
-	value, t, err := tx.NewToken(t)
-	if err != nil {
-		return client.Token{}, err
-	}
-	m := o.model(tx, t)
-	m.Value = value
-	return m, nil
+	return scopes, nil
 }
 
 // showToken answers GET /hub/api/users/U/tokens/ID.
 func (room *Room) showToken(w http.ResponseWriter, r *http.Request) error {
-	var model client.Token
-	err := room.Store.View(func(tx *store.Tx) error {
-		owner, err := room.owner(tx, r.PathValue("user"))
-		if err != nil {
-			return err
-		}
-		t, err := owner.token(tx, r.PathValue("id"))
-		model = owner.model(tx, t)
-		return err
-	})
+	model, err := room.tokenModel(r.PathValue("user"), func(tx *store.Tx, o owner) (hub.Token, error) { return o.token(tx, r.PathValue("id")) })
 	if err != nil {
 		return err
 	}
@@ -245,24 +185,9 @@ func (o owner) token(tx *store.Tx, id string) (hub.Token, error) {
 	return t, err
 }
 
-// deleteToken answers DELETE /hub/api/users/U/tokens/ID. Revoking one token of an OAuth client revokes all that it has of
-// this user: the next request would get it another one otherwise.
+// deleteToken answers DELETE /hub/api/users/U/tokens/ID.
 func (room *Room) deleteToken(w http.ResponseWriter, r *http.Request) error {
-	err := room.Store.Update(func(tx *store.Tx) error {
-		owner, err := room.owner(tx, r.PathValue("user"))
-		if err != nil {
-			return err
-		}
-		t, err := owner.token(tx, r.PathValue("id"))
-		if err != nil {
-			return err
-		}
-		if t.Client != "" {
-			return tx.DeleteOwnerTokensOfClient(owner.Owner, t.Client)
-		}
-		return tx.DeleteToken(t.ID)
-	})
-	if err != nil {
+	if err := room.RevokeToken(r.PathValue("user"), r.PathValue("id")); err != nil {
 		return err
 	}
 	return nothing(w)

@@ -3,10 +3,8 @@ package api
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"jupyterhubd/hub"
-	"jupyterhubd/hub/account"
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/store"
@@ -104,115 +102,4 @@ func (room *Room) user(name string) (u hub.User, err error) {
 		return err
 	})
 	return u, err
-}
-
-// maxNewUsers bounds one call; a request is one transaction.
-const maxNewUsers = 5000
-
-// createUsers answers POST /hub/api/users: all of them or, if a name is no name, none. Those that exist are passed over.
-func (room *Room) createUsers(w http.ResponseWriter, r *http.Request) error {
-	body, err := readObject(r)
-	if err != nil {
-		return err
-	}
-	names, err := newNames(body)
-	if err != nil {
-		return err
-	}
-	var created []hub.User
-	admin, err := room.mayMakeAdmin(r, body)
-	if err == nil {
-		created, err = room.addUsers(names, admin)
-	}
-	if err != nil {
-		return err
-	}
-	if len(created) == 0 {
-		return hub.Errorf(hub.Conflict, "All users already exist")
-	}
-	return room.writeUsers(w, r, created)
-}
-
-func (room *Room) writeUsers(w http.ResponseWriter, r *http.Request, users []hub.User) error {
-	by, models := readerOf(auth.FromContext(r.Context())), []client.User{}
-	for _, u := range users {
-		models = append(models, room.userModel(by, u, nil))
-	}
-	return writeJSON(w, http.StatusCreated, models)
-}
-
-// newNames reads usernames, lower-cased as a login would make them (specification 1.5).
-func newNames(body object) ([]string, error) {
-	if err := body.only("usernames", "name", "admin", "groups", "roles", "auth_state"); err != nil {
-		return nil, err
-	}
-	var names []string
-	if err := body.into("usernames", &names, "a list of names"); err != nil {
-		return nil, err
-	}
-	switch {
-	case len(names) == 0:
-		return nil, hub.Errorf(hub.Invalid, "Must specify at least one user to create")
-	case len(names) > maxNewUsers:
-		return nil, hub.Errorf(hub.Invalid, "At most %d users at a time", maxNewUsers)
-	}
-	var invalid []string
-	for i, name := range names {
-		names[i] = strings.ToLower(name)
-		if _, err := account.Clean(names[i]); err != nil {
-			invalid = append(invalid, short(name))
-		}
-	}
-	if len(invalid) > 0 {
-		return nil, hub.Errorf(hub.Invalid, "Invalid user names: %s", strings.Join(invalid[:min(len(invalid), 10)], ", "))
-	}
-	return names, nil
-}
-
-// addUsers makes those users that are not there yet.
-func (room *Room) addUsers(names []string, admin bool) (created []hub.User, err error) {
-	err = room.Store.Update(func(tx *store.Tx) error {
-		created = nil
-		for _, name := range names {
-			u, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID, Admin: admin, Created: room.Now()})
-			switch hub.KindOf(err) {
-			case hub.Conflict:
-				continue
-			default:
-				if err != nil {
-					return err
-				}
-			}
-			created = append(created, u)
-		}
-		return nil
-	})
-	return created, err
-}
-
-// createUser answers POST /hub/api/users/U. The name is taken as it is.
-func (room *Room) createUser(w http.ResponseWriter, r *http.Request) error {
-	body, err := readObject(r)
-	if err == nil {
-		err = body.only("name", "admin", "groups", "roles", "auth_state")
-	}
-	if err != nil {
-		return err
-	}
-	name, err := account.Clean(r.PathValue("user"))
-	if err != nil {
-		return err
-	}
-	var created []hub.User
-	admin, err := room.mayMakeAdmin(r, body)
-	if err == nil {
-		created, err = room.addUsers([]string{name}, admin)
-	}
-	if err != nil {
-		return err
-	}
-	if len(created) == 0 {
-		return hub.Errorf(hub.Conflict, "User %s already exists", name)
-	}
-	return writeJSON(w, http.StatusCreated, room.userModel(readerOf(auth.FromContext(r.Context())), created[0], nil))
 }

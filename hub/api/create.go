@@ -1,0 +1,132 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/store"
+)
+
+// maxNewUsers bounds one call; a request is one transaction.
+const maxNewUsers = 5000
+
+// createUsers answers POST /hub/api/users.
+func (room *Room) createUsers(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err == nil {
+		err = body.only("usernames", "name", "admin", "groups", "roles", "auth_state")
+	}
+	if err != nil {
+		return err
+	}
+	var names []string
+	var admin bool
+	if err := body.into("usernames", &names, "a list of names"); err != nil {
+		return err
+	}
+	if err := body.into("admin", &admin, "true or false"); err != nil {
+		return err
+	}
+	a := auth.FromContext(r.Context())
+	created, err := room.AddUsers(a, names, admin)
+	if err != nil {
+		return err
+	}
+	models := []client.User{}
+	for _, u := range created {
+		models = append(models, room.userModel(readerOf(a), u, nil))
+	}
+	return writeJSON(w, http.StatusCreated, models)
+}
+
+// AddUsers makes users: all of them or, if a name is no name, none. Names are lower-cased, as a login would have them. Those
+// that exist are passed over; if all do, that is a Conflict. Only an admin makes admins.
+func (room *Room) AddUsers(a auth.Actor, names []string, admin bool) ([]hub.User, error) {
+	names, err := newNames(names)
+	if err != nil {
+		return nil, err
+	}
+	if err := room.mayMake(a, admin); err != nil {
+		return nil, err
+	}
+	created, err := room.addUsers(names, admin)
+	if err == nil && len(created) == 0 {
+		err = hub.Errorf(hub.Conflict, "All users already exist")
+	}
+	return created, err
+}
+
+// newNames checks names, and returns them as a login would have them (specification 1.5).
+func newNames(names []string) ([]string, error) {
+	switch {
+	case len(names) == 0:
+		return nil, hub.Errorf(hub.Invalid, "Must specify at least one user to create")
+	case len(names) > maxNewUsers:
+		return nil, hub.Errorf(hub.Invalid, "At most %d users at a time", maxNewUsers)
+	}
+	var out, invalid []string
+	for _, name := range names {
+		out = append(out, strings.ToLower(name))
+		if _, err := account.Clean(strings.ToLower(name)); err != nil {
+			invalid = append(invalid, short(name))
+		}
+	}
+	if len(invalid) > 0 {
+		return nil, hub.Errorf(hub.Invalid, "Invalid user names: %s", strings.Join(invalid[:min(len(invalid), 10)], ", "))
+	}
+	return out, nil
+}
+
+// addUsers makes those users that are not there yet.
+func (room *Room) addUsers(names []string, admin bool) (created []hub.User, err error) {
+	err = room.Store.Update(func(tx *store.Tx) error {
+		created = nil
+		for _, name := range names {
+			u, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID, Admin: admin, Created: room.Now()})
+			if hub.KindOf(err) == hub.Conflict {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			created = append(created, u)
+		}
+		return nil
+	})
+	return created, err
+}
+
+// createUser answers POST /hub/api/users/U. The name is taken as it is.
+func (room *Room) createUser(w http.ResponseWriter, r *http.Request) error {
+	body, err := readObject(r)
+	if err == nil {
+		err = body.only("name", "admin", "groups", "roles", "auth_state")
+	}
+	if err != nil {
+		return err
+	}
+	name, err := account.Clean(r.PathValue("user"))
+	if err != nil {
+		return err
+	}
+	var admin bool
+	if err := body.into("admin", &admin, "true or false"); err != nil {
+		return err
+	}
+	a := auth.FromContext(r.Context())
+	if err := room.mayMake(a, admin); err != nil {
+		return err
+	}
+	created, err := room.addUsers([]string{name}, admin)
+	if err != nil {
+		return err
+	}
+	if len(created) == 0 {
+		return hub.Errorf(hub.Conflict, "User %s already exists", name)
+	}
+	return writeJSON(w, http.StatusCreated, room.userModel(readerOf(a), created[0], nil))
+}
