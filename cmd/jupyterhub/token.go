@@ -37,7 +37,7 @@ the token page and DELETE /hub/api/users/USER/tokens/ID revoke it.`,
 			return a.token(cmd.Context(), user, r)
 		}),
 	}
-	cmd.Flags().StringVar(&expires, "expires-in", "", "how `long` the token holds: seconds, or 12h, 30d; default for ever")
+	cmd.Flags().StringVar(&expires, "expires-in", "", "`span` for which the token holds: seconds, or 12h, 30d; default for ever")
 	cmd.Flags().StringArrayVar(&r.Scopes, "scope", nil, "a `scope` of the token instead of all its owner's; may be given again")
 	cmd.Flags().StringVar(&r.Note, "note", r.Note, "`text` by which to know the token again")
 	return cmd

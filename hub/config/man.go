@@ -22,7 +22,7 @@ write is refused.
 .PP
 Sizes are numbers of bytes or strings such as "512M" or "2G", spans of time are seconds or strings such as "90s" or "1h30m".
 Addresses and ports belong to socket units, intervals to timer units; see
-.BR jupyterhub (8).
+.BR jupyterhub (1).
 .PP
 .B jupyterhub check-config
 reports every mistake with file and line;
@@ -51,7 +51,7 @@ mem_limit = "1G"
 cpu_limit = 1.0
 .EE
 .SH SEE ALSO
-.BR jupyterhub (8),
+.BR jupyterhub (1),
 .BR jupyterhub-idle-culler (8),
 .BR systemd.exec (5),
 .BR systemd.resource-control (5)

@@ -38,7 +38,7 @@ var cullerOptions = each(AtPass, []row[Culler]{
 		"A server older than this is stopped even while it is in use; 0 is never."),
 	option("cull_users", boolean, false, func(c *Culler) *bool { return &c.CullUsers },
 		"Also remove users from the hub who have been idle for timeout; their accounts stay.").
-		note("The shipped culler's role cannot remove users: give it admin:users as well."),
+		note("With it the culler's role gets scope admin:users too."),
 	option("cull_admin_users", boolean, true, func(c *Culler) *bool { return &c.CullAdminUsers },
 		"Whether cull_users may remove admins."),
 	option("cull_default_servers", boolean, true, func(c *Culler) *bool { return &c.CullDefaultServers },
