@@ -128,6 +128,7 @@ var sandbox = []sandboxed{
 	{"RestrictNamespaces", true, "a new user namespace opens most of the kernel's past holes"},
 	{"RestrictRealtime", true, "a real-time loop would stop the machine"},
 	{"SystemCallArchitectures", "native", "the 32-bit entry has holes of its own"},
+	{"SystemCallErrorNumber", "EPERM", "a call that is not allowed fails; without this it kills, and Node does not start"},
 	{"SystemCallFilter", []any{"@system-service"}, "no calls that only system managers need"},
 }
 
