@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // SingleUser is the jupyterhub-singleuser that users get in a bed. test/testbed/python/build makes it.
@@ -112,4 +114,31 @@ func build(ctx context.Context) error {
 		return fmt.Errorf("build the product: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// AwaitHub waits until the hub answers through the proxy.
+func (b *Bed) AwaitHub(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	client := &http.Client{Transport: b.Transport()}
+	defer client.CloseIdleConnections()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, URL+"hub/health", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("%s answers %s", req.URL, resp.Status)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the hub: %w", err)
+		case <-time.After(50 * time.Millisecond): // a proxy without its hub has nobody to tell it when to ask again
+		}
+	}
 }
