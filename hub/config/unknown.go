@@ -52,9 +52,12 @@ var elsewhere = map[string]string{
 }
 
 const (
-	proxySocket = "belongs to a socket unit: systemctl edit jupyterhub-proxy.socket, and write [Socket], an empty ListenStream=, and ListenStream=0.0.0.0:443"
-	apiSocket   = "belongs to a socket unit: systemctl edit jupyterhub-api.socket, and write [Socket], an empty ListenStream=, and ListenStream=127.0.0.1:8081; then set hub_connect_url"
-	cullTimer   = "belongs to a timer unit: systemctl edit jupyterhub-idle-culler.timer, and write [Timer], an empty OnUnitInactiveSec=, OnActiveSec=10min and OnUnitInactiveSec=10min"
+	proxySocket = "belongs to a socket unit: systemctl edit jupyterhub-proxy.socket, " +
+		"and write [Socket], an empty ListenStream=, and ListenStream=0.0.0.0:443"
+	apiSocket = "belongs to a socket unit: systemctl edit jupyterhub-api.socket, " +
+		"and write [Socket], an empty ListenStream=, and ListenStream=127.0.0.1:8081; then set hub_connect_url"
+	cullTimer = "belongs to a timer unit: systemctl edit jupyterhub-idle-culler.timer, " +
+		"and write [Timer], an empty OnUnitInactiveSec=, OnActiveSec=10min and OnUnitInactiveSec=10min"
 )
 
 // unknownKey says what would be right instead of a key that the table at path does not have.
