@@ -10,7 +10,6 @@ type Hub struct {
 	OAuthTokenExpiresIn     Duration // 0: as long as a login
 	TokenExpiresInMax       int64    // seconds; 0: no limit
 	AuthenticatePrometheus  bool
-	AdminAccess             bool
 	ActivityResolution      Duration
 	APIPageDefaultLimit     int64
 	APIPageMaxLimit         int64
@@ -45,8 +44,6 @@ var hubOptions = []row[Hub]{
 		"Longest life of a token made through the API or the token page, in seconds; 0 is no limit.", atLeast(0)),
 	option("authenticate_prometheus", boolean, true, func(h *Hub) *bool { return &h.AuthenticatePrometheus },
 		"Whether /hub/metrics asks for a token with scope read:metrics."),
-	option("admin_access", boolean, false, func(h *Hub) *bool { return &h.AdminAccess },
-		"Answer JupyterHub's old admin-access call with success; what admins may enter is decided by scopes."),
 
 	option("activity_resolution", span, seconds(30), func(h *Hub) *Duration { return &h.ActivityResolution },
 		"A request moves last_activity only when that is older than this."),

@@ -35,6 +35,7 @@ var elsewhere = map[string]string{
 	"cookie_secret":          "is no setting here: the hub makes its secrets and keeps them in its database; remove it",
 	"cookie_secret_file":     "is no setting here: the hub makes its secrets and keeps them in its database; remove it",
 	"db_url":                 "is no setting here: the state is /var/lib/jupyterhub/jupyterhub.db; remove it",
+	"admin_access":           "is no setting here: what an admin may enter is decided by scopes; remove it",
 	"cleanup_servers":        "is no setting here: servers always outlive the hub; remove it",
 	"cleanup_proxy":          "is no setting here: the proxy always outlives the hub; remove it",
 	"pid_file":               "is no setting here: systemd knows its processes; remove it",
