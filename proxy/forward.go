@@ -5,6 +5,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"sync"
 	"sync/atomic"
@@ -43,7 +44,12 @@ func (f *forwarder) carry(w http.ResponseWriter, ps *passage) {
 			f.fail(w, ps, err)
 		},
 	}
-	proxy.ServeHTTP(w, ps.in)
+	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		if c, ok := got.Conn.(*upstreamConn); ok {
+			c.begin()
+		}
+	}}
+	proxy.ServeHTTP(w, ps.in.WithContext(httptrace.WithClientTrace(ps.in.Context(), trace)))
 }
 
 // errSwitched is an upstream's 101 to a request that offered no upgrade.

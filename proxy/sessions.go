@@ -20,7 +20,8 @@ func (id sessionID) String() string { return hex.EncodeToString(id[:]) }
 
 func readSessionID(s string) (sessionID, error) {
 	var id sessionID
-	if n, err := hex.Decode(id[:], []byte(s)); err != nil || n != len(id) || len(s) != 2*len(id) {
+	b, err := hex.DecodeString(s)
+	if copy(id[:], b); err != nil || len(b) != len(id) {
 		return id, hub.Errorf(hub.Invalid, "a session is named by the SHA-256 of its id in 64 hexadecimal digits")
 	}
 	return id, nil

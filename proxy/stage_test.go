@@ -306,7 +306,10 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-type addr = netip.Addr
+type (
+	addr = netip.Addr
+	ctx  = context.Context
+)
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 

@@ -16,8 +16,8 @@ import (
 // Times of a tunnel's end.
 const (
 	handshakeWrite = 30 * time.Second // for the upstream to take the request
-	halfOpen       = 5 * time.Second  // for one side to finish after the other has
-	goodbye        = 1 * time.Second  // for the client to take, and to answer, a closing frame
+	lastWords      = 5 * time.Second  // for the upstream to finish after the client has
+	goodbye        = 1 * time.Second  // for the client to take what is left, and to close
 )
 
 // Status codes with which the proxy closes WebSockets (RFC 6455 7.4.1).
@@ -70,7 +70,7 @@ func (t *tunnel) upward() {
 		t.drop()
 		return
 	}
-	finish(t.server)
+	finish(t.server, lastWords)
 }
 
 // downward carries what the server says, and is the only one that writes to the client.
@@ -90,15 +90,15 @@ func (t *tunnel) downward() {
 		t.drop()
 		return
 	}
-	finish(t.client)
+	finish(t.client, goodbye)
 }
 
 // finish says to one side that no more comes, and lets what it still says take no longer than a moment.
-func finish(c net.Conn) {
+func finish(c net.Conn, moment time.Duration) {
 	if half, ok := c.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 		c.Close()
 	}
-	c.SetReadDeadline(time.Now().Add(halfOpen))
+	c.SetReadDeadline(time.Now().Add(moment))
 }
 
 // pump copies until from ends, which is no error, or one of the two breaks: lost is from's error, stuck is to's. A time-out

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -188,10 +187,18 @@ func (u *upstream) end() {
 // upstreamConn is one connection to an upstream.
 type upstreamConn struct {
 	net.Conn
-	up     *upstream
-	sent   int        // bytes written since the last byte was read; the transport's two goroutines take turns on it
+	up *upstream
+
+	mu     sync.Mutex // guards the fields below
+	sent   int        // bytes of the request at hand
 	broken bool       // the upstream reads no more, so what is written is dropped
-	mu     sync.Mutex // guards sent and broken
+}
+
+// begin says that another request follows on the connection.
+func (c *upstreamConn) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent = 0
 }
 
 // Write writes, and goes on quietly when the upstream stops reading in the middle of a request: an upstream that answers
@@ -216,16 +223,6 @@ func (c *upstreamConn) isBroken() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.broken
-}
-
-func (c *upstreamConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 && !bytes.HasPrefix(p[:n], []byte("HTTP/1.1 1")) { // after a 100 the same request goes on
-		c.mu.Lock()
-		c.sent = 0
-		c.mu.Unlock()
-	}
-	return n, err
 }
 
 // CloseWrite tells the upstream that no more comes.
