@@ -1,0 +1,12 @@
+// Package compat lets programs that were written for JupyterHub run against our hub: the real jupyterhub-singleuser of two
+// releases with its JupyterLab, and the real jupyterhub-idle-culler, all from PyPI and unmodified.
+//
+// It owns the plays of these programs and the least of a house that they need: store, porter, hall, API, OAuth, workshop and
+// proxy as they are, with processes of ours in the place of systemd's units.
+//
+// It must not know systemd, PAM or a browser: test/system and test/browser do.
+//
+// Way in: go test. Way out: the Python environments that `make environments` builds.
+//
+// Caveat: servers run as whoever runs the tests, with a home directory of their own.
+package compat

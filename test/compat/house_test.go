@@ -1,0 +1,227 @@
+package compat
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/api"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/httpd"
+	"jupyterhubd/hub/oauth"
+	"jupyterhubd/hub/rbac"
+	"jupyterhubd/hub/spawner"
+	"jupyterhubd/hub/store"
+	"jupyterhubd/test/testbed"
+)
+
+// needs returns a program of a Python environment, or says why the test cannot run.
+func needs(t *testing.T, environment, program string) string {
+	t.Helper()
+	path := filepath.Join(testbed.Environment(environment), "bin", program)
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%v: make environments", err)
+		}
+		t.Skipf("%v: make environments", err)
+	}
+	return path
+}
+
+// house is a hub without systemd.
+type house struct {
+	t       *testing.T
+	store   *store.Store
+	manager *spawner.Manager
+	porter  *auth.Porter
+	hall    *httpd.Hall
+	url     string // of the token API
+	seen    *visitors
+	now     func() time.Time
+}
+
+// newHouse opens a hub whose servers run on the given machine and whose routes go into the given table.
+func newHouse(t *testing.T, machine spawner.Spawner, table spawner.Router, now func() time.Time, probe spawner.Probe) *house {
+	t.Helper()
+	h := &house{t: t, seen: new(visitors), now: now}
+	var err error
+	if h.store, err = store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{Now: now}); err != nil {
+		t.Fatal(err)
+	}
+	doors, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.url = "http://" + doors.Addr().String()
+	policy := spawner.DefaultPolicy()
+	policy.AllowNamedServers = true
+	h.manager = spawner.New(spawner.Options{
+		Store: h.store, Spawner: machine, Router: table, Probe: probe, Policy: policy, Log: zerolog.Nop(), Now: now,
+		URLs: spawner.URLs{Base: "/", Hub: "http://127.0.0.1:1", API: h.url},
+	})
+	h.furnish()
+	h.live(func(ctx context.Context) error { return h.store.Run(ctx) })
+	h.live(func(ctx context.Context) error { return h.manager.Run(ctx) })
+	h.live(func(ctx context.Context) error {
+		return h.hall.Serve(ctx, doors, h.seen.note(h.hall.API()), httpd.Limits{})
+	})
+	return h
+}
+
+// furnish makes the rooms and the cast.
+func (h *house) furnish() {
+	h.t.Helper()
+	policy, err := rbac.New([]rbac.Role{{Name: "culler", Scopes: []string{"list:users", "read:users:activity", "read:servers", "delete:servers", "delete:users"}}}, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if h.porter, err = auth.New(auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy}, BaseURL: "/"}); err != nil {
+		h.t.Fatal(err)
+	}
+	rest := api.New(api.Options{Store: h.store, Workshop: h.manager, Policy: h.porter.Policy, Daemon: nobody{}, BaseURL: "/", NamedServers: true})
+	provider := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages{}})
+	h.hall, err = httpd.New(httpd.Options{BaseURL: "/", Porter: h.porter, Pages: pages{}, Log: zerolog.Nop(), API: append(rest.Routes(), provider.API()...), Browser: provider.Pages()})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.update(func(tx *store.Tx) error {
+		for _, name := range []string{"admin", "alice", "bob", "mallory"} {
+			if _, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID, Admin: name == "admin"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// live runs a part of the house until the test ends, the last one first.
+func (h *house) live(part func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(h.t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- part(ctx) }()
+	h.t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			h.t.Errorf("a part of the house ended with %v", err)
+		}
+	})
+}
+
+func (h *house) update(f func(*store.Tx) error) {
+	h.t.Helper()
+	if err := h.store.Update(f); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// token makes a token of a user's or, with "service/", of a service's.
+func (h *house) token(owner string, scopes ...string) (value string) {
+	h.t.Helper()
+	who := hub.Owner{Kind: hub.OwnerUser, Name: owner}
+	if name, ok := strings.CutPrefix(owner, "service/"); ok {
+		who = hub.Owner{Kind: hub.OwnerService, Name: name}
+	}
+	h.update(func(tx *store.Tx) (err error) {
+		value, _, err = tx.NewToken(hub.Token{Owner: who, Scopes: scopes})
+		return err
+	})
+	return value
+}
+
+// start starts a server and waits until it is ready.
+func (h *house) start(ref hub.ServerRef) hub.Live {
+	h.t.Helper()
+	_, err := h.manager.Start(h.t.Context(), ref, "", nil)
+	var live hub.Live
+	if err == nil {
+		live, err = h.manager.Wait(h.t.Context(), ref)
+	}
+	if err != nil || !live.State.Ready() {
+		h.t.Fatalf("%s is %s: %v", ref, live.State, err)
+	}
+	return live
+}
+
+// visitors remembers what was asked at a door, and lets a test wait for it.
+type visitors struct {
+	mu    sync.Mutex // guards the rest
+	lines []string   // "GET /hub/api 200"
+	more  chan struct{}
+}
+
+func (v *visitors) note(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen := &witness{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(seen, r)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.lines = append(v.lines, r.Method+" "+r.URL.Path+" "+http.StatusText(seen.status))
+		if v.more != nil {
+			close(v.more)
+			v.more = nil
+		}
+	})
+}
+
+// await returns when something was asked for.
+func (v *visitors) await(ctx context.Context, line string) error {
+	for {
+		v.mu.Lock()
+		for _, l := range v.lines {
+			if l == line {
+				v.mu.Unlock()
+				return nil
+			}
+		}
+		if v.more == nil {
+			v.more = make(chan struct{})
+		}
+		more, all := v.more, strings.Join(v.lines, "\n")
+		v.mu.Unlock()
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return errors.New("nobody asked for " + line + ", but:\n" + all)
+		}
+	}
+}
+
+type witness struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *witness) WriteHeader(status int) { w.status = status; w.ResponseWriter.WriteHeader(status) }
+
+func (w *witness) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// nobody is a daemon that is asked for nothing here.
+type nobody struct{}
+
+func (nobody) Reload(context.Context, bool) ([]string, error) { return nil, nil }
+func (nobody) Resync(context.Context) error                   { return nil }
+func (nobody) Shutdown(*bool)                                 {}
+
+// pages are the pages that these plays come across.
+type pages struct{}
+
+func (pages) RenderError(w http.ResponseWriter, _ *http.Request, status int, err error) {
+	w.WriteHeader(status)
+	io.WriteString(w, hub.TextOf(err))
+}
+
+func (pages) RenderConfirm(w http.ResponseWriter, _ *http.Request, c hub.Client, _ []rbac.Description, _ []string) error {
+	_, err := io.WriteString(w, "may "+c.Description+"?")
+	return err
+}
