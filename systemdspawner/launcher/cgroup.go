@@ -37,14 +37,23 @@ func (c cgroups) file(controller, group, name string) string {
 // read.
 func (c cgroups) usage(group string) (memory, cpu, tasks int64) {
 	tasks = number(c.file("pids", group, "pids.current"))
-	if !c.unified {
-		return number(c.file("memory", group, "memory.usage_in_bytes")), number(c.file("cpuacct", group, "cpuacct.usage")), tasks
+	if c.unified {
+		return number(c.file("", group, "memory.current")), c.cpuTime("", group), tasks
 	}
-	cpu = keyed(c.file("", group, "cpu.stat"), "usage_usec")
-	if cpu > 0 {
-		cpu *= 1000
+	// Beside the v1 hierarchies systemd keeps a v2 one without controllers; it counts CPU time all the same.
+	if cpu = c.cpuTime("unified", group); cpu < 0 {
+		cpu = number(c.file("cpuacct", group, "cpuacct.usage"))
 	}
-	return number(c.file("", group, "memory.current")), cpu, tasks
+	return number(c.file("memory", group, "memory.usage_in_bytes")), cpu, tasks
+}
+
+// cpuTime reads the CPU time of a v2 group in nanoseconds.
+func (c cgroups) cpuTime(hierarchy, group string) int64 {
+	us := keyed(c.file(hierarchy, group, "cpu.stat"), "usage_usec")
+	if us < 0 {
+		return us
+	}
+	return us * 1000
 }
 
 // controllers are those that our limits need, with the option that does nothing without them.
@@ -82,6 +91,11 @@ func keyed(path, key string) int64 {
 	if err != nil {
 		return -1
 	}
+	return valueOf(b, key)
+}
+
+// valueOf returns the number of a key in a text of "key number" lines, -1 where there is none.
+func valueOf(b []byte, key string) int64 {
 	for line := range bytes.Lines(b) {
 		if value, ok := bytes.CutPrefix(line, []byte(key+" ")); ok {
 			return parseNumber(value)

@@ -19,6 +19,7 @@ type Layout struct {
 	Credentials string   // socket of the hub that PID 1 fetches credentials from
 	Sockets     string   // directory of the users' socket directories, writable by root alone
 	Hidden      []string // what users' units do not see
+	Witness     bool     // cgroup v1: a unit's last process has to write down which limits were hit
 }
 
 // DefaultLayout is where `make install PREFIX=/usr` puts things.
@@ -76,6 +77,9 @@ func Compose(l Layout, o Order) (Composition, error) {
 	c.Properties = append(c.Properties, process(l, o, c)...)
 	c.Properties = append(c.Properties, limits(o.Settings)...)
 	c.Properties = append(c.Properties, view(l, o, c)...)
+	if l.Witness {
+		c.Properties = append(c.Properties, witness(l, c))
+	}
 	c.Properties = append(c.Properties, table...)
 	c.Properties = append(c.Properties, devices(o.Devices)...)
 	return c, nil
@@ -108,7 +112,7 @@ func identity(o Order, c Composition) []sd.Property {
 func process(l Layout, o Order, c Composition) []sd.Property {
 	return []sd.Property{
 		prop("Type", "exec"), // active means that the program runs, not merely that a fork did
-		prop("ExecStartEx", []command{{l.Exec, argv(l, o, c), []string{"no-env-expand"}}}),
+		prop("ExecStart", []command{{l.Exec, literal(argv(l, o, c)), false}}),
 		// The number that was looked up and judged, not the name: a name could be looked up differently the second time.
 		prop("User", fmt.Sprint(o.Account.UID)),
 		prop("WorkingDirectory", o.Account.Home),
@@ -125,15 +129,32 @@ func process(l Layout, o Order, c Composition) []sd.Property {
 	}
 }
 
-// command is the bus's form of ExecStart= with flags.
+// command is the bus's form of ExecStart=. There is one with more flags, ExecStartEx=, but systemd 252 writes it down under
+// a name that it does not know when it reads its units again (daemon-reload).
 type command struct {
-	Path  string
-	Argv  []string
-	Flags []string
+	Path          string
+	Argv          []string
+	IgnoreFailure bool
+}
+
+// literal keeps systemd from putting variables in: the texts are the configuration's, word by word.
+func literal(argv []string) []string {
+	all := make([]string, len(argv))
+	for i, a := range argv {
+		all[i] = strings.ReplaceAll(a, "$", "$$")
+	}
+	return all
 }
 
 // exits is the bus's form of SuccessExitStatus=.
 type exits struct{ Statuses, Signals []int32 }
+
+// witness makes jupyterhub-exec the unit's last process, as the user and in the unit's control groups. A user who plays it
+// deceives nobody but herself about why her server ended.
+func witness(l Layout, c Composition) sd.Property {
+	argv := []string{l.Exec, "--witness", filepath.Join(filepath.Dir(c.Socket), testimonyName)}
+	return prop("ExecStopPost", []command{{l.Exec, argv, true}})
+}
 
 // argv is jupyterhub-exec's command line and, after "--", the server's. The variables of jupyterhub-singleuser cannot say
 // "Unix socket", so its command line does; JUPYTERHUB_SERVICE_URL has to name port 8888 then, which is the hub's part.

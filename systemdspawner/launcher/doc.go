@@ -20,7 +20,6 @@
 // admin's own jupyter-lab.service has none of that and is never touched; a clash of names is refused in a sentence that
 // names the file.
 //
-// Caveat: on cgroup v1 systemd does not say that the kernel killed for memory, and the counters go with the cgroup. So each
-// unit's cgroup is watched from the moment it is active; a unit that is killed before that, within its first millisecond,
-// is told as killed by a signal.
+// Caveat: on cgroup v1 neither systemd nor the kernel tells which limits a unit hit, and the counters go with the unit's
+// control groups. There, and only there, the last process of a unit is jupyterhub-exec as a witness, which writes them down.
 package launcher

@@ -37,8 +37,10 @@ func isOurSlice(slice string) bool {
 // Unix socket holds 107 bytes.
 func socketDir(unit string) string {
 	sum := sha256.Sum256([]byte(unit))
-	return hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:hashBytes])
 }
+
+const hashBytes = 8
 
 // socketName is the socket in that directory.
 const socketName = "s"

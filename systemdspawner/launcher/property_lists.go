@@ -52,8 +52,8 @@ type filter struct {
 	Names []string
 }
 
-// asFilter reads ["@system-service", "~@resources"]: what is allowed, then, each after a "~", what is not. An empty list
-// is no filter: this is how a group or a profile takes away what holds for everyone else.
+// asFilter reads ["@system-service", "~@resources @mount"]: what is allowed, and in the entries that begin with "~" what is
+// not. An empty list is no filter: this is how a group or a profile takes away what holds for everyone else.
 func asFilter(name string, value any) ([]sd.Property, error) {
 	list, err := texts(value)
 	if err != nil {
@@ -61,12 +61,10 @@ func asFilter(name string, value any) ([]sd.Property, error) {
 	}
 	var allow, deny []string
 	for _, entry := range list {
-		for _, word := range strings.Fields(entry) {
-			if rest, negative := strings.CutPrefix(word, "~"); negative {
-				deny = append(deny, rest)
-			} else {
-				allow = append(allow, word)
-			}
+		if rest, negative := strings.CutPrefix(entry, "~"); negative {
+			deny = append(deny, strings.Fields(rest)...)
+		} else {
+			allow = append(allow, strings.Fields(entry)...)
 		}
 	}
 	var all []sd.Property

@@ -68,6 +68,35 @@ func (s sockets) remove(unit string) error {
 	return removeBelow(base, socketDir(unit))
 }
 
+// check reports whether directories can be made.
+func (s sockets) check() error {
+	base, err := s.open()
+	if err != nil {
+		return err
+	}
+	return unix.Close(base)
+}
+
+// sweep removes every directory that is not of a known unit.
+func (s sockets) sweep(known map[string]bool) error {
+	base, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(base)
+	there, err := os.ReadDir(s.base)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, d := range there {
+		if len(d.Name()) == 2*hashBytes && !known[d.Name()] {
+			failed = errors.Join(failed, removeBelow(base, d.Name()))
+		}
+	}
+	return failed
+}
+
 // listening reports whether the unit's server has made its socket.
 func (s sockets) listening(unit string) bool {
 	info, err := os.Lstat(socketPath(s.base, unit))

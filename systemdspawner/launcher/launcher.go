@@ -1,0 +1,230 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub"
+)
+
+// Launcher is root's side of the spawner's door. Run keeps it connected to systemd; its verbs may be called from any
+// goroutine, before Run as well: they wait until the first picture of what runs is whole.
+type Launcher struct {
+	o       Options
+	policy  atomic.Pointer[Policy]
+	roster  *roster
+	sockets sockets
+	cgroups cgroups
+	eyes    *eyes
+
+	mu  sync.Mutex // guards bus
+	bus *bus       // nil while there is no connection
+
+	looks looks // who looks at which unit just now
+}
+
+// Options are what a main decides.
+type Options struct {
+	// Load reads root's configuration anew: the policy, and in sentences what is different from the one in force, which
+	// is nil at first. It refuses with every mistake at once.
+	Load func(inForce *Policy) (*Policy, []string, error)
+	// Lookup asks the system's name service for an account (account.NSS).
+	Lookup func(ctx context.Context, name string) (hub.Account, error)
+	// Group is the gid of those who may enter the users' socket directories.
+	Group int64
+	// Layout is where things stand.
+	Layout Layout
+	// Report is told what went wrong beside the calls, for the log. It must not block.
+	Report func(doing, unit string, err error)
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// New returns a launcher with the configuration loaded. It fails with every mistake of it.
+func New(o Options) (*Launcher, error) {
+	policy, _, err := o.Load(nil)
+	if err != nil {
+		return nil, err
+	}
+	e, err := openEyes()
+	if err != nil {
+		return nil, err
+	}
+	groups := mountedCgroups()
+	o.Layout.Witness = !groups.unified
+	l := &Launcher{
+		o: o, roster: newRoster(o.Now), cgroups: groups, eyes: e,
+		sockets: sockets{base: o.Layout.Sockets, group: o.Group},
+	}
+	l.policy.Store(policy)
+	return l, nil
+}
+
+// Pauses between attempts to connect to systemd.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// Run keeps the connection to systemd, and the picture of what runs, until ctx ends.
+func (l *Launcher) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return l.eyes.run(ctx) })
+	group.Go(func() error { return l.stayConnected(ctx) })
+	err := group.Wait()
+	l.looks.wait()
+	return err
+}
+
+func (l *Launcher) stayConnected(ctx context.Context) error {
+	pause := firstPause
+	for {
+		began := l.o.Now()
+		err := l.connected(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l.o.Report("stay connected to systemd", "", err)
+		if l.o.Now().Sub(began) > lastPause {
+			pause = firstPause
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// connected makes one connection, draws the picture, and keeps it true until the connection breaks.
+func (l *Launcher) connected(ctx context.Context) error {
+	b, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	l.setBus(b)
+	defer l.setBus(nil)
+	if err := l.redraw(ctx, b); err != nil {
+		return err
+	}
+	for {
+		select {
+		case u := <-b.changes:
+			if stateChange(u) {
+				l.lookAt(ctx, u.UnitName)
+			}
+		case name := <-b.kicks:
+			l.lookAt(ctx, name)
+		case <-b.missed:
+			if err := l.redraw(ctx, b); err != nil {
+				return err
+			}
+		case <-b.gone:
+			return errors.New("the connection broke")
+		}
+	}
+}
+
+func (l *Launcher) setBus(b *bus) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bus = b
+}
+
+// live returns the connection, or an Unavailable error.
+func (l *Launcher) live() (*bus, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bus == nil {
+		return nil, hub.Errorf(hub.Unavailable, notConnected)
+	}
+	return l.bus, nil
+}
+
+// atOnce bounds how many units are looked at together when the picture is drawn.
+const atOnce = 8
+
+// redraw looks at every unit that could be ours, ends those in the picture that systemd does not know any more, and says
+// that the picture is whole.
+func (l *Launcher) redraw(ctx context.Context, b *bus) error {
+	units, err := b.ListUnitsByPatternsContext(ctx, nil, []string{unitPattern})
+	if err != nil {
+		return fmt.Errorf("list units: %w", err)
+	}
+	there := map[string]bool{}
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, u := range units {
+		there[u.Name] = true
+		group.Go(func() error { return l.look(ctx, u.Name) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, e := range l.roster.alive() {
+		if !there[e.unit.Name] && !e.starting {
+			l.ended(e.unit, nil, false)
+		}
+	}
+	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return fmt.Errorf("read the boot's id: %w", err)
+	}
+	l.sweep()
+	l.roster.redrawn(strings.TrimSpace(string(bootID)))
+	return nil
+}
+
+// sweep removes the socket directories of units that ended while nobody looked. Only before the first picture is whole:
+// until then no start makes a new one.
+func (l *Launcher) sweep() {
+	select {
+	case <-l.roster.synced:
+		return
+	default:
+	}
+	known := map[string]bool{}
+	for _, e := range l.roster.alive() {
+		known[socketDir(e.unit.Name)] = true
+	}
+	if err := l.sockets.sweep(known); err != nil {
+		l.o.Report("remove old socket directories", "", err)
+	}
+}
+
+// Alive returns nil if systemd answers and the roster is not stuck: the proof of life that a watchdog wants. Without a
+// connection it is alive as well, since it is at work on having one.
+func (l *Launcher) Alive(ctx context.Context) error {
+	l.roster.alive()
+	b, err := l.live()
+	if err != nil {
+		return nil
+	}
+	_, err = b.SystemStateContext(ctx)
+	return err
+}
+
+// watchSocket begins to look for the unit's socket.
+func (l *Launcher) watchSocket(name string) func() {
+	stop, err := l.eyes.watch(l.sockets.dir(name), unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE|unix.IN_ONLYDIR, func(file string) {
+		if file == socketName || file == "" {
+			l.roster.listens(name, l.sockets.listening(name))
+		}
+	})
+	if err != nil {
+		l.o.Report("look for the server's socket", name, err)
+		return func() {}
+	}
+	return stop
+}

@@ -1,0 +1,116 @@
+package launcher
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"jupyterhubd/hub"
+)
+
+// looks is who looks at which unit. At most one goroutine looks at a unit; what happens meanwhile makes it look once more,
+// so the picture is drawn from what is, not from what was signalled.
+type looks struct {
+	mu    sync.Mutex // guards again
+	again map[string]bool
+	all   sync.WaitGroup
+}
+
+func (s *looks) begin(name string, look func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.again == nil {
+		s.again = map[string]bool{}
+	}
+	if _, busy := s.again[name]; busy {
+		s.again[name] = true
+		return
+	}
+	s.again[name] = false
+	s.all.Go(func() {
+		for more := true; more; more = s.more(name) {
+			look()
+		}
+	})
+}
+
+func (s *looks) more(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.again[name] {
+		delete(s.again, name)
+		return false
+	}
+	s.again[name] = false
+	return true
+}
+
+func (s *looks) wait() { s.all.Wait() }
+
+// kick makes the main loop look at a unit, in case its signal is late or was about something else. Without a connection
+// there is no need: the next one begins with a look at everything.
+func (l *Launcher) kick(name string) {
+	b, err := l.live()
+	if err != nil {
+		return
+	}
+	select {
+	case b.kicks <- name:
+	case <-b.gone:
+	}
+}
+
+// lookAt looks at a unit beside the caller.
+func (l *Launcher) lookAt(ctx context.Context, name string) {
+	l.looks.begin(name, func() {
+		if err := l.look(ctx, name); err != nil && ctx.Err() == nil {
+			l.o.Report("look at a unit", name, err)
+		}
+	})
+}
+
+// look asks systemd for a unit and brings the picture up to date. It is the one place where the roster learns what is.
+func (l *Launcher) look(ctx context.Context, name string) error {
+	b, err := l.live()
+	if err != nil {
+		return err
+	}
+	properties, err := b.GetAllPropertiesContext(ctx, name)
+	if err != nil {
+		return fmt.Errorf("read the properties of %s: %w", name, err)
+	}
+	s := seen(properties)
+	ref, ours := s.ours(name)
+	known, isKnown := l.roster.get(name)
+	switch {
+	case s.state() == hub.UnitFailed && ours:
+		return l.settle(ctx, b, s, ref)
+	case s.state().Alive() && ours:
+		l.adopt(s, ref)
+	case isKnown && known.alive() && !known.starting && !s.state().Alive():
+		l.ended(known.unit, l.shutdown(ctx, b), false)
+	}
+	return nil
+}
+
+// adopt takes a unit that is alive into the picture, and begins to watch it when it is new or runs anew.
+func (l *Launcher) adopt(s seen, ref hub.ServerRef) {
+	u := s.unit(ref)
+	u.Socket = socketPath(l.sockets.base, u.Name)
+	if !l.roster.update(u, s.text("ControlGroup")) {
+		return
+	}
+	blind := l.watchSocket(u.Name)
+	var v *evidence
+	if group := s.text("ControlGroup"); group != "" {
+		v = observe(l.cgroups, l.eyes, group, l.o.Now)
+	}
+	if !l.roster.watching(u.Name, blind, v) {
+		blind()
+		if v != nil {
+			v.close()
+		}
+		return
+	}
+	l.roster.listens(u.Name, l.sockets.listening(u.Name))
+}

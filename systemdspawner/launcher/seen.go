@@ -1,0 +1,105 @@
+package launcher
+
+import (
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+// seen is a unit's properties as systemd tells them. A property that is not there reads as its zero value.
+type seen map[string]any
+
+func (s seen) text(name string) string { v, _ := s[name].(string); return v }
+
+func (s seen) number(name string) uint64 {
+	switch v := s[name].(type) {
+	case uint64:
+		return v
+	case uint32:
+		return uint64(v)
+	}
+	return 0
+}
+
+func (s seen) signed(name string) int32 { v, _ := s[name].(int32); return v }
+
+func (s seen) state() hub.UnitState {
+	switch state := s.text("ActiveState"); state {
+	case "reloading", "refreshing", "maintenance":
+		return hub.UnitActive
+	case "":
+		return hub.UnitInactive
+	default:
+		return hub.UnitState(state)
+	}
+}
+
+func (s seen) invocation() string {
+	id, _ := s["InvocationID"].([]byte)
+	return hex.EncodeToString(id)
+}
+
+func (s seen) since() time.Time {
+	if us := s.number("ActiveEnterTimestamp"); us > 0 {
+		return time.UnixMicro(int64(us)).UTC()
+	}
+	return time.Time{}
+}
+
+// ours returns the server that the unit runs, if the unit is one that Compose made: transient, below our slice, with our
+// marks, and of the name that its server has.
+func (s seen) ours(unit string) (hub.ServerRef, bool) {
+	transient, _ := s["Transient"].(bool)
+	fields, _ := s["LogExtraFields"].([][]byte)
+	marks := map[string]string{}
+	for _, f := range fields {
+		name, value, _ := strings.Cut(string(f), "=")
+		marks[name] = value
+	}
+	r := hub.ServerRef{User: marks[markUser], Server: marks[markServer]}
+	return r, transient && isOurSlice(s.text("Slice")) && marks[markUnit] == "1" && hub.UnitName(r) == unit
+}
+
+// uid returns who the unit runs as.
+func (s seen) uid() int64 {
+	const invalid = 1<<32 - 1
+	if n, ok := s["UID"].(uint32); ok && n != invalid {
+		return int64(n)
+	}
+	if n, err := strconv.ParseInt(s.text("User"), 10, 64); err == nil {
+		return n
+	}
+	return hub.NoUID
+}
+
+// unit returns the unit as it is told to the hub, its socket aside.
+func (s seen) unit(ref hub.ServerRef) hub.Unit {
+	return hub.Unit{
+		ServerRef: ref, Name: hub.UnitName(ref), UID: s.uid(), State: s.state(),
+		Invocation: s.invocation(), Since: s.since(), Memory: -1, CPU: -1, Tasks: -1,
+	}
+}
+
+// ending returns how the unit ended, as far as systemd says it.
+func (s seen) ending() ending {
+	return ending{
+		Result: s.text("Result"), Code: s.signed("ExecMainCode"), Status: s.signed("ExecMainStatus"),
+		Active: s.number("ActiveEnterTimestamp") > 0, Home: strings.TrimPrefix(s.text("WorkingDirectory"), "!"),
+		MemLimit: s.number("MemoryMax"), TasksMax: s.number("TasksMax"),
+		Timeout: time.Duration(min(s.number("TimeoutStartUSec"), uint64(time.Hour/time.Microsecond))) * time.Microsecond,
+	}
+}
+
+// files names where an admin's unit of the same name comes from, for the sentence about a clash.
+func (s seen) files() string {
+	files := []string{s.text("FragmentPath"), s.text("SourcePath")}
+	files = slices.DeleteFunc(files, func(f string) bool { return f == "" })
+	if len(files) == 0 {
+		return "somebody else on this machine"
+	}
+	return files[0]
+}

@@ -1,0 +1,71 @@
+package launcher
+
+import (
+	"testing"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+// transient is what systemd tells of a unit that Compose made.
+func transient(ref hub.ServerRef) seen {
+	return seen{
+		"Transient": true, "Slice": userSlice(ref.User), "ActiveState": "active", "UID": uint32(1000), "User": "1000",
+		"InvocationID": []byte{0xab, 0xcd}, "ActiveEnterTimestamp": uint64(1_700_000_000_000_000),
+		"LogExtraFields": [][]byte{[]byte("JUPYTERHUB_UNIT=1"), []byte("JUPYTERHUB_USER=" + ref.User), []byte("JUPYTERHUB_SERVER=" + ref.Server)},
+	}
+}
+
+func TestOursIsWhatWeMade(t *testing.T) {
+	ref := hub.ServerRef{User: "mary-ann", Server: "a=b"}
+	if got, ours := transient(ref).ours(hub.UnitName(ref)); !ours || got != ref {
+		t.Fatalf("got %v, %t", got, ours)
+	}
+	for name, change := range map[string]func(seen){
+		"an admin's unit file":       func(s seen) { s["Transient"] = false },
+		"a unit without our mark":    func(s seen) { s["LogExtraFields"] = [][]byte{[]byte("JUPYTERHUB_USER=mary-ann")} },
+		"a unit in another slice":    func(s seen) { s["Slice"] = "user-1000.slice" },
+		"a unit of system.slice":     func(s seen) { s["Slice"] = "system.slice" },
+		"a unit that says it is bob": func(s seen) { s["LogExtraFields"].([][]byte)[1] = []byte("JUPYTERHUB_USER=bob") },
+		"nothing at all":             func(s seen) { clear(s) },
+	} {
+		s := transient(ref)
+		change(s)
+		if got, ours := s.ours(hub.UnitName(ref)); ours {
+			t.Errorf("%s is taken for %v", name, got)
+		}
+	}
+}
+
+func TestAUnitIsToldAsSystemdTellsIt(t *testing.T) {
+	ref := hub.ServerRef{User: "alice"}
+	got := transient(ref).unit(ref)
+	want := hub.Unit{
+		ServerRef: ref, Name: "jupyter-alice.service", UID: 1000, State: hub.UnitActive, Invocation: "abcd",
+		Since: time.UnixMicro(1_700_000_000_000_000).UTC(), Memory: -1, CPU: -1, Tasks: -1,
+	}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	s := transient(ref)
+	s["UID"], s["ActiveState"] = uint32(1<<32-1), "reloading"
+	if u := s.unit(ref); u.UID != 1000 || u.State != hub.UnitActive {
+		t.Errorf("got %+v", u)
+	}
+	if u := (seen{}).unit(ref); u.UID != hub.NoUID || u.State != hub.UnitInactive {
+		t.Errorf("got %+v", u)
+	}
+}
+
+func TestSlicesDoNotNestByAccident(t *testing.T) {
+	for name, want := range map[string]string{
+		userSlice("alice"):         "jupyter-user_alice.slice",
+		userSlice("mary-ann"):      `jupyter-user_mary\x2dann.slice`,
+		groupSlice("domain users"): `jupyter-group_domain\x20users.slice`,
+		groupSlice("a-b/c"):        `jupyter-group_a\x2db\x2fc.slice`,
+	} {
+		if name != want {
+			t.Errorf("got %s, want %s", name, want)
+		}
+	}
+}

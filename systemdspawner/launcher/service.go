@@ -1,0 +1,238 @@
+package launcher
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/varlink"
+)
+
+// maxOptions bounds the user_options of a start in bytes.
+const maxOptions = 64 << 10
+
+// Interface returns the verbs of the door. What a caller may say is what their parameters have room for.
+func (l *Launcher) Interface() varlink.Interface {
+	return varlink.Interface{
+		Name:        "org.jupyterhub.Spawner",
+		Description: varlink.SpawnerInterface,
+		Methods: map[string]varlink.Handler{
+			"Start":              l.serveStart,
+			"Stop":               l.serveStop,
+			"List":               l.serveList,
+			"Watch":              l.serveWatch,
+			"Usage":              l.serveUsage,
+			"Journal":            l.serveJournal,
+			"Check":              l.serveCheck,
+			"CheckConfiguration": l.serveCheckConfiguration,
+			"Reload":             l.serveReload,
+		},
+	}
+}
+
+func (l *Launcher) serveStart(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		hub.ServerRef
+		Profile *string         `json:"profile"`
+		Options json.RawMessage `json:"options"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	if err := checkOptions(in.Options); err != nil {
+		return err
+	}
+	profile := ""
+	if in.Profile != nil {
+		profile = *in.Profile
+	}
+	unit, err := l.Start(ctx, in.ServerRef, profile)
+	if err != nil {
+		return err
+	}
+	return r.Reply(unitReply{unit})
+}
+
+// checkOptions refuses what cannot be user_options. A profile of ours takes no option but its own name, so they compose
+// nothing.
+func checkOptions(options json.RawMessage) error {
+	options = bytes.TrimSpace(options)
+	switch {
+	case len(options) == 0 || string(options) == "null":
+		return nil
+	case len(options) > maxOptions:
+		return hub.Errorf(hub.TooLarge, "the options of a server are at most %d bytes", maxOptions)
+	case options[0] != '{':
+		return hub.Errorf(hub.Invalid, "the options of a server are an object")
+	}
+	return nil
+}
+
+func (l *Launcher) serveStop(ctx context.Context, r *varlink.Request) error {
+	var ref hub.ServerRef
+	if err := r.Decode(&ref); err != nil {
+		return err
+	}
+	if err := l.Stop(ctx, ref); err != nil {
+		return err
+	}
+	return r.Reply(struct{}{})
+}
+
+func (l *Launcher) serveList(ctx context.Context, r *varlink.Request) error {
+	if err := nothing(r); err != nil {
+		return err
+	}
+	whole, err := l.roster.list(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Reply(inventoryReply{&whole})
+}
+
+type inventoryReply struct {
+	Inventory *hub.Inventory `json:"inventory"`
+}
+
+type unitReply struct {
+	Unit hub.Unit `json:"unit"`
+}
+
+// serveWatch tells the whole and then every change, until the caller leaves.
+func (l *Launcher) serveWatch(ctx context.Context, r *varlink.Request) error {
+	if err := nothing(r); err != nil {
+		return err
+	}
+	if err := l.roster.ready(ctx); err != nil {
+		return err
+	}
+	w, leave := l.roster.watch()
+	defer leave()
+	for {
+		whole, units, err := l.roster.next(ctx, w)
+		if err == nil && whole != nil {
+			err = r.Continue(inventoryReply{whole})
+		}
+		for _, u := range units {
+			if err == nil {
+				err = r.Continue(unitReply{u})
+			}
+		}
+		if err != nil {
+			return err
+		}
+		l.forgive(ctx)
+	}
+}
+
+func (l *Launcher) serveUsage(ctx context.Context, r *varlink.Request) error {
+	if err := nothing(r); err != nil {
+		return err
+	}
+	if err := l.roster.ready(ctx); err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Units []hub.Unit `json:"units"`
+	}{l.usage()})
+}
+
+// usage returns the units that run with what they consume now.
+func (l *Launcher) usage() []hub.Unit {
+	alive := l.roster.alive()
+	units := make([]hub.Unit, 0, len(alive))
+	for _, e := range alive {
+		u := e.unit
+		if e.group != "" {
+			u.Memory, u.CPU, u.Tasks = l.cgroups.usage(e.group)
+		}
+		units = append(units, u)
+	}
+	slices.SortFunc(units, func(a, b hub.Unit) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	return units
+}
+
+func (l *Launcher) serveJournal(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		hub.ServerRef
+		Lines int `json:"lines"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	if in.Lines < 1 || in.Lines > maxLines {
+		return hub.Errorf(hub.Invalid, "lines is a number from 1 to %d", maxLines)
+	}
+	if err := l.roster.ready(ctx); err != nil {
+		return err
+	}
+	e, _ := l.roster.get(hub.UnitName(in.ServerRef))
+	t, err := readTail(ctx, e.unit.Invocation, in.Lines)
+	if err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Lines []string `json:"lines"`
+	}{append([]string{}, t.lines...)})
+}
+
+func (l *Launcher) serveCheck(ctx context.Context, r *varlink.Request) error {
+	if err := nothing(r); err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Findings []string `json:"findings"`
+	}{append([]string{}, l.Check(ctx)...)})
+}
+
+func (l *Launcher) serveCheckConfiguration(_ context.Context, r *varlink.Request) error {
+	if err := nothing(r); err != nil {
+		return err
+	}
+	if _, _, err := l.o.Load(l.policy.Load()); err != nil {
+		return mistakes(err)
+	}
+	return r.Reply(struct{}{})
+}
+
+func (l *Launcher) serveReload(_ context.Context, r *varlink.Request) error {
+	if err := nothing(r); err != nil {
+		return err
+	}
+	changes, err := l.Reload()
+	if err != nil {
+		return mistakes(err)
+	}
+	return r.Reply(struct {
+		Changes []string `json:"changes"`
+	}{append([]string{}, changes...)})
+}
+
+// Reload takes root's configuration over for servers started from now on, and says what is different. With any mistake it
+// changes nothing and returns all of them.
+func (l *Launcher) Reload() ([]string, error) {
+	policy, changes, err := l.o.Load(l.policy.Load())
+	if err != nil {
+		return nil, err
+	}
+	l.policy.Store(policy)
+	return changes, nil
+}
+
+// mistakes makes the mistakes of root's configuration something that may be shown: the file is readable by everybody.
+func mistakes(err error) error {
+	var e *hub.Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return hub.Errorf(hub.Invalid, "%w", err)
+}
+
+// nothing refuses parameters where there are none.
+func nothing(r *varlink.Request) error {
+	var none struct{}
+	return r.Decode(&none)
+}

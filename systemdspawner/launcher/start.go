@@ -1,0 +1,200 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+// grace is how much longer than a unit's own time limit its job may take before we stop waiting for it.
+const grace = 10 * time.Second
+
+// Start starts the server's unit and returns it once it is active. It goes on when the caller leaves: what systemd was asked
+// to do happens, and is told to whoever watches.
+func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, profile string) (hub.Unit, error) {
+	if err := l.roster.ready(ctx); err != nil {
+		return hub.Unit{}, err
+	}
+	order, err := l.order(ctx, ref, profile)
+	if err != nil {
+		return hub.Unit{}, err
+	}
+	c, err := Compose(l.o.Layout, order)
+	if err != nil {
+		return hub.Unit{}, refused(hub.Unknown, hub.CauseSystem, "Servers are not set up correctly here. Please tell your administrator.", err)
+	}
+	e, err := l.roster.claim(hub.Unit{
+		ServerRef: ref, Name: c.Unit, UID: order.Account.UID, Socket: c.Socket, Memory: -1, CPU: -1, Tasks: -1,
+	})
+	if err != nil {
+		return hub.Unit{}, err
+	}
+	// Whoever asked may leave; the unit is started, or ended, all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), order.StartTimeout+grace)
+	defer cancel()
+	return l.bringUp(ctx, e, order, c)
+}
+
+// order decides everything about the unit from root's side: who, what, where.
+func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, profile string) (Order, error) {
+	if err := checkRef(ref); err != nil {
+		return Order{}, err
+	}
+	policy := l.policy.Load()
+	account, err := l.admitted(ctx, policy, ref.User)
+	if err != nil {
+		return Order{}, err
+	}
+	settings, err := policy.settingsFor(account, profile)
+	if err != nil {
+		return Order{}, err
+	}
+	if len(settings.Command) == 0 {
+		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "No program is set for servers here. Please tell your administrator.", nil)
+	}
+	command, err := findCommand(settings.Command[0], settings.SearchPath)
+	if err != nil {
+		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed here as it has to be. Please tell your administrator.", err)
+	}
+	return Order{
+		ServerRef: ref, Account: account, Settings: settings, Command: command,
+		Devices: deviceNodes(settings.DeviceAllow), StartTimeout: policy.StartTimeout,
+	}, nil
+}
+
+// admitted looks the account up and asks root's rules. The hub names accounts canonically; another spelling is refused, so
+// that one account cannot have two units of one server.
+func (l *Launcher) admitted(ctx context.Context, policy *Policy, name string) (hub.Account, error) {
+	account, err := l.o.Lookup(ctx, name)
+	switch hub.KindOf(err) {
+	case hub.NotFound, hub.Invalid:
+		return hub.Account{}, refused(hub.KindOf(err), hub.CauseAccount, "The system does not know your account. Please tell your administrator.", err)
+	}
+	if err != nil {
+		return hub.Account{}, err
+	}
+	if account.Name != name {
+		err = fmt.Errorf("%q is another name of the account %q", name, account.Name)
+	} else {
+		err = policy.Rules.Admit(account)
+	}
+	if err != nil {
+		return hub.Account{}, refused(hub.Forbidden, hub.CauseAccount, "Your account may not have a server here. Please tell your administrator.", err)
+	}
+	if !absolute(account.Home) {
+		return hub.Account{}, refused(hub.Unknown, hub.CauseMissingHome, "Your account has no home directory. Please tell your administrator.",
+			fmt.Errorf("the home directory of %q is %q", account.Name, account.Home))
+	}
+	return account, nil
+}
+
+// deviceNodes resolves patterns of device nodes. What matches nothing allows nothing; systemd's own classes ("char-pts")
+// stay as they are.
+func deviceNodes(patterns []string) []string {
+	var nodes []string
+	for _, p := range patterns {
+		if !strings.ContainsAny(p, "*?[") || !filepath.IsAbs(p) {
+			nodes = append(nodes, p)
+			continue
+		}
+		matches, _ := filepath.Glob(p) // a malformed pattern matches nothing
+		nodes = append(nodes, matches...)
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes)
+}
+
+// bringUp makes the socket directory, starts the unit, and waits until it is active or has failed.
+func (l *Launcher) bringUp(ctx context.Context, e *entry, o Order, c Composition) (hub.Unit, error) {
+	job, err := l.launch(ctx, e, o, c)
+	l.roster.started(e)
+	switch {
+	case hub.KindOf(err) == hub.Unavailable:
+		return hub.Unit{}, err // whether it runs is seen when the picture is drawn next
+	case err != nil:
+		l.ended(l.roster.unit(e), causeOf(err), false)
+		return hub.Unit{}, err
+	case job == "dependency":
+		end := ending{Result: "success", Job: job, Home: o.Account.Home}
+		l.ended(l.roster.unit(e), end.cause(), false)
+	}
+	l.kick(c.Unit)
+	unit, err := l.roster.await(ctx, e, func(u hub.Unit) bool { return u.State == hub.UnitActive })
+	switch {
+	case err != nil:
+		return hub.Unit{}, &hub.Error{Kind: hub.Unavailable, Text: "systemd did not answer in time", Err: err}
+	case unit.State == hub.UnitActive:
+		return unit, nil
+	case l.roster.asked(e):
+		return hub.Unit{}, hub.Errorf(hub.Conflict, "the server %s was stopped while it started", o.ServerRef)
+	case unit.Cause == nil: // a good end, and yet no start
+		unit.Cause = ending{Result: "exit-code", Code: cldExited, Active: true}.cause()
+	}
+	return hub.Unit{}, &hub.Error{Kind: hub.Unknown, Text: unit.Cause.Message, Cause: unit.Cause}
+}
+
+// launch gives the unit to systemd and returns how its job ended.
+func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition) (string, error) {
+	b, err := l.live()
+	if err != nil {
+		return "", err
+	}
+	if err := l.sockets.make(c.Unit, o.Account.UID); err != nil {
+		return "", refused(hub.Unknown, hub.CauseSystem, "The system could not set up your server. Please tell your administrator.", err)
+	}
+	done := make(chan string, 1)
+	_, err = b.StartTransientUnitContext(ctx, c.Unit, "fail", c.Properties, done)
+	if isBusError(err, unitExists) {
+		if err := l.clear(ctx, b, c.Unit); err != nil {
+			return "", err
+		}
+		_, err = b.StartTransientUnitContext(ctx, c.Unit, "fail", c.Properties, done)
+	}
+	if err != nil {
+		return "", busError(err, "start "+c.Unit)
+	}
+	if l.roster.asked(e) { // between our claim and here somebody asked for its end
+		_ = l.stopUnit(ctx, b, c.Unit) // the job below ends either way, ignoring
+	}
+	return b.await(ctx, done)
+}
+
+// clear makes way for a unit whose name is taken: by a failed one of ours, which is forgotten. A unit that is not ours is
+// never touched.
+func (l *Launcher) clear(ctx context.Context, b *bus, name string) error {
+	properties, err := b.GetAllPropertiesContext(ctx, name)
+	if err != nil {
+		return busError(err, "read the properties of "+name)
+	}
+	s := seen(properties)
+	ref, ours := s.ours(name)
+	switch {
+	case s.text("LoadState") == "masked":
+		return refused(hub.Forbidden, hub.CauseNameClash, "Your administrator has switched this server off.",
+			fmt.Errorf("%s is masked: systemctl unmask '%s'", name, name))
+	case !ours:
+		return refused(hub.Conflict, hub.CauseNameClash, "The name of your server's unit is taken on this machine. Please tell your administrator.",
+			fmt.Errorf("%s is defined by %s: rename that unit", name, s.files()))
+	case s.state().Alive():
+		l.kick(name)
+		return hub.Errorf(hub.Conflict, "the server %s runs already", ref)
+	}
+	if err := b.ResetFailedUnitContext(ctx, name); err != nil && !isBusError(err, noSuchUnit) {
+		return busError(err, "forget the failed "+name)
+	}
+	return nil
+}
+
+func causeOf(err error) *hub.Cause {
+	var e *hub.Error
+	if errors.As(err, &e) {
+		return e.Cause
+	}
+	return nil
+}
