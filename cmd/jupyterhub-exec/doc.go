@@ -3,6 +3,11 @@
 //
 //	jupyterhub-exec [--socket PATH] -- COMMAND [ARGUMENT...]
 //
+// On machines with cgroup v1 it is the unit's last process as well, and writes down which limits were hit before the kernel
+// forgets it:
+//
+//	jupyterhub-exec --witness FILE
+//
 // It owns the last step of a start: the credential "environment" of its unit becomes environment variables, a socket that
 // an earlier run left at PATH is removed, and COMMAND takes its place.
 //

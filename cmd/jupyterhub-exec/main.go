@@ -26,17 +26,23 @@ const directoryVariable = "CREDENTIALS_DIRECTORY"
 
 func main() {
 	code, err := run(os.Args[1:], os.Environ(), syscall.Exec)
-	fmt.Fprintf(os.Stderr, "jupyterhub-exec: %v\n", err)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "jupyterhub-exec: %v\n", err)
+	}
 	os.Exit(code)
 }
 
-// run returns only when the command could not take the process over.
+// run returns when it was a witness, or when the command could not take the process over.
 func run(args, environ []string, exec func(string, []string, []string) error) (int, error) {
 	flags := flag.NewFlagSet("jupyterhub-exec", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	socket := flags.String("socket", "", "socket that the server will make; a stale one is removed")
+	testimony := flags.String("witness", "", "file to write down in what the unit's limits did")
 	if err := flags.Parse(args); err != nil {
 		return exitUsage, err
+	}
+	if *testimony != "" {
+		return testify(*testimony)
 	}
 	command := flags.Args()
 	if len(command) == 0 || !filepath.IsAbs(command[0]) {
@@ -53,6 +59,18 @@ func run(args, environ []string, exec func(string, []string, []string) error) (i
 	}
 	err = exec(command[0], command, env)
 	return exitCommandGone, fmt.Errorf("%s cannot be run: %w", command[0], err)
+}
+
+func testify(path string) (int, error) {
+	self, err := os.Open("/proc/self/cgroup")
+	if err != nil {
+		return exitUsage, err
+	}
+	defer self.Close()
+	if err := witness(path, "/sys/fs/cgroup", self); err != nil {
+		return exitUsage, err
+	}
+	return 0, nil
 }
 
 // identity returns the environment of the server: the unit's own, and over it what the credential carries.
