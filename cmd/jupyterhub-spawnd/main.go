@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"jupyterhubd/cmd/internal/daemon"
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/varlink"
+	"jupyterhubd/systemdspawner/launcher"
+)
+
+// Accounts of the installation (sysusers.d/jupyterhub.conf).
+const (
+	hubUser      = "jupyterhub"
+	serversGroup = "jupyterhub-servers"
+)
+
+// maxConns is how many callers are answered at once. The hub uses one connection a call, and a start lasts until the unit
+// is active.
+const maxConns = 1024
+
+func main() {
+	os.Exit(daemon.Main(daemon.Program{
+		Name:  "jupyterhub-spawnd",
+		Doors: map[string]string{"spawnd": "jupyterhub-spawnd.socket"},
+		Run:   run,
+	}))
+}
+
+func run(ctx context.Context, d *daemon.Daemon) error {
+	var names account.NSS
+	admit, err := doorkeeper(ctx, names)
+	if err != nil {
+		return err
+	}
+	group, err := names.GroupID(ctx, serversGroup)
+	if err != nil {
+		return fmt.Errorf("look up the group %s: %w; systemd-sysusers jupyterhub.conf makes it", serversGroup, err)
+	}
+	root := source{dir: d.ConfigDir}
+	l, err := launcher.New(launcher.Options{
+		Load: root.load, Lookup: names.Lookup, Group: group, Layout: launcher.DefaultLayout(), Now: time.Now,
+		Report: func(doing, unit string, err error) {
+			d.Log.Warn().Str("unit", unit).Str("req", doing).Err(err).Msg("something is amiss, going on")
+		},
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := d.Listener("spawnd")
+	if err != nil {
+		return err
+	}
+	door := varlink.Service{
+		Vendor: "JupyterHub", Product: "jupyterhub-spawnd", Version: hub.Version, URL: "https://jupyterhub.readthedocs.io",
+		Interfaces: []varlink.Interface{l.Interface()}, Allow: admit, MaxConns: maxConns,
+	}
+	d.OnReload(func(context.Context) error {
+		changes, err := l.Reload()
+		for _, change := range changes {
+			d.Log.Info().Str("req", change).Msg("configuration changed")
+		}
+		return err
+	})
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return l.Run(ctx) })
+	work.Go(func() error { return door.Serve(ctx, listener) })
+	work.Go(func() error { return d.Watchdog(ctx, l.Alive) })
+	d.Ready("serving %s", listener.Addr())
+	return work.Wait()
+}
+
+// doorkeeper admits the hub's account and root, by the numbers that they have when the daemon starts.
+func doorkeeper(ctx context.Context, names account.NSS) (func(varlink.Cred) error, error) {
+	uid, err := names.UID(ctx, hubUser)
+	if err != nil {
+		return nil, fmt.Errorf("look up the account %s: %w; systemd-sysusers jupyterhub.conf makes it", hubUser, err)
+	}
+	return func(c varlink.Cred) error {
+		if c.UID == 0 || int64(c.UID) == uid {
+			return nil
+		}
+		return hub.Errorf(hub.Forbidden, "uid %d may not knock here", c.UID)
+	}, nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/config"
+	"jupyterhubd/systemdspawner/launcher"
+)
+
+// source reads root's configuration. It remembers which policy came from which configuration, to tell what changed: a
+// policy that was only looked at is not in force.
+type source struct {
+	dir string
+
+	mu   sync.Mutex // guards read
+	read map[*launcher.Policy]*config.Config
+}
+
+// load reads the configuration as a policy. It refuses with every mistake at once, those that only the launcher can find
+// included.
+func (s *source) load(inForce *launcher.Policy) (*launcher.Policy, []string, error) {
+	c, err := config.Load(s.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if mistakes := checkProperties(c); len(mistakes) > 0 {
+		return nil, nil, hub.Errorf(hub.Invalid, "%w", mistakes)
+	}
+	p := policy(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.read[inForce]
+	s.read = map[*launcher.Policy]*config.Config{inForce: before, p: c}
+	if before == nil {
+		return p, nil, nil
+	}
+	var changes []string
+	for _, change := range config.Changes(before, c, "authenticator", "spawner") {
+		changes = append(changes, change.String())
+	}
+	return p, changes, nil
+}
+
+// policy says in the launcher's words what the configuration says.
+func policy(c *config.Config) *launcher.Policy {
+	p := &launcher.Policy{
+		Rules:        rules(c.Authenticator),
+		StartTimeout: c.Spawner.StartTimeout.Std(),
+		Settings: func(a hub.Account, profile string) launcher.Settings {
+			return settings(c.Spawner.PolicyFor(a.Name, a.Groups, c.Spawner.ProfileNamed(profile)))
+		},
+	}
+	for _, o := range c.Spawner.Profiles {
+		p.Profiles = append(p.Profiles, launcher.Profile{Name: o.Name, AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})
+	}
+	return p
+}
+
+func rules(a config.Authenticator) account.Rules {
+	r := account.Rules{
+		AllowAll: a.AllowAll, AllowedUsers: a.AllowedUsers, AllowedGroups: a.AllowedGroups, BlockedUsers: a.BlockedUsers, MinUID: a.MinUID,
+	}
+	if r.MinUID == 0 {
+		r.MinUID = account.MinUID()
+	}
+	return r
+}
+
+func settings(p config.Policy) launcher.Settings {
+	return launcher.Settings{
+		Command: p.Cmd, Args: p.Args, SearchPath: p.SearchPath,
+		Environment: p.Environment, DefaultURL: p.DefaultURL, NotebookDir: p.NotebookDir, DisableUserConfig: p.DisableUserConfig,
+		MemLimit: int64(p.MemLimit), CPULimit: p.CPULimit, TasksMax: p.TasksMax,
+		Group: p.SliceGroup, DeviceAllow: p.DeviceAllow,
+		Sandbox: p.Sandbox, UnitExtraProperties: p.UnitExtraProperties,
+	}
+}
+
+// checkProperties finds the properties, in every table that may hold some, that systemd would refuse at the first start.
+func checkProperties(c *config.Config) config.Mistakes {
+	mistakes := mistakesIn(c, "spawner", c.Spawner.Policy)
+	for _, name := range slices.Sorted(maps.Keys(c.Spawner.Groups)) {
+		mistakes = append(mistakes, mistakesIn(c, "spawner.group."+name, own(c.Spawner.Groups[name]))...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Spawner.Users)) {
+		mistakes = append(mistakes, mistakesIn(c, "spawner.user."+name, own(c.Spawner.Users[name]))...)
+	}
+	for _, p := range c.Spawner.Profiles {
+		mistakes = append(mistakes, mistakesIn(c, "spawner.profile."+p.Name, own(p.Overlay))...)
+	}
+	return mistakes
+}
+
+// own is what an overlay sets by itself.
+func own(o config.Overlay) config.Policy {
+	var p config.Policy
+	o.Apply(&p)
+	return p
+}
+
+func mistakesIn(c *config.Config, path string, p config.Policy) config.Mistakes {
+	var mistakes config.Mistakes
+	for key, table := range map[string]map[string]any{"sandbox": p.Sandbox, "unit_extra_properties": p.UnitExtraProperties} {
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			err := launcher.CheckProperty(name, table[name])
+			if err == nil {
+				continue
+			}
+			at := fmt.Sprintf("%s.%s.%s", path, key, name)
+			where := c.Where(at)
+			mistakes = append(mistakes, config.Mistake{File: where.File, Line: where.Line, Key: at, Text: err.Error()})
+		}
+	}
+	slices.SortStableFunc(mistakes, func(a, b config.Mistake) int { return strings.Compare(a.Key, b.Key) })
+	return mistakes
+}

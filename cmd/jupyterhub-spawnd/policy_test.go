@@ -1,0 +1,106 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"jupyterhubd/hub"
+)
+
+// etc writes a configuration directory.
+func etc(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "jupyterhub.toml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestGroupThenUserThenProfile(t *testing.T) {
+	root := source{dir: etc(t, `
+[authenticator]
+allow_all = true
+[spawner]
+mem_limit = "4G"
+[spawner.group.students]
+mem_limit = "1G"
+cpu_limit = 0.5
+group_slice = true
+[spawner.user.alice]
+mem_limit = "2G"
+[[spawner.profile]]
+name = "gpu"
+allowed_groups = ["gpu"]
+tasks_max = 99
+device_allow = ["/dev/nvidia*"]
+`)}
+	p, changes, err := root.load(nil)
+	if err != nil || len(changes) != 0 {
+		t.Fatal(changes, err)
+	}
+	alice := hub.Account{Name: "alice", UID: 1000, Groups: []string{"alice", "students"}}
+	s := p.Settings(alice, "gpu")
+	if s.MemLimit != 2<<30 || s.CPULimit != 0.5 || s.TasksMax != 99 || s.Group != "students" || !reflect.DeepEqual(s.DeviceAllow, []string{"/dev/nvidia*"}) {
+		t.Errorf("alice: %+v", s)
+	}
+	if s := p.Settings(hub.Account{Name: "bob"}, ""); s.MemLimit != 4<<30 || s.Group != "" || len(s.Command) != 1 {
+		t.Errorf("bob: %+v", s)
+	}
+	if len(p.Profiles) != 1 || p.Profiles[0].AllowedGroups[0] != "gpu" || p.StartTimeout == 0 {
+		t.Errorf("policy: %+v", p)
+	}
+	if err := p.Rules.Admit(alice); err != nil {
+		t.Error(err)
+	}
+	if err := p.Rules.Admit(hub.Account{Name: "daemon", UID: 1}); err == nil {
+		t.Error("a system account is admitted")
+	}
+}
+
+func TestEveryMistakeInAPropertyIsSaidWithItsLine(t *testing.T) {
+	root := source{dir: etc(t, `[spawner.sandbox]
+PrivateTmp = "maybe"
+PAMName = "login"
+[spawner.group.students.unit_extra_properties]
+Nice = 99
+[[spawner.profile]]
+name = "gpu"
+[spawner.profile.sandbox]
+NoSuchThing = true
+`)}
+	_, _, err := root.load(nil)
+	if hub.KindOf(err) != hub.Invalid {
+		t.Fatalf("got %v", err)
+	}
+	for _, want := range []string{
+		"jupyterhub.toml:2: spawner.sandbox.PrivateTmp: wants true or false",
+		"jupyterhub.toml:3: spawner.sandbox.PAMName: cannot stand here",
+		"jupyterhub.toml:5: spawner.group.students.unit_extra_properties.Nice: wants a whole number from -20 to 19",
+		"spawner.profile.gpu.sandbox.NoSuchThing: is not a property",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nlacks %s", err, want)
+		}
+	}
+}
+
+func TestAReloadSaysWhatChanged(t *testing.T) {
+	root := source{dir: etc(t, "[spawner]\nmem_limit = '1G'\n")}
+	inForce, _, err := root.load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root.dir, "jupyterhub.toml"), []byte("[spawner]\nmem_limit = '3G'\n[hub]\nbase_url='/jh/'\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, doing := range []string{"looking", "reloading"} {
+		_, changes, err := root.load(inForce)
+		if err != nil || len(changes) != 1 || !strings.Contains(changes[0], "spawner.mem_limit") {
+			t.Errorf("%s: changes %q, %v", doing, changes, err)
+		}
+	}
+}
