@@ -1,0 +1,84 @@
+package client
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"jupyterhubd/hub"
+)
+
+// data is a route's data on the wire, in JupyterHub's words; uid is ours.
+type data struct {
+	Target       string    `json:"target"`
+	JupyterHub   bool      `json:"jupyterhub"`
+	Hub          bool      `json:"hub,omitempty"`
+	User         string    `json:"user,omitempty"`
+	ServerName   *string   `json:"server_name,omitempty"` // "" is the default server's name
+	Service      string    `json:"service,omitempty"`
+	Extra        bool      `json:"extra,omitempty"`
+	UID          *int64    `json:"uid,omitempty"`
+	LastActivity time.Time `json:"last_activity,omitzero"`
+}
+
+func dataOf(r hub.Route) data {
+	d := data{Target: r.Target, JupyterHub: true, Hub: r.Hub, User: r.Server.User, Service: r.Service}
+	if r.Server.User != "" {
+		d.ServerName = &r.Server.Server
+	}
+	d.Extra = !r.Hub && r.Server.User == "" && r.Service == ""
+	if r.UID != hub.NoUID {
+		d.UID = &r.UID
+	}
+	return d
+}
+
+// route is the inverse of dataOf.
+func (d data) route(key string) hub.Route {
+	r := hub.Route{Spec: specOf(key), Target: d.Target, UID: hub.NoUID, Hub: d.Hub, Service: d.Service, LastActivity: d.LastActivity}
+	if d.User != "" {
+		r.Server.User = d.User
+		if d.ServerName != nil {
+			r.Server.Server = *d.ServerName
+		}
+	}
+	if d.UID != nil {
+		r.UID = *d.UID
+	}
+	return r
+}
+
+// pathOf returns where the API has the route of a routespec.
+func pathOf(spec string) (string, error) {
+	path, ok := strings.CutSuffix(spec, "/")
+	if !ok || spec[0] != '/' || strings.Contains(spec, "//") || strings.ContainsAny(spec, "?#\\ ") {
+		return "", hub.Errorf(hub.Invalid, "the routespec %q is not a path from slash to slash", spec)
+	}
+	if _, err := url.PathUnescape(spec); err != nil {
+		return "", hub.Errorf(hub.Invalid, "the routespec %q is not escaped as in URLs", spec)
+	}
+	if path == "" {
+		path = "/" // configurable-http-proxy never answers a DELETE without it
+	}
+	return "/api/routes" + path, nil
+}
+
+// specOf spells a key of the API, which is decoded, as a routespec: escaped as JupyterHub does it, where "@" and "~" are
+// literal.
+func specOf(key string) string {
+	const upperHex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(key) {
+		switch c := key[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("/-._~@", c) >= 0:
+			b.WriteByte(c)
+		default:
+			b.Write([]byte{'%', upperHex[c>>4], upperHex[c&15]})
+		}
+	}
+	if spec := b.String(); strings.HasSuffix(spec, "/") {
+		return spec
+	}
+	b.WriteByte('/')
+	return b.String()
+}
