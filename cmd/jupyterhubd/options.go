@@ -1,0 +1,83 @@
+package main
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/rbac"
+	"jupyterhubd/hub/spawner"
+)
+
+// Where the proxy finds us, and we it. Socket units say the same.
+const (
+	hubSocket   = "/run/jupyterhub/hub.sock"
+	proxySocket = "/run/jupyterhub-proxy/api.sock"
+)
+
+// stateFile is the database, in what StateDirectory= of our unit says.
+func stateFile() string {
+	dir := os.Getenv("STATE_DIRECTORY")
+	if dir == "" {
+		dir = "/var/lib/jupyterhub"
+	}
+	return filepath.Join(dir, "jupyterhub.db")
+}
+
+// policyOf is what the workshop goes by.
+func policyOf(c *config.Config) spawner.Policy {
+	p := spawner.DefaultPolicy()
+	p.StartTimeout, p.HTTPTimeout = c.Spawner.StartTimeout.Std(), c.Spawner.HTTPTimeout.Std()
+	p.ConcurrentSpawnLimit, p.ActiveServerLimit = int(c.Hub.ConcurrentSpawnLimit), int(c.Hub.ActiveServerLimit)
+	p.AllowNamedServers, p.NamedServerLimitPerUser = c.Hub.AllowNamedServers, int(c.Hub.NamedServerLimitPerUser)
+	for _, profile := range c.Spawner.Profiles {
+		if profile.StartAtBoot {
+			p.StartAtBoot = append(p.StartAtBoot, profile.Name)
+		}
+	}
+	return p
+}
+
+func urlsOf(c *config.Config) spawner.URLs {
+	return spawner.URLs{
+		Base: c.Hub.BaseURL, Hub: "http+unix://" + url.PathEscape(hubSocket), API: origin(c.Hub.HubConnectURL), Public: origin(c.Hub.PublicURL),
+	}
+}
+
+// origin is the scheme and host of a checked URL, or "".
+func origin(checked string) string {
+	u, err := url.Parse(checked)
+	if err != nil || checked == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+func rulesOf(c *config.Config) (auth.Rules, error) {
+	policy, err := rbac.New([]rbac.Role{cullerRole(c.Culler.CullUsers)}, nil)
+	return auth.Rules{
+		Policy: policy, AdminGroups: c.Authenticator.AdminGroups, AdminUsers: c.Authenticator.AdminUsers,
+		CookieMaxAge: loginLife(c), ActivityResolution: c.Hub.ActivityResolution.Std(),
+	}, err
+}
+
+// loginLife is how long a browser's login lasts.
+func loginLife(c *config.Config) time.Duration {
+	return time.Duration(c.Hub.CookieMaxAgeDays * 24 * float64(time.Hour))
+}
+
+// tokenMax is the longest that a token may last which somebody makes; 0: no limit.
+func tokenMax(c *config.Config) time.Duration {
+	return time.Duration(c.Hub.TokenExpiresInMax) * time.Second
+}
+
+// tokenLife is how long a token lasts that a server or service gets for a visitor.
+func tokenLife(c *config.Config) time.Duration {
+	if c.Hub.OAuthTokenExpiresIn == 0 {
+		return loginLife(c)
+	}
+	return c.Hub.OAuthTokenExpiresIn.Std()
+}

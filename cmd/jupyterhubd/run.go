@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"jupyterhubd/cmd/internal/daemon"
+	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/httpd"
+	"jupyterhubd/hub/store"
+)
+
+// errAsked ends the hub because somebody asked it to, through the API.
+var errAsked = errors.New("asked to end")
+
+// run is the life of the hub: parts in the order in which they need each other, doors last.
+func run(ctx context.Context, d *daemon.Daemon) error {
+	began := time.Now()
+	c, err := config.Load(d.ConfigDir)
+	if err != nil {
+		return err
+	}
+	all, err := takeDoors(ctx, d)
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(stateFile(), store.Options{Report: reporter(d)})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	h, err := wire(d, c, s)
+	if err != nil {
+		return err
+	}
+	stop := keep(ctx, d, s)
+	defer stop()
+	if err := h.live(ctx, all, began); !errors.Is(err, errAsked) {
+		return err
+	}
+	return nil
+}
+
+// keep runs the store beside everything else, and a little longer: what others note while they end is written too.
+func keep(ctx context.Context, d *daemon.Daemon, s *store.Store) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			d.Log.Error().Err(err).Msg("the last activity was not written")
+		}
+	}
+}
+
+// reporter tells the journal once when the store cannot write in the background, and once when it can again.
+func reporter(d *daemon.Daemon) func(error) {
+	bad := false
+	return func(err error) {
+		switch {
+		case err != nil && !bad:
+			d.Log.Error().Err(err).Msg("the store cannot write")
+		case err == nil && bad:
+			d.Log.Info().Msg("the store writes again")
+		}
+		bad = err != nil
+	}
+}
+
+// sight is how long browsers wait at our start for us to see what runs.
+const sight = 10 * time.Second
+
+// live serves until ctx ends.
+func (h *house) live(ctx context.Context, all doors, began time.Time) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.manager.ServeCredentials(ctx, all.credentials) })
+	g.Go(func() error { return h.manager.Run(ctx) })
+	h.awaitSight(ctx)
+
+	hall := h.rooms.Load().hall
+	g.Go(func() error { return hall.Serve(ctx, all.hub, h.door(browsers), httpd.Limits{}) })
+	g.Go(func() error { return hall.Serve(ctx, all.api, h.door(servers), httpd.Limits{}) })
+	g.Go(func() error { return hall.Serve(ctx, all.admin, h.door(admins), httpd.Limits{}) })
+	g.Go(func() error { return h.daemon.Watchdog(ctx, h.alive) })
+	g.Go(func() error { return h.awaitShutdown(ctx) })
+	h.daemon.OnReload(func(ctx context.Context) error {
+		_, err := h.Reload(ctx, false)
+		return err
+	})
+	h.started.Observe(time.Since(began).Seconds())
+	h.daemon.Ready("serving, %d servers active", len(h.manager.Active()))
+	return g.Wait()
+}
+
+// awaitSight waits until the workshop knows what runs. A spawner that does not answer keeps nobody from logging in.
+func (h *house) awaitSight(ctx context.Context) {
+	patience := time.NewTimer(sight)
+	defer patience.Stop()
+	select {
+	case <-h.manager.Synced():
+	case <-ctx.Done():
+	case <-patience.C:
+		h.daemon.Log.Warn().Msg("jupyterhub-spawnd does not say what runs, serving without")
+	}
+}
+
+// alive goes through what everything goes through: the workshop's lock and a transaction.
+func (h *house) alive(context.Context) error {
+	h.manager.Alive()
+	return h.store.View(func(*store.Tx) error { return nil })
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"jupyterhubd/cmd/internal/daemon"
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/api"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/auth/pam"
+	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/httpd"
+	"jupyterhubd/hub/oauth"
+	"jupyterhubd/hub/spawner"
+	"jupyterhubd/hub/store"
+	"jupyterhubd/hub/web"
+	proxyclient "jupyterhubd/proxy/client"
+	"jupyterhubd/systemdspawner"
+)
+
+// house is the hub with its parts.
+type house struct {
+	daemon  *daemon.Daemon
+	store   *store.Store
+	spawnd  *systemdspawner.Client
+	proxy   *proxyclient.Client
+	manager *spawner.Manager
+	porter  *auth.Porter
+	metrics *prometheus.Registry
+	started prometheus.Histogram
+	leave   chan bool             // somebody wants us to end; true: servers too
+	rooms   atomic.Pointer[rooms] // exchanged by a reload
+
+	reloading sync.Mutex // one reload at a time; guards config
+	config    *config.Config
+}
+
+// wire makes the house: store, porter, workshop, rooms, hall.
+func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
+	h := &house{
+		daemon: d, store: s, config: c, metrics: prometheus.NewRegistry(), leave: make(chan bool, 1),
+		spawnd: systemdspawner.New(systemdspawner.DefaultSocket), proxy: proxyclient.New(proxySocket, ""),
+	}
+	h.started = register(h.metrics, s)
+	if err := registerCuller(s); err != nil {
+		return nil, err
+	}
+	h.manager = spawner.New(spawner.Options{
+		Store: s, Spawner: h.spawnd, Router: h.proxy, Journal: h.spawnd.Journal,
+		Policy: policyOf(c), URLs: urlsOf(c), Log: d.Log, Metrics: h.metrics,
+	})
+	rules, err := rulesOf(c)
+	if err != nil {
+		return nil, err
+	}
+	h.porter, err = auth.New(auth.Options{
+		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Changer: pam.New(pam.PasswdDoor),
+		Sessions: h.proxy, Evictor: h.manager, BaseURL: c.Hub.BaseURL, PublicURL: c.Hub.PublicURL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	first, _, err := h.furnish(c)
+	h.rooms.Store(first)
+	return h, err
+}
+
+// rooms are what a configuration makes of the rooms: a reload makes new ones, and requests under way end in the old.
+type rooms struct {
+	hall     *httpd.Hall
+	handlers [3]http.Handler // by door
+}
+
+// The doors behind which requests come to the hall.
+const (
+	browsers = iota
+	servers
+	admins
+)
+
+// door leads to a door's handler of the rooms as they are now.
+func (h *house) door(which int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.rooms.Load().handlers[which].ServeHTTP(w, r) })
+}
+
+// furnish makes rooms and rules for a configuration, and changes nothing. What the rooms measure begins at zero, as after a
+// restart.
+func (h *house) furnish(c *config.Config) (*rooms, auth.Rules, error) {
+	rules, err := rulesOf(c)
+	if err != nil {
+		return nil, rules, err
+	}
+	measured := prometheus.NewRegistry()
+	desk := api.New(h.apiOptions(c))
+	pages, err := web.New(h.webOptions(c, desk))
+	if err != nil {
+		return nil, rules, err
+	}
+	clients := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages, TokenTTL: tokenLife(c)})
+	hall, err := httpd.New(httpd.Options{
+		BaseURL: c.Hub.BaseURL, Porter: h.porter, Pages: pages, Log: h.daemon.Log,
+		API:           append(desk.Routes(), clients.API()...),
+		Browser:       append(pages.Routes(), clients.Pages()...),
+		Metrics:       measured,
+		Gatherer:      prometheus.Gatherers{h.metrics, measured},
+		PublicMetrics: !c.Hub.AuthenticatePrometheus,
+	})
+	if err != nil {
+		return nil, rules, err
+	}
+	return &rooms{hall, [...]http.Handler{browsers: hall.Browser(), servers: hall.API(), admins: hall.Admin()}}, rules, nil
+}
+
+func (h *house) apiOptions(c *config.Config) api.Options {
+	return api.Options{
+		Store: h.store, Workshop: h.manager, Proxy: h.proxy, Daemon: h, Policy: h.porter.Policy,
+		BaseURL: c.Hub.BaseURL, PublicOrigin: origin(c.Hub.PublicURL),
+		SlowSpawn: c.Hub.SlowSpawnTimeout.Std(), SlowStop: c.Hub.SlowStopTimeout.Std(),
+		PageLimit: int(c.Hub.APIPageDefaultLimit), PageMax: int(c.Hub.APIPageMaxLimit),
+		TokenMax: tokenMax(c), NamedServers: c.Hub.AllowNamedServers,
+		Parts: api.Parts{
+			Spawner:       client.Component{Class: "systemdspawner", Version: hub.Version},
+			Authenticator: client.Component{Class: c.Authenticator.Kind, Version: hub.Version},
+		},
+	}
+}
+
+func (h *house) webOptions(c *config.Config, desk *api.Room) web.Options {
+	o := web.Options{
+		Store: h.store, Porter: h.porter, Workshop: h.manager, Directory: desk,
+		BaseURL: c.Hub.BaseURL, DefaultURL: c.Hub.DefaultURL, RedirectToServer: c.Hub.RedirectToServer,
+		NamedServers: c.Hub.AllowNamedServers, ShutdownOnLogout: c.Hub.ShutdownOnLogout, InsecureHTTP: c.Hub.InsecureHTTP,
+		TokenMax: tokenMax(c), PageSize: int(c.Hub.APIPageDefaultLimit),
+	}
+	for _, p := range c.Spawner.Profiles {
+		o.Profiles = append(o.Profiles, web.Profile{Name: p.Name, DisplayName: p.DisplayName, Description: p.Description})
+	}
+	return o
+}
