@@ -49,7 +49,7 @@ install: ## what bin/ holds, units, configuration and documentation (DESTDIR=, P
 	install -d '$(to)$(bindir)' '$(to)$(libexecdir)'
 	install -m 0755 bin/jupyterhub '$(to)$(bindir)/'
 	install -m 0755 $(filter-out bin/jupyterhub,$(PROGRAMS:%=bin/%)) '$(to)$(libexecdir)/'
-	cd units && find . -type f ! -path './examples/*' | while read -r f; do case $$f in \
+	cd units && find . -type f ! -name '*.go' ! -path './examples/*' | while read -r f; do case $$f in \
 		./sysusers.d/*|./tmpfiles.d/*) d='$(PREFIX)/lib' ;; \
 		./system-preset/*) d='$(PREFIX)/lib/systemd' ;; \
 		*) d='$(unitdir)' ;; esac; \
@@ -61,7 +61,7 @@ install: ## what bin/ holds, units, configuration and documentation (DESTDIR=, P
 	install -m 0644 units/examples/* '$(to)$(docdir)/examples/'
 	@# What an admin may have edited stays as it is.
 	[ -e '$(to)/etc/jupyterhub/jupyterhub.toml' ] || install -m 0644 etc/jupyterhub/jupyterhub.toml '$(to)/etc/jupyterhub/'
-	[ -e '$(to)/etc/pam.d/jupyterhub' ] || install -m 0644 etc/pam.d/$(DISTRIBUTION) '$(to)/etc/pam.d/jupyterhub'
+	[ -e '$(to)/etc/pam.d/jupyterhub' ] || install -m 0644 etc/pam.d/$(DISTRIBUTION)/jupyterhub '$(to)/etc/pam.d/'
 	for page in $(wildcard docs/man/*.[1-8]); do \
 		install -d "$(to)$(mandir)/man$${page##*.}"; install -m 0644 "$$page" "$(to)$(mandir)/man$${page##*.}/"; done
 	install -d '$(to)$(PREFIX)/share/bash-completion/completions' '$(to)$(PREFIX)/share/zsh/site-functions' \

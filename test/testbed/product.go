@@ -37,11 +37,6 @@ func sourceDir() string {
 
 // furnish gives a booted bed its accounts and the product.
 func (b *Bed) furnish(ctx context.Context, o Options) error {
-	if !o.Bare {
-		if err := build(ctx); err != nil {
-			return err
-		}
-	}
 	if err := b.AddUsers(ctx, append(Cast[:len(Cast):len(Cast)], o.Users...)...); err != nil {
 		return err
 	}
@@ -51,7 +46,13 @@ func (b *Bed) furnish(ctx context.Context, o Options) error {
 	if o.Bare {
 		return nil
 	}
-	return b.install(ctx, o.Config)
+	if err := b.Install(ctx, o.Config); err != nil {
+		return err
+	}
+	if _, err := b.Systemctl(ctx, "enable", "--now", "jupyterhub"); err != nil {
+		return fmt.Errorf("enable the product: %w\n%s", err, b.Journal(ctx))
+	}
+	return nil
 }
 
 // AddUsers makes accounts, each with a home directory and a password.
@@ -76,11 +77,14 @@ func (b *Bed) AddUsers(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// install is what an admin does on a real machine, with the single-user command of the cache.
-func (b *Bed) install(ctx context.Context, config string) error {
+// Install builds the product and puts it into a bare bed as an admin would: make install, accounts, directories. It enables
+// nothing. The configuration is the shipped one, the single-user command of the cache, and the TOML given.
+func (b *Bed) Install(ctx context.Context, config string) error {
+	if err := build(ctx); err != nil {
+		return err
+	}
 	command := fmt.Sprintf("[spawner]\ncmd = [%q]\n", SingleUser())
-	files := map[string]string{"50-testbed.toml": command, "60-options.toml": config}
-	for name, text := range files {
+	for name, text := range map[string]string{"50-testbed.toml": command, "60-options.toml": config} {
 		if text == "" {
 			continue
 		}
@@ -88,13 +92,12 @@ func (b *Bed) install(ctx context.Context, config string) error {
 			return fmt.Errorf("configure the product: %w", err)
 		}
 	}
-	err := b.script(ctx, b.log, `make --no-print-directory -C /usr/src/jupyterhub install PREFIX=/usr DESTDIR=
-		systemd-sysusers
+	err := b.script(ctx, b.log, `make --silent -C /usr/src/jupyterhub install PREFIX=/usr DESTDIR=
+		systemd-sysusers jupyterhub.conf
 		systemd-tmpfiles --create jupyterhub.conf
-		systemctl daemon-reload
-		systemctl enable --now jupyterhub`)
+		systemctl daemon-reload`)
 	if err != nil {
-		return fmt.Errorf("install the product: %w\n%s", err, b.Journal(ctx))
+		return fmt.Errorf("install the product: %w", err)
 	}
 	return nil
 }

@@ -96,4 +96,3 @@ func more(users int) (names []string) {
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
