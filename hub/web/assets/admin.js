@@ -1,0 +1,57 @@
+// Keeps memory and CPU of the shown servers up to date. CPU is the share of one core since the last look. It rests while
+// nobody looks at the page.
+"use strict";
+
+const table = document.getElementById("users");
+const every = 5000; // milliseconds
+let before = new Map();
+
+function size(bytes) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let i = 0;
+  for (; bytes >= 1024 && i < units.length - 1; i++) {
+    bytes /= 1024;
+  }
+  return bytes.toFixed(i ? 1 : 0) + " " + units[i];
+}
+
+async function look() {
+  const answer = await fetch(table.dataset.usageUrl, {
+    headers: { Accept: "application/json", "X-XSRFToken": document.body.dataset.xsrfToken },
+  });
+  if (!answer.ok) {
+    return;
+  }
+  const used = new Map(Object.entries(await answer.json()));
+  const now = performance.now();
+  for (const cell of table.querySelectorAll("[data-memory]")) {
+    const unit = used.get(cell.dataset.memory);
+    cell.textContent = unit?.memory_bytes === undefined ? "–" : size(unit.memory_bytes);
+  }
+  const seen = new Map();
+  for (const cell of table.querySelectorAll("[data-cpu]")) {
+    const name = cell.dataset.cpu;
+    const cpu = used.get(name)?.cpu_nanoseconds;
+    const last = before.get(name);
+    if (cpu === undefined) {
+      cell.textContent = "–";
+      continue;
+    }
+    seen.set(name, { cpu, at: now });
+    if (last && cpu >= last.cpu && now > last.at) {
+      cell.textContent = ((cpu - last.cpu) / 1e4 / (now - last.at)).toFixed(0) + " %";
+    }
+  }
+  before = seen;
+}
+
+async function watch() {
+  if (!document.hidden) {
+    await look().catch(() => {}); // the hub restarts: the next look will tell
+  }
+  setTimeout(watch, every);
+}
+
+if (table?.dataset.usageUrl) {
+  watch();
+}

@@ -1,0 +1,84 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
+)
+
+// pendingPage shows how a start goes.
+type pendingPage struct {
+	Layout
+	Ref         hub.ServerRef
+	Own         bool
+	ProgressURL string // the event stream, with the token that it wants
+	State       hub.State
+}
+
+// stoppingPage waits for a stop.
+type stoppingPage struct {
+	Layout
+	Ref hub.ServerRef
+	Own bool
+}
+
+// notRunningPage is about a server that does not run, and why.
+type notRunningPage struct {
+	Layout
+	Ref      hub.ServerRef
+	Own      bool
+	SpawnURL string // with next=
+	Cause    *hub.Cause
+}
+
+// pending answers GET /hub/spawn-pending/U[/S]. It never starts or stops anything.
+func (room *Room) pending(w http.ResponseWriter, r *http.Request) error {
+	ref := refOf(r)
+	live, err := room.Workshop.Server(ref)
+	if err != nil {
+		return err
+	}
+	own := ref.User == auth.FromContext(r.Context()).Owner.Name
+	switch {
+	case live.State.Ready():
+		next, ok := auth.Next(auth.VisitOf(r).Origin(), r.URL.Query().Get("next"))
+		if !ok {
+			next = live.URL
+		}
+		return redirect(w, http.StatusFound, next)
+	case live.State.Pending() == "spawn":
+		p := pendingPage{Layout: room.layout(w, r, "spawn-pending", "Your server is starting"), Ref: ref, Own: own, State: live.State}
+		p.ProgressURL = room.progress(ref) + "?_xsrf=" + url.QueryEscape(p.XSRF)
+		p.Scripts = append(p.Scripts, "progress.js")
+		return room.show(w, http.StatusOK, "pending", p)
+	case live.State.Pending() == "stop":
+		p := stoppingPage{room.layout(w, r, "spawn-pending", "Your server is stopping"), ref, own}
+		p.Refresh = 5
+		return room.show(w, http.StatusOK, "stopping", p)
+	case live.State == hub.Failed:
+		return room.showNotRunning(w, r, http.StatusInternalServerError, ref, live.Failure)
+	}
+	return room.showNotRunning(w, r, http.StatusOK, ref, nil)
+}
+
+// progress is the API's event stream of a start.
+func (room *Room) progress(ref hub.ServerRef) string {
+	user := room.hub + "api/users/" + url.PathEscape(ref.User)
+	if ref.Server == "" {
+		return user + "/server/progress"
+	}
+	return user + "/servers/" + url.PathEscape(ref.Server) + "/progress"
+}
+
+func (room *Room) showNotRunning(w http.ResponseWriter, r *http.Request, status int, ref hub.ServerRef, cause *hub.Cause) error {
+	p := notRunningPage{Layout: room.bare(r, "Your server is not running"), Ref: ref, Cause: cause}
+	if cause != nil {
+		p.Title = "Your server did not start"
+	}
+	next, _ := auth.Next(auth.VisitOf(r).Origin(), r.URL.Query().Get("next"))
+	p.SpawnURL = withNext(room.toSpawn(ref), next)
+	p.Own = ref.User == auth.FromContext(r.Context()).Owner.Name
+	return room.show(w, status, "not-running", p)
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"html/template"
+	"net/url"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/store"
+)
+
+// Workshop runs servers. *spawner.Manager is one.
+type Workshop interface {
+	Create(ref hub.ServerRef, displayName string) (hub.Live, error)
+	Start(ctx context.Context, ref hub.ServerRef, profile string, options json.RawMessage) (hub.Live, error)
+	Wait(ctx context.Context, ref hub.ServerRef) (hub.Live, error)
+	Stop(ctx context.Context, ref hub.ServerRef) (hub.Live, error)
+	Remove(ctx context.Context, ref hub.ServerRef) error
+	StopAll(ctx context.Context) (int, error)
+	Server(ref hub.ServerRef) (hub.Live, error)
+	Servers(user string) []hub.Live
+	Usage(ctx context.Context) (map[hub.ServerRef]hub.Unit, error)
+}
+
+// Directory changes users and tokens by the API's rules. *api.Room is one. Whether the actor may is asked before.
+type Directory interface {
+	// NewToken makes a token of user. Nil scopes mean the owner's own; life 0 means as long as the admin allows.
+	NewToken(a auth.Actor, user, note string, life time.Duration, scopes []string) (value string, _ hub.Token, err error)
+	RevokeToken(user, id string) error
+	AddUsers(a auth.Actor, names []string, admin bool) ([]hub.User, error)
+	RemoveUser(ctx context.Context, a auth.Actor, name string) error
+}
+
+// Profile is a way to start a server that may be chosen. Whether it may be had is decided on root's side, at the start.
+type Profile struct {
+	Name        string
+	DisplayName string // empty means Name
+	Description string
+}
+
+// Options are what the room is furnished with.
+type Options struct {
+	Store     *store.Store
+	Porter    *auth.Porter
+	Workshop  Workshop
+	Directory Directory
+
+	BaseURL          string // "/" or "/jupyter/"
+	DefaultURL       string // where a login leads if not to the server; empty means what RedirectToServer says
+	RedirectToServer bool   // a login leads to the user's server, which starts if need be; otherwise to the home page
+	NamedServers     bool
+	ShutdownOnLogout bool
+	InsecureHTTP     bool // passwords may be typed over plain HTTP from other machines
+	Profiles         []Profile
+	TokenMax         time.Duration // longest life of a token; 0 means no limit
+	PageSize         int           // rows of the admin page; 0 means 50
+	Now              func() time.Time
+}
+
+// Room answers people.
+type Room struct {
+	Options
+	hub   string // BaseURL + "hub/"
+	pages map[string]*template.Template
+	files assets
+}
+
+// New opens the room. It fails if an embedded template is broken.
+func New(o Options) (*Room, error) {
+	if o.BaseURL == "" {
+		o.BaseURL = "/"
+	}
+	if o.PageSize <= 0 {
+		o.PageSize = 50
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	room := &Room{Options: o, hub: o.BaseURL + "hub/"}
+	var err error
+	if room.files, err = readAssets(); err != nil {
+		return nil, err
+	}
+	room.pages, err = room.readTemplates()
+	return room, err
+}
+
+// path joins escaped segments to the hub's URL; empty ones at the end are left out.
+func (room *Room) path(segments ...string) string {
+	p := room.hub
+	for i, s := range segments {
+		if s == "" {
+			break
+		}
+		if i > 0 {
+			p += "/"
+		}
+		p += url.PathEscape(s)
+	}
+	return p
+}
+
+// toSpawn is the address that starts a server.
+func (room *Room) toSpawn(ref hub.ServerRef) string { return room.path("spawn", ref.User, ref.Server) }
+
+// toPending is the address that shows how its start goes.
+func (room *Room) toPending(ref hub.ServerRef) string {
+	return room.path("spawn-pending", ref.User, ref.Server)
+}
+
+// withNext adds next= to an address, unless there is none to add.
+func withNext(address, next string) string {
+	if next == "" {
+		return address
+	}
+	return address + "?next=" + url.QueryEscape(next)
+}

@@ -1,0 +1,91 @@
+package web
+
+import (
+	"net/http"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/rbac"
+)
+
+// Routes is the door plate of the room: everything outside /hub/api that people go to.
+func (room *Room) Routes() []auth.Route {
+	rows := []auth.Route{
+		public("GET", "/hub/login", room.showLogin),
+		{Method: "POST", Pattern: "/hub/login", Public: true, Style: auth.Page, NoXSRF: true, Handle: room.login}, // checks XSRF itself
+		public("GET", "/hub/logout", room.logout),
+		public("GET", "/hub/", room.root),
+
+		page("GET", "/hub/home", nil, room.home, auth.Authenticated),
+		page("POST", "/hub/home", nil, room.changeServer, auth.Authenticated), // the servers are the actor's own
+		page("GET", "/hub/token", self, room.tokens, "read:tokens"),
+		page("POST", "/hub/token", self, room.changeTokens, "tokens"),
+		page("GET", "/hub/admin", nil, room.admin, "admin-ui"),
+		page("POST", "/hub/admin", nil, room.administer, "admin-ui"), // each action asks for its own scope
+		page("GET", "/hub/user-redirect/{rest...}", nil, room.userRedirect, auth.Authenticated),
+
+		{Method: "GET", Pattern: "/hub/static/{name...}", Public: true, Style: auth.Page, Handle: room.asset},
+		{Method: "HEAD", Pattern: "/hub/static/{name...}", Public: true, Style: auth.Page, Handle: room.asset},
+		{Method: "GET", Pattern: "/hub/logo", Public: true, Style: auth.Page, Handle: room.logo},
+		{Method: "HEAD", Pattern: "/hub/logo", Public: true, Style: auth.Page, Handle: room.logo},
+
+		public("GET", "/hub", room.addSlash),
+		public("GET", "/user/{user}", room.addSlash),
+		public("GET", "/services/{service}", room.addSlash),
+		public("GET", "/{rest...}", room.intoHub),
+		public("GET", "/user/{user}/{rest...}", room.intoHub),
+		public("GET", "/services/{service}/{rest...}", room.intoHub),
+	}
+	for _, at := range []string{"", "/{user}", "/{user}/{server}"} {
+		rows = append(rows,
+			page("GET", "/hub/spawn"+at, target, room.spawn, "start:servers"),
+			page("POST", "/hub/spawn"+at, target, room.spawnForm, "start:servers"))
+		if at != "" {
+			rows = append(rows, page("GET", "/hub/spawn-pending"+at, target, room.pending, "start:servers"))
+		}
+	}
+	for _, at := range []string{"/hub/user/{user}", "/hub/user/{user}/{rest...}"} {
+		rows = append(rows, auth.Route{Method: "GET", Pattern: at, Scopes: []string{auth.Authenticated}, Style: auth.Mixed, Handle: room.notRunning})
+		for _, method := range []string{"POST", "PATCH", "DELETE"} {
+			rows = append(rows, auth.Route{Method: method, Pattern: at, Public: true, Style: auth.Mixed, Handle: room.notRunningAPI})
+		}
+	}
+	return rows
+}
+
+type handler = func(http.ResponseWriter, *http.Request) error
+
+type resource = func(*http.Request) rbac.Resource
+
+func public(method, pattern string, h handler) auth.Route {
+	return auth.Route{Method: method, Pattern: pattern, Public: true, Style: auth.Page, Handle: h}
+}
+
+func page(method, pattern string, about resource, h handler, scopes ...string) auth.Route {
+	return auth.Route{Method: method, Pattern: pattern, Scopes: scopes, Resource: about, Style: auth.Page, Handle: h}
+}
+
+// self is the user who asks.
+func self(r *http.Request) rbac.Resource {
+	return rbac.UserResource(auth.FromContext(r.Context()).Owner.Name)
+}
+
+// target is the server that a path names; without a name the default server of who asks.
+func target(r *http.Request) rbac.Resource { return rbac.ServerResource(refOf(r)) }
+
+func refOf(r *http.Request) hub.ServerRef {
+	ref := hub.ServerRef{User: r.PathValue("user"), Server: r.PathValue("server")}
+	if ref.User == "" {
+		ref.User = auth.FromContext(r.Context()).Owner.Name
+	}
+	return ref
+}
+
+// me returns the user who asks. Pages about one's own things make no sense for a service.
+func me(r *http.Request) (hub.User, error) {
+	a := auth.FromContext(r.Context())
+	if a.User == nil {
+		return hub.User{}, hub.Errorf(hub.Forbidden, "This page is for users, and %s %s is none", a.Owner.Kind, a.Owner.Name)
+	}
+	return *a.User, nil
+}
