@@ -34,8 +34,8 @@ type Profile struct {
 	AllowedUsers  []string
 }
 
-// Settings say how one server runs. The texts of Args, Environment, DefaultURL, NotebookDir and the properties may hold
-// {username} and {home}, Args also {socket}.
+// Settings say how one server runs. The texts of Command, Args, Environment, DefaultURL, NotebookDir and the properties may
+// hold {username}, {home} and {socket}. A command whose arguments do not say {socket} is told --ServerApp.sock.
 type Settings struct {
 	Command    []string // a name that is looked up in SearchPath, or an absolute path; then its first arguments
 	Args       []string // further arguments

@@ -80,7 +80,7 @@ var properties = map[string]reader{
 	"RestrictRealtime":        asFlag,
 	"RestrictSUIDSGID":        asFlag,
 	"RuntimeMaxSec":           asSpan("RuntimeMaxUSec"),
-	"SELinuxContext":          asLabel,
+	"SELinuxContext":          asText,
 	"SupplementaryGroups":     asTexts,
 	"SystemCallArchitectures": asTexts,
 	"SystemCallErrorNumber":   asErrno,

@@ -74,7 +74,7 @@ var samples = map[string]struct {
 	"RestrictRealtime":        {true, "b true"},
 	"RestrictSUIDSGID":        {true, "b true"},
 	"RuntimeMaxSec":           {"8h", "t @t 28800000000"},
-	"SELinuxContext":          {"user_u:user_r:user_t:s0", `(bs) (false, "user_u:user_r:user_t:s0",)`},
+	"SELinuxContext":          {"user_u:user_r:user_t:s0", `s "user_u:user_r:user_t:s0"`},
 	"SupplementaryGroups":     {[]any{"video"}, `as ["video"]`},
 	"SystemCallArchitectures": {"native", `as ["native"]`},
 	"SystemCallErrorNumber":   {"EPERM", "i 1"},

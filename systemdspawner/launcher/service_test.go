@@ -202,7 +202,9 @@ func TestWithoutAServerStopIsDoneAndItsJournalIsEmpty(t *testing.T) {
 func TestAReloadWithMistakesChangesNothing(t *testing.T) {
 	l := withoutSystemd(t, "/usr/bin/true")
 	before := l.policy.Load()
-	l.o.Load = func(*Policy) (*Policy, []string, error) { return nil, nil, errors.New("jupyterhub.toml:3: spawner.cmd: no") }
+	l.o.Load = func(*Policy) (*Policy, []string, error) {
+		return nil, nil, errors.New("jupyterhub.toml:3: spawner.cmd: no")
+	}
 	c := knock(t, l)
 	for _, verb := range []string{"Reload", "CheckConfiguration"} {
 		if err := c.Call(t.Context(), "org.jupyterhub.Spawner."+verb, nil, nil); !strings.Contains(hub.TextOf(err), "toml:3") {
