@@ -1,0 +1,61 @@
+package system
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"jupyterhubd/hub/credential"
+	"jupyterhubd/hub/spawner"
+	"jupyterhubd/hub/spawner/spawnertest"
+	"jupyterhubd/systemdspawner"
+)
+
+// The real spawner keeps the promises that the workshop builds on: the same suite that the double passes. The hub is away
+// meanwhile, since it would stop what nobody wishes; the test itself gives units their credential.
+func TestRealSpawnerKeepsItsPromises(t *testing.T) {
+	s := ownStage(t, "[spawner]\ncmd = [\"mock-singleuser\"]\n")
+	s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
+	s.run("systemctl", "stop", "jupyterhub.service", "jupyterhub-hub.socket", "jupyterhub-api.socket", "jupyterhub-admin.socket",
+		"jupyterhub-credentials.socket")
+	giveCredentials(t, s.Path("/run/jupyterhub/credentials.sock"))
+	cast := spawnertest.Cast{User: "alice", Other: "bob", Unknown: "nobody-of-that-name", Patience: patience}
+	spawnertest.Run(t, cast, func(*testing.T) spawner.Spawner {
+		return systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock"))
+	})
+	s.run("systemctl", "start", "jupyterhub.service")
+}
+
+// giveCredentials answers whoever asks at the socket with some identity.
+func giveCredentials(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity, err := credential.Encode(credential.Environment{"JUPYTERHUB_USER": "somebody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if strings.HasSuffix(c.RemoteAddr().String(), "/environment") {
+				_, _ = c.Write(identity)
+			}
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-ended })
+}
