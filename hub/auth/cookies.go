@@ -37,10 +37,10 @@ func (p *Porter) loginCookie(r *http.Request) string {
 	return ""
 }
 
-func (p *Porter) setLoginCookie(w http.ResponseWriter, v *Visit, value string) {
+func (p *Porter) setLoginCookie(w http.ResponseWriter, v *Visit, value string, until time.Time) {
 	name, path := p.loginName()
 	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: path, HttpOnly: true, Secure: p.secure(v) || p.o.CookieHostPrefix,
-		SameSite: http.SameSiteLaxMode, Expires: p.o.Now().Add(p.o.CookieMaxAge)})
+		SameSite: http.SameSiteLaxMode, Expires: until})
 }
 
 func (p *Porter) setSessionCookie(w http.ResponseWriter, v *Visit, id string) {

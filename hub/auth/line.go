@@ -72,19 +72,19 @@ func keep(tx *store.Tx, key string, t store.Throttle) error {
 }
 
 // next returns who may go now: the newest, known accounts before others.
-func (l *line) next(now time.Time) (chosen *ticket) {
+func (l *line) next(now time.Time) (chosen *ticket, known bool) {
 	for _, k := range slices.Backward(l.tickets) {
 		if at, ok := l.opens(k.account, now); !ok || at.After(now) {
 			continue
 		}
 		if l.accounts[k.account].known.After(now) {
-			return k
+			return k, true
 		}
 		if chosen == nil {
 			chosen = k
 		}
 	}
-	return chosen
+	return chosen, false
 }
 
 // opens returns when an account's next attempt may be let through; ok is false while that depends on attempts under way.

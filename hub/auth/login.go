@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
 )
 
 // refusal is what everybody hears whose login is refused, whoever exists, is locked, or is not admitted.
@@ -64,6 +65,35 @@ func (p *Porter) Login(w http.ResponseWriter, r *http.Request, a Attempt) (Login
 		return p.wait(w, v, t), nil
 	}
 	return p.welcome(ctx, w, r, t)
+}
+
+// Verify asks the door once, without questions and without a session: for a request for a token that brings a name and what
+// its owner types (specification 1.5). The user must exist already. Refusals are as Login's.
+func (p *Porter) Verify(r *http.Request, username string, typed []string) (hub.User, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), talkLife)
+	defer cancel()
+	v := visitOf(r)
+	t, err := p.begin(ctx, v, strings.TrimSpace(username))
+	if err != nil {
+		return hub.User{}, err
+	}
+	done, err := p.converse(ctx, t, v, typed)
+	if err == nil && (!done || !p.exists(t.step.Account.Name)) {
+		err = hub.Errorf(hub.Forbidden, refusal)
+	}
+	if err != nil {
+		return hub.User{}, p.refused(ctx, t, err)
+	}
+	t.close()
+	user, err := p.admit(ctx, *t.step.Account)
+	if err != nil {
+		return hub.User{}, p.refused(ctx, t, err)
+	}
+	return user, t.pass.won()
+}
+
+func (p *Porter) exists(name string) bool {
+	return p.o.Store.View(func(tx *store.Tx) error { _, err := tx.User(name); return err }) == nil
 }
 
 // resume returns the conversation that the attempt is about, which from now on is ours to end, and the answers for it.
@@ -177,15 +207,18 @@ func (p *Porter) wait(w http.ResponseWriter, v *Visit, t *talk) LoginStep {
 func (p *Porter) refused(ctx context.Context, t *talk, err error) error {
 	t.close()
 	kind := hub.KindOf(err)
-	if ctx.Err() == nil && (kind == hub.Unavailable || kind == hub.Unknown || kind == hub.TooMany || kind == hub.Expired) {
-		t.pass.spoiled()
-	} else {
+	guessed := kind == hub.Forbidden || kind == hub.NotFound || kind == hub.Invalid && !t.changing
+	if guessed || ctx.Err() != nil {
 		_ = t.pass.lost() // counted in memory even when the disk is full, ignoring
+	} else {
+		t.pass.spoiled()
 	}
 	switch {
 	case kind == hub.Unavailable:
 		return &hub.Error{Kind: kind, Text: "Logging in is not possible just now. Please try again in a moment.", Err: err}
-	case t.changing && (kind == hub.Forbidden || kind == hub.Invalid):
+	case t.changing && kind == hub.Invalid:
+		return err // why the new password would not do
+	case t.changing && kind == hub.Forbidden:
 		return &hub.Error{Kind: hub.Forbidden, Text: "The password was not changed. Please log in and try again.", Err: err}
 	case kind == hub.Forbidden, kind == hub.NotFound, kind == hub.Invalid:
 		return &hub.Error{Kind: hub.Forbidden, Text: refusal, Err: err}

@@ -49,20 +49,20 @@ func newParlour() *parlour { return &parlour{talks: make(map[string]*talk)} }
 func (p *parlour) seat(t *talk, left time.Duration) (id, secret string) {
 	id, secret = rand.Text(), rand.Text()
 	t.browser = sha256.Sum256([]byte(secret))
+	p.add(id, t, left).giveUp()
+	return id, secret
+}
+
+// add seats a conversation, and returns the one that has to go for it, if one has.
+func (p *parlour) add(id string, t *talk, left time.Duration) (out *talk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.order) >= maxTalks {
-		p.turnOut(p.crowd())
+		out = p.remove(p.crowd())
 	}
 	p.talks[id], p.order = t, append(p.order, id)
-	t.ends = time.AfterFunc(left, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.talks[id] == t {
-			p.turnOut(id)
-		}
-	})
-	return id, secret
+	t.ends = time.AfterFunc(left, func() { p.take(id, t.browser).giveUp() })
+	return out
 }
 
 // crowd returns the oldest conversation of the address that has most.
@@ -79,19 +79,16 @@ func (p *parlour) crowd() (id string) {
 	return id
 }
 
-// turnOut ends a conversation that nobody came back to. The closing is done aside: it may have to wait for the door.
-func (p *parlour) turnOut(id string) {
-	t := p.remove(id)
-	go t.giveUp()
-}
-
 // fetch takes a conversation out for its next answer. One that is not there, or another browser's, is nil.
 func (p *parlour) fetch(id, secret string) *talk {
-	sum := sha256.Sum256([]byte(secret))
+	return p.take(id, sha256.Sum256([]byte(secret)))
+}
+
+func (p *parlour) take(id string, browser [sha256.Size]byte) *talk {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.talks[id]
-	if t == nil || subtle.ConstantTimeCompare(sum[:], t.browser[:]) != 1 {
+	if t == nil || subtle.ConstantTimeCompare(browser[:], t.browser[:]) != 1 {
 		return nil
 	}
 	return p.remove(id)
@@ -105,8 +102,11 @@ func (p *parlour) remove(id string) *talk {
 	return t
 }
 
-// giveUp ends a conversation that came to nothing; it counts as a failure.
+// giveUp ends a conversation that came to nothing; it counts as a failure. A nil talk has ended already.
 func (t *talk) giveUp() {
+	if t == nil {
+		return
+	}
 	t.close()
 	_ = t.pass.lost() // counted in memory even when the disk is full, ignoring
 }

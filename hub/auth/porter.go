@@ -44,6 +44,20 @@ type Rules struct {
 	// AdminGroups are groups of the operating system. When there are any, membership at login decides who is an admin.
 	AdminGroups []string
 	AdminUsers  []string // always admins
+
+	CookieMaxAge       time.Duration // how long a login lasts from now on; 0 means 14 days
+	ActivityResolution time.Duration // activity is noted no more often; 0 means 30 s
+}
+
+// complete fills in what is zero.
+func (r Rules) complete() *Rules {
+	if r.CookieMaxAge == 0 {
+		r.CookieMaxAge = 14 * 24 * time.Hour
+	}
+	if r.ActivityResolution == 0 {
+		r.ActivityResolution = 30 * time.Second
+	}
+	return &r
 }
 
 // Options are what a porter needs.
@@ -55,12 +69,10 @@ type Options struct {
 	Sessions      SessionEnder  // nil for nobody
 	Evictor       Evictor       // nil for nobody
 
-	BaseURL            string        // "/" or "/jupyter/"
-	PublicURL          string        // "https://hub.example.org/"; empty: what the browser's request says
-	CookieMaxAge       time.Duration // how long a login lasts; 0 means 14 days
-	CookieHostPrefix   bool          // "__Host-" before the login cookie's name
-	ActivityResolution time.Duration // activity is noted no more often; 0 means 30 s
-	Now                func() time.Time
+	BaseURL          string // "/" or "/jupyter/"
+	PublicURL        string // "https://hub.example.org/"; empty: what the browser's request says
+	CookieHostPrefix bool   // "__Host-" before the login cookie's name
+	Now              func() time.Time
 }
 
 // Porter turns requests into actors and guards the rooms. Its methods may be called from any goroutine.
@@ -75,12 +87,6 @@ type Porter struct {
 
 // New makes a porter. It reads, or makes, its secret in the store.
 func New(o Options) (*Porter, error) {
-	if o.CookieMaxAge == 0 {
-		o.CookieMaxAge = 14 * 24 * time.Hour
-	}
-	if o.ActivityResolution == 0 {
-		o.ActivityResolution = 30 * time.Second
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -88,7 +94,7 @@ func New(o Options) (*Porter, error) {
 		o.BaseURL = "/"
 	}
 	p := &Porter{o: o, hubURL: o.BaseURL + "hub/", turnstile: newTurnstile(o.Store, o.Now), parlour: newParlour()}
-	p.rules.Store(&o.Rules)
+	p.rules.Store(o.Rules.complete())
 	return p, o.Store.Update(func(tx *store.Tx) (err error) {
 		p.key, err = tx.Secret("xsrf")
 		return err
@@ -96,7 +102,7 @@ func New(o Options) (*Porter, error) {
 }
 
 // SetRules exchanges the rules; requests under way end under the old ones.
-func (p *Porter) SetRules(r Rules) { p.rules.Store(&r) }
+func (p *Porter) SetRules(r Rules) { p.rules.Store(r.complete()) }
 
 // Policy returns the roles and scopes in force.
 func (p *Porter) Policy() *rbac.Policy { return p.rules.Load().Policy }
@@ -180,8 +186,8 @@ func strangeContent(r *http.Request) bool {
 // noteActivity counts a request as use of its token and session, and as activity of its user, unless it comes from the
 // user's own server or only asks for a page of one (specification 1.1 and 4.4).
 func (p *Porter) noteActivity(a Actor, s Style) {
-	now := p.o.Now()
-	stale := func(last time.Time) bool { return now.Sub(last) >= p.o.ActivityResolution }
+	now, resolution := p.o.Now(), p.rules.Load().ActivityResolution
+	stale := func(last time.Time) bool { return now.Sub(last) >= resolution }
 	if a.Token != nil && stale(a.Token.LastActivity) {
 		p.o.Store.TouchToken(a.Token.ID, now)
 	}

@@ -12,8 +12,8 @@ import (
 // A login costs a process and a hash that is slow by design, so logins pass a turnstile, and what follows is its rule.
 //
 //   - At most maxPassing conversations are under way; the others wait.
-//   - Addresses take turns. Within an address, an account that logged in well from there before goes first, and after it the
-//     newest attempt: under a flood, who came last is most likely somebody who still waits for the answer.
+//   - An account that logged in well from its address before goes first. Then addresses take turns, and within an address
+//     the newest attempt goes first: under a flood, who came last is most likely somebody who still waits for the answer.
 //   - An account from an address has at most accountLimit attempts that failed or are under way, an address addressLimit.
 //     Over it they wait until those under way came out, and over the limit of failures until the delay is over, one at a time.
 //   - A known account from an address is not held up by that address's limit, only by its own.
@@ -173,22 +173,30 @@ func (t *turnstile) dispatch() {
 	t.setAlarm(now)
 }
 
-// letOneIn gives the next slot to the first line, in the order of turns, of which somebody may go; its next turn is last.
+// letOneIn gives the next slot to the first line, in the order of turns, of which a known account may go, else of which
+// anybody may; its next turn is last.
 func (t *turnstile) letOneIn(now time.Time) bool {
-	for i, l := range t.turns {
-		k := l.next(now)
-		if k == nil {
-			continue
+	var l *line
+	var k *ticket
+	for _, other := range t.turns {
+		next, known := other.next(now)
+		if next != nil && (k == nil || known) {
+			l, k = other, next
 		}
-		t.turns = append(slices.Delete(t.turns, i, i+1), l)
-		t.remove(l, k)
-		t.passing++
-		l.tally.inflight++
-		l.accounts[k.account].inflight++
-		k.called <- nil
-		return true
+		if known {
+			break
+		}
 	}
-	return false
+	if k == nil {
+		return false
+	}
+	t.turns = append(slices.DeleteFunc(t.turns, func(o *line) bool { return o == l }), l)
+	t.remove(l, k)
+	t.passing++
+	l.tally.inflight++
+	l.accounts[k.account].inflight++
+	k.called <- nil
+	return true
 }
 
 // setAlarm sees to it that dispatch runs when the first delay ends that somebody waits for.

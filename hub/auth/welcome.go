@@ -147,14 +147,14 @@ func (p *Porter) startSession(ctx context.Context, w http.ResponseWriter, r *htt
 				return err
 			}
 		}
-		cookie, s, err = tx.NewSession(hub.Session{User: u.Name, Created: now, Expires: now.Add(p.o.CookieMaxAge), Address: addressOf(v.Address)})
+		cookie, s, err = tx.NewSession(hub.Session{User: u.Name, Created: now, Expires: now.Add(p.rules.Load().CookieMaxAge), Address: addressOf(v.Address)})
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	p.setSessionCookie(w, v, s.ID)
-	p.setLoginCookie(w, v, cookie)
+	p.setLoginCookie(w, v, cookie, s.Expires)
 	p.setXSRFCookie(w, v, p.mintXSRF(binding(r, Actor{Session: &s})), true)
 	p.clearCookie(w, v, cookieParlour, p.hubURL+"login")
 	for _, id := range append(crowded, former) {
