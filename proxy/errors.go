@@ -80,8 +80,8 @@ func (p *Proxy) answer(w http.ResponseWriter, ps *passage, what problem) {
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	if ps.route == nil || !ps.route.isHub() {
-		if page := p.borrow(ps.in.Context(), what.Status, ps.place.raw); page != nil {
-			h.Del("Content-Security-Policy")
+		if page, policy := p.borrow(ps.in.Context(), what.Status, ps.place.raw); page != nil {
+			h["Content-Security-Policy"] = policy
 			w.WriteHeader(what.Status)
 			w.Write(page)
 			return
@@ -125,10 +125,11 @@ const (
 )
 
 // borrow asks the error target for its page: GET <target>/<status>?url=<path>. Neither cookies nor the query go there, since
-// both can hold secrets. It returns nil when there is no target or no page in time: the page is a courtesy.
-func (p *Proxy) borrow(ctx context.Context, status int, path string) []byte {
+// both can hold secrets. It returns nil when there is no target or no page in time: the page is a courtesy. The policy is the
+// page's own Content-Security-Policy.
+func (p *Proxy) borrow(ctx context.Context, status int, path string) (page []byte, policy []string) {
 	if p.pages == nil {
-		return nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, borrowTime)
 	defer cancel()
@@ -136,16 +137,16 @@ func (p *Proxy) borrow(ctx context.Context, status int, path string) []byte {
 	u := url.URL{Scheme: to.scheme, Host: to.host, Path: to.path + "/" + strconv.Itoa(status), RawQuery: "url=" + url.QueryEscape(path)}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	answer, err := p.pages.transport.RoundTrip(r)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	defer answer.Body.Close()
-	page, err := io.ReadAll(io.LimitReader(answer.Body, borrowBytes))
+	page, err = io.ReadAll(io.LimitReader(answer.Body, borrowBytes))
 	if err != nil || answer.StatusCode != http.StatusOK || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") {
-		return nil
+		return nil, nil
 	}
-	return page
+	return page, answer.Header["Content-Security-Policy"]
 }

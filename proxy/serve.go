@@ -100,6 +100,24 @@ func (p *Proxy) until(ctx context.Context, server *http.Server, l net.Listener) 
 	return nil
 }
 
+// Alive goes the way that every request goes, through the table and each lock on it. A proxy that hangs there does not return.
+func (p *Proxy) Alive(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, healthPath, nil)
+	if err != nil {
+		return err
+	}
+	r.RequestURI = healthPath
+	if _, problem := p.read(r); problem != nil {
+		return errors.New(problem.Text)
+	}
+	p.table.change.Lock()
+	defer p.table.change.Unlock()
+	p.tunnels.count()
+	p.crowd.count()
+	p.graves.holds(nil, p.options.Now())
+	return ctx.Err()
+}
+
 // Run keeps house until ctx ends: it forgets old sessions and saves what activity was seen. It saves a last time at the end.
 func (p *Proxy) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Minute)

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"jupyterhubd/cmd/internal/daemon"
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/proxy"
+)
+
+// hubUser is the account that the hub runs as (sysusers.d/jupyterhub.conf).
+const hubUser = "jupyterhub"
+
+// hubSocket is where the hub is, as a target.
+const hubSocket = "http+unix://%2Frun%2Fjupyterhub%2Fhub.sock"
+
+// tokenVariable is configurable-http-proxy's.
+const tokenVariable = "CONFIGPROXY_AUTH_TOKEN"
+
+// flags are what the command line says beside what every daemon of ours understands.
+type flags struct {
+	defaultTarget string
+	stateFile     string
+}
+
+func (f *flags) declare(fs *flag.FlagSet) {
+	fs.StringVar(&f.defaultTarget, "default-target", hubSocket, "where requests without a route go, until the hub says so")
+	fs.StringVar(&f.stateFile, "state-file", stateFile(), "keeps the table over a restart")
+}
+
+func stateFile() string {
+	dir := os.Getenv("STATE_DIRECTORY")
+	if dir == "" {
+		dir = "/var/lib/jupyterhub-proxy"
+	}
+	return filepath.Join(dir, "routes.json")
+}
+
+func main() {
+	var f flags
+	os.Exit(daemon.Main(daemon.Program{
+		Name:  "jupyterhub-proxy",
+		Doors: map[string]string{"http": "jupyterhub-proxy.socket", "api": "jupyterhub-proxy-api.socket"},
+		Flags: f.declare,
+		Run:   func(ctx context.Context, d *daemon.Daemon) error { return run(ctx, d, f) },
+	}))
+}
+
+func run(ctx context.Context, d *daemon.Daemon, f flags) error {
+	doors, err := d.Listeners("http")
+	if err != nil {
+		return err
+	}
+	api, err := d.Listener("api")
+	if err != nil {
+		return err
+	}
+	s := &settings{dir: d.ConfigDir}
+	base, err := s.load()
+	if err != nil {
+		return err
+	}
+	o := options(d, f, s, base)
+	if o.APIPeers, err = peers(ctx, api, o.APIToken); err != nil {
+		return err
+	}
+	p, err := proxy.New(o)
+	if err != nil {
+		return err
+	}
+	if err := s.begin(p); err != nil {
+		return err
+	}
+	d.OnReload(func(ctx context.Context) error {
+		changes, err := s.reload(ctx, false)
+		for _, change := range changes {
+			d.Log.Info().Str("change", change).Msg("configuration changed")
+		}
+		return err
+	})
+	return serve(ctx, d, p, doors, api)
+}
+
+// serve works until ctx ends and everything is drained. The doors go first, then the table is saved.
+func serve(ctx context.Context, d *daemon.Daemon, p *proxy.Proxy, doors []net.Listener, api net.Listener) error {
+	work, ctx := errgroup.WithContext(ctx)
+	for _, l := range doors {
+		work.Go(func() error { return p.Serve(ctx, l) })
+	}
+	work.Go(func() error { return p.ServeAPI(ctx, api) })
+	work.Go(func() error { return p.Run(ctx) })
+	work.Go(func() error { return d.Watchdog(ctx, p.Alive) })
+	d.Ready("serving %s", doors[0].Addr())
+	return work.Wait()
+}
+
+func options(d *daemon.Daemon, f flags, s *settings, baseURL string) proxy.Options {
+	o := proxy.Options{
+		Log: d.Log, Now: time.Now,
+		StateFile: f.stateFile, DefaultTarget: f.defaultTarget, DefaultUID: hub.NoUID,
+		APIToken: os.Getenv(tokenVariable), Reload: s.reload,
+		MaxConnections: connections(),
+	}
+	if f.defaultTarget == hubSocket {
+		o.DefaultUID = 0 // systemd listens there for the hub
+	}
+	if f.defaultTarget != "" {
+		o.ErrorTarget = f.defaultTarget + baseURL + "hub/error"
+	}
+	return o
+}
+
+// connections is how many clients there is room for: each may need a connection to its upstream as well.
+func connections() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < 1024 {
+		return 256
+	}
+	return int(min(limit.Cur, 1<<20)-512) / 2
+}
+
+// peers returns the uids that may edit the table: the hub's and root's, where the kernel can tell them; elsewhere there has to
+// be a token.
+func peers(ctx context.Context, api net.Listener, token string) ([]int64, error) {
+	if api.Addr().Network() == "unix" {
+		uid, err := account.NSS{}.UID(ctx, hubUser)
+		if err == nil {
+			return []int64{0, uid}, nil
+		}
+		if token == "" {
+			return nil, fmt.Errorf("look up the account %s: %w; systemd-sysusers jupyterhub.conf makes it", hubUser, err)
+		}
+	}
+	if token == "" {
+		return nil, fmt.Errorf("the API listens at %s, where every local user can knock: set %s to a secret that the hub knows, or let jupyterhub-proxy-api.socket listen at a Unix socket", api.Addr(), tokenVariable)
+	}
+	return nil, nil
+}
