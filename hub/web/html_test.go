@@ -65,7 +65,7 @@ func (p *page) byID(id string) *html.Node {
 }
 
 func has(root *html.Node, id string) bool {
-	for _, n := range elements(root, "*") {
+	for _, n := range append(elements(root, "*"), root) {
 		if attr(n, "id") == id {
 			return true
 		}
@@ -98,5 +98,10 @@ func formValues(form *html.Node, button string) url.Values {
 			values.Add(name, attr(n, "value"))
 		}
 	}
+	return values
+}
+
+func with(values url.Values, key, value string) url.Values {
+	values.Set(key, value)
 	return values
 }

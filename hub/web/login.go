@@ -140,18 +140,9 @@ func (room *Room) showRefused(w http.ResponseWriter, r *http.Request, typed stri
 	}
 	var e *hub.Error
 	if errors.As(err, &e) && e.RetryAfter > 0 {
-		seconds := int(math.Ceil(e.RetryAfter.Seconds()))
-		w.Header().Set("Retry-After", strconv.Itoa(seconds))
-		text += " " + waitFor(seconds)
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	return room.showForm(w, r, status, loginPage{Username: typed, Error: text})
-}
-
-func waitFor(seconds int) string {
-	if seconds == 1 {
-		return "Please wait one second before you try again."
-	}
-	return "Please wait " + strconv.Itoa(seconds) + " seconds before you try again."
 }
 
 func (room *Room) showQuestions(w http.ResponseWriter, r *http.Request, step auth.LoginStep) error {
@@ -162,16 +153,21 @@ func (room *Room) showQuestions(w http.ResponseWriter, r *http.Request, step aut
 	p.XSRF = room.Porter.XSRF(w, r, false)
 	p.Action = withNext(room.hub+"login", r.URL.Query().Get("next"))
 	for i, prompt := range step.Prompts {
-		q := question{ID: "answer-" + strconv.Itoa(i+1), Label: label(prompt.Text), Hidden: !prompt.Echo, Autocomplete: "one-time-code"}
-		switch {
-		case step.Changing && strings.Contains(strings.ToLower(prompt.Text), "current"):
-			q.Autocomplete = "current-password"
-		case step.Changing:
-			q.Autocomplete = "new-password"
-		}
-		p.Questions = append(p.Questions, q)
+		p.Questions = append(p.Questions, question{ID: "answer-" + strconv.Itoa(i+1), Label: label(prompt.Text), Hidden: !prompt.Echo,
+			Autocomplete: autocomplete(step.Changing, prompt.Text)})
 	}
 	return room.show(w, http.StatusOK, "question", p)
+}
+
+// autocomplete tells a password manager what to offer.
+func autocomplete(changing bool, prompt string) string {
+	switch {
+	case !changing:
+		return "one-time-code"
+	case strings.Contains(strings.ToLower(prompt), "new"):
+		return "new-password"
+	}
+	return "current-password"
 }
 
 // label makes a prompt of PAM's a label: "Verification code: " is "Verification code".

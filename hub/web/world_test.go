@@ -35,15 +35,14 @@ type world struct {
 	store     *store.Store
 	workshop  *workshop
 	directory *directory
+	porter    *auth.Porter
 	doors     *authtest.Double
-	changer   *authtest.Double
 	url       string
 }
 
 func newWorld(t *testing.T, change func(*web.Options)) *world {
 	t.Helper()
-	w := &world{t: t, workshop: newWorkshop(), directory: &directory{}, doors: authtest.NewDouble(), changer: authtest.NewDouble()}
-	w.changer.Changes = true
+	w := &world{t: t, workshop: newWorkshop(), directory: &directory{}, doors: authtest.NewDouble()}
 	now := func() time.Time { return today }
 	var err error
 	w.store, err = store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{Now: now})
@@ -55,13 +54,14 @@ func newWorld(t *testing.T, change func(*web.Options)) *world {
 	policy, err := rbac.New(nil, nil)
 	w.must(err)
 	porter, err := auth.New(auth.Options{
-		Store: w.store, Rules: auth.Rules{Policy: policy, AdminGroups: []string{"sudo"}}, Authenticator: w.doors, Changer: w.changer, BaseURL: "/", Now: now,
+		Store: w.store, Rules: auth.Rules{Policy: policy, AdminGroups: []string{"sudo"}}, Authenticator: door{w.doors}, Changer: w.doors.Changer(), BaseURL: "/", Now: now,
 	})
 	w.must(err)
 	o := web.Options{Store: w.store, Porter: porter, Workshop: w.workshop, Directory: w.directory, RedirectToServer: true, NamedServers: true, PageSize: 3, Now: now}
 	if change != nil {
 		change(&o)
 	}
+	w.porter = porter
 	room, err := web.New(o)
 	w.must(err)
 	hall, err := httpd.New(httpd.Options{BaseURL: "/", Porter: porter, Pages: room, Browser: room.Routes(), Log: zerolog.Nop(), Now: now})
@@ -70,6 +70,16 @@ func newWorld(t *testing.T, change func(*web.Options)) *world {
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
 	return w
+}
+
+// door refuses one name for being too hasty, and leaves the others to the double.
+type door struct{ *authtest.Double }
+
+func (d door) Begin(ctx context.Context, user, host string) (auth.Conversation, hub.Step, error) {
+	if user == "hasty" {
+		return nil, hub.Step{}, &hub.Error{Kind: hub.TooMany, Text: "Too many attempts. Please try again in 2 seconds.", RetryAfter: 1500 * time.Millisecond}
+	}
+	return d.Double.Begin(ctx, user, host)
 }
 
 func (w *world) must(err error) {

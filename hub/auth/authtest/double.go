@@ -22,18 +22,21 @@ type Account struct {
 
 // Double is an authenticator in memory. It ignores the case of names, as a directory server may.
 type Double struct {
-	// Changes makes it a passwd door: expired passwords are asked for anew and changed, not refused.
-	Changes bool
+	changes bool // a passwd door: expired passwords are asked for anew and changed, not refused
+	*people
+}
 
-	mu       sync.Mutex
-	accounts map[string]*Account // by lower-cased name; guarded by mu
-	begun    int                 // guarded by mu
+// people are the accounts behind one or two doors.
+type people struct {
+	mu       sync.Mutex          // guards the rest
+	accounts map[string]*Account // by lower-cased name
+	begun    int
 }
 
 // NewDouble returns a double that knows alice (password "correct horse"), bob (with the code "123456" beside "battery
 // staple"), admin ("hunter2 and more") in group sudo, carol, whose password "old" has expired, and mallory, who is refused.
 func NewDouble() *Double {
-	d := &Double{}
+	d := &Double{people: &people{accounts: map[string]*Account{}}}
 	for i, a := range []Account{
 		{Account: hub.Account{Name: "alice"}, Password: "correct horse"},
 		{Account: hub.Account{Name: "bob"}, Password: "battery staple", Code: "123456"},
@@ -62,17 +65,17 @@ func DoubleCast() Cast {
 	}
 }
 
+// Changer is the passwd door to the same accounts.
+func (d *Double) Changer() *Double { return &Double{changes: true, people: d.people} }
+
 // Put adds or replaces an account.
 func (d *Double) Put(a Account) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.accounts == nil {
-		d.accounts = map[string]*Account{}
-	}
 	d.accounts[strings.ToLower(a.Name)] = &a
 }
 
-// Begun returns how many conversations were begun.
+// Begun returns how many conversations were begun, at both doors.
 func (d *Double) Begun() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -172,7 +175,7 @@ func (t *talk) good() (hub.Step, error) {
 	switch {
 	case !t.account.Expired:
 		return hub.Step{Account: &t.account.Account}, nil
-	case !t.double.Changes:
+	case !t.double.changes:
 		return hub.Step{}, hub.Errorf(hub.Expired, "The password has expired and has to be changed.")
 	}
 	return t.askFor("New password: ", func(answer string) (hub.Step, error) {
