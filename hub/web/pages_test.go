@@ -47,9 +47,9 @@ func everyPage(t *testing.T, each func(t *testing.T, name string, p *page)) {
 	show("home-stopped", alice.get("/hub/home"))
 	show("spawn", alice.get("/hub/spawn"))
 	show("not-running", alice.get("/hub/user/alice/lab"))
-	for state, name := range map[hub.State]string{hub.Starting: "pending", hub.Queued: "pending-queued", hub.Stopping: "stopping", hub.Failed: "failed"} {
+	for _, state := range []hub.State{hub.Queued, hub.Starting, hub.Stopping, hub.Failed} {
 		w.workshop.put("alice", "", state)
-		show(name, alice.get("/hub/spawn-pending/alice"))
+		show("pending-"+string(state), alice.get("/hub/spawn-pending/alice"))
 	}
 	show("home-failed", alice.get("/hub/home"))
 	w.workshop.put("alice", "", hub.Running)
@@ -247,14 +247,14 @@ func TestGoldenPages(t *testing.T) {
 
 func TestElementIDsOfJupyterHub(t *testing.T) {
 	want := map[string][]string{
-		"login":         {"username_input", "password_input", "login_submit"},
-		"home-stopped":  {"start", "logout"},
-		"home-running":  {"start", "stop", "logout"},
-		"spawn":         {"spawn_form"},
-		"pending":       {"progress-bar", "progress-message", "progress-log", "stop-server-btn"},
-		"token":         {"request-token-form", "token-note", "token-expiration-seconds", "token-scopes"},
-		"token-made":    {"token-result"},
-		"login-refused": {"login-error"},
+		"login":            {"username_input", "password_input", "login_submit"},
+		"home-stopped":     {"start", "logout"},
+		"home-running":     {"start", "stop", "logout"},
+		"spawn":            {"spawn_form"},
+		"pending-starting": {"progress-bar", "progress-message", "progress-log", "stop-server-btn"},
+		"token":            {"request-token-form", "token-note", "token-expiration-seconds", "token-scopes"},
+		"token-made":       {"token-result"},
+		"login-refused":    {"login-error"},
 	}
 	everyPage(t, func(t *testing.T, name string, p *page) {
 		for _, id := range want[name] {

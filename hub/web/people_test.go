@@ -117,6 +117,10 @@ func TestNoPasswordOverAPlainNetwork(t *testing.T) {
 		if b.get("/hub/login").byID("password_input") == nil {
 			t.Errorf("%s gets no form over HTTPS", from)
 		}
+		b.header.Set("X-Jupyterhub-Insecure", "1")
+		if b.get("/hub/login").byID("password_input") != nil {
+			t.Errorf("%s gets a form although the proxy says that the wire is open", from)
+		}
 	}
 	w = newWorld(t, func(o *web.Options) { o.InsecureHTTP = true })
 	b := w.browser()
