@@ -47,6 +47,7 @@ type house struct {
 	porter  *auth.Porter
 	hall    *httpd.Hall
 	url     string // of the token API
+	browser string // where the proxy knocks
 	seen    *visitors
 	now     func() time.Time
 }
@@ -59,24 +60,31 @@ func newHouse(t *testing.T, machine spawner.Spawner, table spawner.Router, now f
 	if h.store, err = store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{Now: now}); err != nil {
 		t.Fatal(err)
 	}
-	doors, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.url = "http://" + doors.Addr().String()
+	tokens, browsers := listen(t), listen(t)
+	h.url, h.browser = "http://"+tokens.Addr().String(), "http://"+browsers.Addr().String()
 	policy := spawner.DefaultPolicy()
 	policy.AllowNamedServers = true
 	h.manager = spawner.New(spawner.Options{
 		Store: h.store, Spawner: machine, Router: table, Probe: probe, Policy: policy, Log: zerolog.Nop(), Now: now,
-		URLs: spawner.URLs{Base: "/", Hub: "http://127.0.0.1:1", API: h.url},
+		URLs: spawner.URLs{Base: "/", Hub: h.browser, API: h.url},
 	})
 	h.furnish()
 	h.live(func(ctx context.Context) error { return h.store.Run(ctx) })
 	h.live(func(ctx context.Context) error { return h.manager.Run(ctx) })
 	h.live(func(ctx context.Context) error {
-		return h.hall.Serve(ctx, doors, h.seen.note(h.hall.API()), httpd.Limits{})
+		return h.hall.Serve(ctx, tokens, h.seen.note(h.hall.API()), httpd.Limits{})
 	})
+	h.live(func(ctx context.Context) error { return h.hall.Serve(ctx, browsers, h.hall.Browser(), httpd.Limits{}) })
 	return h
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // furnish makes the rooms and the cast.
