@@ -162,6 +162,23 @@ func cookieValues(h http.Header, wanted string) []string {
 	return values
 }
 
+// filterAnswer removes from an answer what is not the server's to say.
+func (j jar) filterAnswer(h http.Header) {
+	j.filterSetCookies(h)
+	if j.confine == "" {
+		return
+	}
+	for _, name := range originHeaders {
+		delete(h, name)
+	}
+	if v := h["Service-Worker-Allowed"]; len(v) != 1 || !strings.HasPrefix(v[0], j.confine) || hasDots(v[0]) {
+		delete(h, "Service-Worker-Allowed") // a worker above its own path would see every page of the host
+	}
+}
+
+// originHeaders speak for the whole host, which a user's server shares with the hub and the others.
+var originHeaders = []string{"Alt-Svc", "Clear-Site-Data", "Nel", "Report-To", "Strict-Transport-Security"}
+
 // filterSetCookies removes from an answer the cookies that the server may not set, and confines the others.
 func (j jar) filterSetCookies(h http.Header) {
 	lines := h["Set-Cookie"]

@@ -120,6 +120,29 @@ func TestServersSetTheirOwnCookiesAlone(t *testing.T) {
 	}
 }
 
+// Vulnerability: some headers speak for a whole host. Attack: mallory's server logs every visitor out of the hub, or registers
+// a worker that sees their pages. Verified: a user's server cannot, the hub can.
+func TestServersDoNotSpeakForTheHost(t *testing.T) {
+	said := http.Header{"Clear-Site-Data": {`"cookies"`}, "Strict-Transport-Security": {"max-age=1"}, "Alt-Svc": {"h2=:1"}, "Nel": {"{}"}, "Report-To": {"{}"},
+		"Content-Security-Policy": {"x"}, "Service-Worker-Allowed": {"/"}}
+	h := said.Clone()
+	jarFor(t, "/", `"hub": true`).filterAnswer(h)
+	if len(h) != len(said) {
+		t.Errorf("the hub's answer became %v", h)
+	}
+	mallory := jarFor(t, "/user/mallory", `"user": "mallory"`)
+	mallory.filterAnswer(h)
+	if len(h) != 1 || h["Content-Security-Policy"] == nil {
+		t.Errorf("mallory's answer became %v", h)
+	}
+	for scope, stays := range map[string]bool{"/user/mallory/": true, "/user/mallory/lab/": true, "/user/mallory/../bob/": false, "/user/bob/": false, "/user/mallory": false} {
+		h := http.Header{"Service-Worker-Allowed": {scope}}
+		if mallory.filterAnswer(h); (len(h) == 1) != stays {
+			t.Errorf("a worker for %s: %v", scope, h)
+		}
+	}
+}
+
 // FuzzCookies: whatever the browser sends, no reading of what is passed on finds a cookie that is not for the server, and
 // every other cookie is still there, in order.
 func FuzzCookies(f *testing.F) {

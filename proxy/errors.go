@@ -51,17 +51,24 @@ func (p *Proxy) fail(w http.ResponseWriter, ps *passage, err error) {
 	if ps.in.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the client is gone
 	}
-	var stranger *strangerError
-	event := p.options.Log.Info()
-	if errors.As(err, &stranger) {
-		event = p.options.Log.Warn()
-	}
-	event.Str("user", ps.route.about.User).Str("server", ps.route.about.ServerName).Str("route", ps.route.key).Err(err).Msg("the target of a route does not answer")
+	p.tell(ps.route, err)
 	if ps.route.isHub() {
 		p.answer(w, ps, noHub)
 		return
 	}
 	p.answer(w, ps, noServer)
+}
+
+// tell logs that a route's target does not answer, loudly when somebody else does.
+func (p *Proxy) tell(r *route, err error) {
+	if r.up.toldLately(p.options.Now()) {
+		return
+	}
+	event, stranger := p.options.Log.Info(), new(strangerError)
+	if errors.As(err, &stranger) {
+		event = p.options.Log.Warn()
+	}
+	event.Str("user", r.about.User).Str("server", r.about.ServerName).Str("route", r.key).Err(err).Msg("the target of a route does not answer")
 }
 
 // answer writes a problem as JSON to programs and as a page to people. ps has no route yet when none was found.

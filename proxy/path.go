@@ -110,7 +110,7 @@ func decodeSegment(raw string) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case strings.ContainsFunc(raw, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`\#?`, c) }):
+	case strings.ContainsFunc(raw, isBlank) || strings.ContainsAny(raw, `\#?`):
 		return "", hub.Errorf(hub.Invalid, "the path holds a character that ends or divides paths elsewhere")
 	case strings.IndexByte(seg, 0) >= 0 || !utf8.ValidString(seg):
 		return "", hub.Errorf(hub.Invalid, "the path does not decode to text")
@@ -119,6 +119,9 @@ func decodeSegment(raw string) (string, error) {
 	}
 	return seg, nil
 }
+
+// isBlank reports whether c would end a word of a request line.
+func isBlank(c rune) bool { return c <= ' ' || c == 0x7f }
 
 // hasDots reports whether a decoded segment holds "." or ".." between its ends and any slashes or backslashes in it.
 func hasDots(seg string) bool {

@@ -242,6 +242,9 @@ func (p *Proxy) read(r *http.Request) (*passage, *problem) {
 	}
 	path, query := splitTarget(r.RequestURI)
 	where, err := readPath(path)
+	if err == nil && (!isHost(r.Host) || strings.ContainsFunc(query, isBlank)) { // over HTTP/2, package strict has not looked
+		err = hub.Errorf(hub.Invalid, "its host or query holds what none can")
+	}
 	if err != nil {
 		bad := refused(err)
 		return ps, &bad

@@ -199,6 +199,39 @@ func TestD11TLS(t *testing.T) {
 	}
 }
 
+// Over HTTP/2 nothing passes that HTTP/1 refuses.
+func TestD11HTTP2IsNoWayAround(t *testing.T) {
+	s, up := newStage(t, Options{}), newServer(t, hello)
+	s.alice(up.URL)
+	cert, config := certificate(t, t.TempDir())
+	if err := s.p.Apply(Settings{Certificate: cert}); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*http.Request){
+		"dots":               func(r *http.Request) { r.URL.Path = "/user/alice/../bob" },
+		"encoded dots":       func(r *http.Request) { r.URL.Path, r.URL.RawPath = "/user/alice/../bob", "/user/alice/%2e%2e/bob" },
+		"space in the query": func(r *http.Request) { r.URL.RawQuery = "a HTTP/1.1" },
+		"host with a path":   func(r *http.Request) { r.Host = "h/user/bob" },
+		"host with a user":   func(r *http.Request) { r.Host = "u@h" },
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "https://localhost/user/alice/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(r)
+		res, err := s.over(config, true).Do(r)
+		if err != nil {
+			continue // net/http's client or server has refused it
+		}
+		if got := readReply(t, res); got.status != 400 || res.ProtoMajor != 2 {
+			t.Errorf("%s: %s %+v", name, res.Proto, got)
+		}
+	}
+	if len(up.heads) > 0 {
+		t.Errorf("it went upstream: %q", up.head(t))
+	}
+}
+
 // TLS is 1.2 or later, and a plain request at its port is told so.
 func TestTLSRefusesTheOldAndThePlain(t *testing.T) {
 	s := newStage(t, Options{})

@@ -25,6 +25,8 @@ const (
 	maxAnswerHead = 256 << 10             // bytes; tornado's own limit is 64 KiB
 	continueWait  = 1 * time.Second       // for an upstream's 100 Continue, as curl waits
 
+	tellAgain = 10 * time.Second // between two lines in the log about one upstream
+
 	keepaliveIdle  = 30 * time.Second // of silence before the kernel asks whether the other end is there
 	keepaliveEvery = 10 * time.Second
 	keepaliveTries = 6
@@ -49,6 +51,7 @@ type upstream struct {
 	uid       int64
 	transport *http.Transport
 	active    atomic.Int64 // last activity, nanoseconds
+	told      atomic.Int64 // when its absence was last logged, nanoseconds
 
 	mu    sync.Mutex // guards the fields below
 	conns map[*upstreamConn]struct{}
@@ -84,6 +87,13 @@ func (u *upstream) same(to target, uid int64) bool {
 func (u *upstream) touch(now time.Time) { u.active.Store(now.UnixNano()) }
 
 func (u *upstream) lastActivity() time.Time { return time.Unix(0, u.active.Load()).UTC() }
+
+// toldLately reports whether the log has heard of the upstream's absence in the last moments. Whoever asks a server that is
+// away, asks often.
+func (u *upstream) toldLately(now time.Time) bool {
+	last := u.told.Load()
+	return now.UnixNano()-last < int64(tellAgain) || !u.told.CompareAndSwap(last, now.UnixNano())
+}
 
 // open connects for something else than the transport, with TLS where the target wants it.
 func (u *upstream) open(ctx context.Context) (net.Conn, error) {

@@ -62,7 +62,7 @@ func (ps *passage) handshake(ctx context.Context) *http.Request {
 // relay passes on an upstream's refusal. The client's connection ends with it: what follows a handshake is not looked at.
 func relay(w http.ResponseWriter, answer *http.Response, j jar) {
 	removeHops(answer.Header)
-	j.filterSetCookies(answer.Header)
+	j.filterAnswer(answer.Header)
 	for name, values := range answer.Header {
 		w.Header()[name] = values
 	}
@@ -97,7 +97,7 @@ func rest(br *bufio.Reader) []byte {
 // switched writes the upstream's 101 for the client.
 func switched(answer *http.Response, j jar) []byte {
 	removeHops(answer.Header)
-	j.filterSetCookies(answer.Header)
+	j.filterAnswer(answer.Header)
 	answer.Header["Connection"] = []string{"Upgrade"}
 	answer.Header["Upgrade"] = []string{"websocket"}
 	var b bytes.Buffer
