@@ -104,7 +104,11 @@ func (b *Bed) Install(ctx context.Context, config string) error {
 
 // build makes the programs, once for all that ask at the same time.
 func build(ctx context.Context) error {
-	lock, err := os.OpenFile(filepath.Join(os.TempDir(), prefix+"build.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	bin := filepath.Join(sourceDir(), "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return fmt.Errorf("make a place for the programs: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(bin, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("lock the build: %w", err)
 	}
