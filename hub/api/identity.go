@@ -22,7 +22,7 @@ func (room *Room) identity(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	return writeJSON(w, http.StatusOK, client.Identity{
-		User: room.userModel(by, *a.User, room.serversOf(r, a.User.Name)), TokenID: token, SessionID: session, Scopes: scopes,
+		User: room.userModel(by, *a.User, room.serversOf(r, by, a.User.Name)), TokenID: token, SessionID: session, Scopes: scopes,
 	})
 }
 
@@ -34,8 +34,12 @@ func credentials(a auth.Actor) (token, session client.Text) {
 	return client.Text(tokenID(*a.Token)), client.Text(a.Token.Session)
 }
 
-// serversOf returns a user's servers: the active ones, and those that are stopped if the query asks for them.
-func (room *Room) serversOf(r *http.Request, user string) []hub.Live {
+// serversOf returns a user's servers for a reader who may see any: the active ones, and those that are stopped if the query
+// asks for them.
+func (room *Room) serversOf(r *http.Request, by reader, user string) []hub.Live {
+	if !by.scopes.HasAny("read:servers") && !by.scopes.HasAny("read:users") {
+		return nil // what every visitor of a server is asked for: not worth a look
+	}
 	all := room.Workshop.Servers(user)
 	if wantsStopped(r) {
 		return all

@@ -93,7 +93,8 @@ func (room *Room) showUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, room.userModel(readerOf(auth.FromContext(r.Context())), u, room.serversOf(r, u.Name)))
+	by := readerOf(auth.FromContext(r.Context()))
+	return writeJSON(w, http.StatusOK, room.userModel(by, u, room.serversOf(r, by, u.Name)))
 }
 
 func (room *Room) user(name string) (u hub.User, err error) {
