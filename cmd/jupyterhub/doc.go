@@ -9,6 +9,8 @@
 // Way in: a shell, `systemctl reload jupyterhub`. Way out: text for people, or JSON with --json; what went wrong is on
 // standard error, one "error:" line for each thing and a "hint:" with what to do.
 //
+// Caveat: what it says of the machine holds for the moment in which it was asked; `status` is a picture, not a watch.
+//
 // Exit status: 0 done; 1 it went wrong, or the configuration has mistakes; 2 wrong command line; 3 `status` found a part of
 // the hub not running.
 package main
