@@ -26,8 +26,8 @@ type kernel struct {
 // letter is one message of Jupyter's wire protocol, as far as a play looks at it.
 type letter struct {
 	Channel  string         `json:"channel"`
-	Header   heading  `json:"header"`
-	Parent   heading  `json:"parent_header"`
+	Header   heading        `json:"header"`
+	Parent   heading        `json:"parent_header"`
 	Metadata map[string]any `json:"metadata"`
 	Content  map[string]any `json:"content"`
 	Buffers  []string       `json:"buffers"`
