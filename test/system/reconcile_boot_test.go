@@ -12,6 +12,7 @@ import (
 // says so comes back, the other one waits for its user: no herd at boot. Then the hub loses its memory, and what runs
 // without being wished is stopped after a minute.
 func TestRebootAndLostMemory(t *testing.T) {
+	t.Parallel()
 	s := ownStage(t, `
 [spawner.user.alice]
 cmd = ["mock-singleuser"]

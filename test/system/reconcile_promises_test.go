@@ -17,6 +17,7 @@ import (
 // The real spawner keeps the promises that the workshop builds on: the same suite that the double passes. The hub is away
 // meanwhile, since it would stop what nobody wishes; the test itself gives units their credential.
 func TestRealSpawnerKeepsItsPromises(t *testing.T) {
+	t.Parallel()
 	s := ownStage(t, "[spawner]\ncmd = [\"mock-singleuser\"]\n")
 	s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
 	s.run("systemctl", "stop", "jupyterhub.service", "jupyterhub-hub.socket", "jupyterhub-api.socket", "jupyterhub-admin.socket",
