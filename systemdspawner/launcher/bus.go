@@ -121,7 +121,7 @@ func isBusError(err error, name string) bool {
 func busError(err error, doing string) error {
 	var e dbus.Error
 	if errors.As(err, &e) {
-		return refused(hub.Unknown, hub.CauseSystem, "The system could not set up your server. Please tell your administrator.", fmt.Errorf("%s: %s: %w", doing, e.Name, err))
+		return refused(hub.Unknown, hub.CauseSystem, notSetUp, fmt.Errorf("%s: %w (%s)", doing, err, e.Name))
 	}
 	return &hub.Error{Kind: hub.Unavailable, Text: notConnected, Err: fmt.Errorf("%s: %w", doing, err)}
 }

@@ -112,34 +112,45 @@ func (e ending) killed() bool {
 	return e.Code == cldKilled && unix.Signal(e.Status) == unix.SIGKILL
 }
 
+// What a user can do about it, ending a message.
+const (
+	tellAdmin = " Please tell your administrator."
+	tryAgain  = " Try again; if it happens again, tell your administrator."
+	goOn      = " Start it again to go on."
+)
+
 // message is for the user: what happened and what to do.
 func (e ending) message(kind hub.CauseKind) string {
-	const ask = "Please tell your administrator."
 	switch kind {
 	case hub.CauseOutOfMemory:
-		return fmt.Sprintf("Your server was ended because it used more memory than it may%s. Start it again and hold less data at once, or ask your administrator for a higher limit.", limit(e.MemLimit, " (", bytesText, ")"))
+		return "Your server was ended because it used more memory than it may" + limit(e.MemLimit, bytesText) +
+			". Start it again and hold less data at once, or ask your administrator for a higher limit."
 	case hub.CauseTasks:
-		return fmt.Sprintf("Your server could not go on because it reached its limit of processes and threads%s. Start it again with fewer kernels or workers, or ask your administrator for a higher limit.", limit(e.TasksMax, " (", countText, ")"))
+		return "Your server could not go on because it reached its limit of processes and threads" + limit(e.TasksMax, countText) +
+			". Start it again with fewer kernels or workers, or ask your administrator for a higher limit."
 	case hub.CauseTimeout:
 		if e.Active {
-			return "Your server was ended because its time was over. Start it again to go on."
+			return "Your server was ended because its time was over." + goOn
 		}
-		return fmt.Sprintf("Your server did not start within %s. Try again; if it happens again, tell your administrator.", e.Timeout)
+		return fmt.Sprintf("Your server did not start within %s.", e.Timeout) + tryAgain
 	case hub.CauseMissingHome:
-		return fmt.Sprintf("Your home directory %s is missing or cannot be entered. %s", e.Home, ask)
+		return fmt.Sprintf("Your home directory %s is missing or cannot be entered.", e.Home) + tellAdmin
 	case hub.CauseMissingCommand:
-		return fmt.Sprintf("The program that servers run cannot be started here. %s", ask)
+		return "The program that servers run cannot be started here." + tellAdmin
 	case hub.CauseAccount:
-		return "The system does not know your account any more. " + ask
+		return "The system does not know your account any more." + tellAdmin
 	case hub.CauseCredential:
-		return "Your server could not get its identity from the hub. Try again; if it happens again, tell your administrator."
+		return "Your server could not get its identity from the hub." + tryAgain
 	case hub.CauseExited:
 		return fmt.Sprintf("Your server ended by itself with status %d. The last lines of its log say more.", e.Status)
 	case hub.CauseSignal:
-		return fmt.Sprintf("Your server was ended by the signal %s. Start it again to go on.", unix.SignalName(unix.Signal(e.Status)))
+		return "Your server was ended by the signal " + unix.SignalName(unix.Signal(e.Status)) + "." + goOn
 	}
-	return "The system could not set up your server. " + ask
+	return notSetUp + tellAdmin
 }
+
+// notSetUp is what a user is told of everything that is between root's side and systemd.
+const notSetUp = "The system could not set up your server."
 
 // detail is for an admin: systemd's own words.
 func (e ending) detail() string {
@@ -161,11 +172,11 @@ func (e ending) detail() string {
 }
 
 // limit names a limit where there is one.
-func limit(n uint64, before string, text func(uint64) string, after string) string {
+func limit(n uint64, text func(uint64) string) string {
 	if n == 0 || n == infinity {
 		return ""
 	}
-	return before + text(n) + after
+	return " (" + text(n) + ")"
 }
 
 func countText(n uint64) string { return fmt.Sprint(n) }
@@ -178,11 +189,11 @@ func bytesText(n uint64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + " " + unit
 }
 
-// refused makes the error of a start that was refused before systemd was asked.
-func refused(kind hub.Kind, cause hub.CauseKind, message string, detail error) error {
-	c := &hub.Cause{Kind: cause, Message: message}
-	if detail != nil {
-		c.Detail = detail.Error()
+// refused makes the error of a start that was refused before systemd was asked: a sentence for the user, who is sent to the
+// administrator, and for the administrator why.
+func refused(kind hub.Kind, cause hub.CauseKind, message string, why error) error {
+	return &hub.Error{
+		Kind: kind, Text: message + tellAdmin, Err: why,
+		Cause: &hub.Cause{Kind: cause, Message: message + tellAdmin, Detail: why.Error()},
 	}
-	return &hub.Error{Kind: kind, Text: message, Cause: c, Err: detail}
 }

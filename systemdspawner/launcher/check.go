@@ -1,7 +1,6 @@
 package launcher
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +17,7 @@ import (
 const oldest = 252
 
 // Check returns what is missing on this machine, each a sentence that names the remedy.
-func (l *Launcher) Check(ctx context.Context) []string {
+func (l *Launcher) Check() []string {
 	var findings []string
 	find := func(format string, args ...any) { findings = append(findings, fmt.Sprintf(format, args...)) }
 
@@ -42,14 +41,14 @@ func (l *Launcher) Check(ctx context.Context) []string {
 	}
 	for _, controller := range slices.Sorted(maps.Keys(controllers)) {
 		if !l.cgroups.has(controller) {
-			find("%s limits nothing here: the kernel has no %s controller for control groups; boot with systemd.unified_cgroup_hierarchy=1 and without cgroup_disable=%s",
+			find("%s limits nothing here: there is no %s controller for control groups; boot the kernel without cgroup_disable=%s",
 				controllers[controller], controller, controller)
 		}
 	}
-	return append(findings, l.checkSystemd(ctx)...)
+	return append(findings, l.checkSystemd()...)
 }
 
-func (l *Launcher) checkSystemd(_ context.Context) []string {
+func (l *Launcher) checkSystemd() []string {
 	b, err := l.live()
 	if err != nil {
 		return []string{"systemd does not answer: see journalctl -u jupyterhub-spawnd"}

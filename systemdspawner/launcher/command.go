@@ -41,8 +41,8 @@ func findCommand(name string, searchPath []string) (string, error) {
 	if unsafe != nil {
 		return "", unsafe
 	}
-	return "", hub.Errorf(hub.NotFound, "%q is in none of the directories of search_path (%s): install it there, or name it in cmd with its whole path",
-		name, strings.Join(searchPath, ", "))
+	return "", hub.Errorf(hub.NotFound, "%q is in none of the directories of search_path (%s): "+
+		"install it there, or name it in cmd with its whole path", name, strings.Join(searchPath, ", "))
 }
 
 // checkProgram returns nil if path is a program that root alone can change, the interpreter of a script included.

@@ -123,9 +123,12 @@ func process(l Layout, o Order, c Composition) []sd.Property {
 		prop("StandardError", "journal"),
 		prop("TimeoutStartUSec", uint64(o.StartTimeout.Microseconds())),
 		prop("TimeoutStopUSec", uint64(stopTimeout.Microseconds())),
-		prop("KillMode", "mixed"),                                                                  // JupyterLab stops its kernels itself; what is left is killed
-		prop("SuccessExitStatus", exits{Statuses: []int32{128 + 2, 128 + 15}, Signals: []int32{}}), // programs that report the signal that asked them to end
-		prop("IgnoreSIGPIPE", false),                                                               // pipes in a terminal end as they do elsewhere
+		// JupyterLab stops its kernels itself; what is left then is killed. Programs that report the signal which asked them
+		// to end have not failed.
+		prop("KillMode", "mixed"),
+		prop("SuccessExitStatus", exits{Statuses: []int32{128 + 2, 128 + 15}, Signals: []int32{}}),
+		// Pipes in a terminal end as they do elsewhere.
+		prop("IgnoreSIGPIPE", false),
 	}
 }
 

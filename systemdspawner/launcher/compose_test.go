@@ -109,7 +109,8 @@ func golden(t *testing.T, name, got string) {
 // Attack: a configuration that wants it, or anything else that decides who the server is.
 // Verified: refused by name, wherever it stands.
 func TestWhatDecidesIdentityIsNobodysToSet(t *testing.T) {
-	for _, name := range []string{"PAMName", "User", "Group", "ExecStart", "LoadCredential", "LogExtraFields", "Slice", "AmbientCapabilities", "Environment", "SetCredential", "user"} {
+	for _, name := range []string{"AmbientCapabilities", "Environment", "ExecStart", "Group", "LoadCredential", "LogExtraFields",
+		"PAMName", "SetCredential", "Slice", "User", "user"} {
 		s := ordinary()
 		s.UnitExtraProperties = map[string]any{name: "x"}
 		if _, err := Compose(DefaultLayout(), order(alice, "", s)); hub.KindOf(err) != hub.Invalid || !strings.Contains(err.Error(), name) {
@@ -122,7 +123,8 @@ func TestWhatDecidesIdentityIsNobodysToSet(t *testing.T) {
 // Attack: server names that look like directives, specifiers, variables or other people's units.
 // Verified: they stay one value of one property.
 func TestNamesStayNames(t *testing.T) {
-	for _, server := range []string{"%h", "$HOME", "a\nUser=root", `"; User=root`, "{home}", "{username}", "--", "bob", strings.Repeat("é", 120)} {
+	hostile := []string{"%h", "$HOME", "a\nUser=root", `"; User=root`, "{home}", "{username}", "--", "bob", strings.Repeat("é", 120)}
+	for _, server := range hostile {
 		c, err := Compose(DefaultLayout(), order(alice, server, ordinary()))
 		if err != nil {
 			t.Fatal(err)

@@ -125,7 +125,8 @@ func property(name string, value any) ([]sd.Property, error) {
 	}
 	read, ok := properties[name]
 	if !ok {
-		return nil, hub.Errorf(hub.Invalid, "is not a property that servers can be given here; a drop-in can set any: systemctl edit jupyter-.service")
+		return nil, hub.Errorf(hub.Invalid, "is not a property that servers can be given here; "+
+			"a drop-in in /etc/systemd/system/jupyter-.service.d can set any")
 	}
 	return read(name, plainValue(value))
 }

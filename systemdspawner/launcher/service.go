@@ -179,13 +179,13 @@ func (l *Launcher) serveJournal(ctx context.Context, r *varlink.Request) error {
 	}{append([]string{}, t.lines...)})
 }
 
-func (l *Launcher) serveCheck(ctx context.Context, r *varlink.Request) error {
+func (l *Launcher) serveCheck(_ context.Context, r *varlink.Request) error {
 	if err := nothing(r); err != nil {
 		return err
 	}
 	return r.Reply(struct {
 		Findings []string `json:"findings"`
-	}{append([]string{}, l.Check(ctx)...)})
+	}{append([]string{}, l.Check()...)})
 }
 
 func (l *Launcher) serveCheckConfiguration(_ context.Context, r *varlink.Request) error {

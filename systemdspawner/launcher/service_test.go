@@ -225,7 +225,8 @@ func TestAReloadWithMistakesChangesNothing(t *testing.T) {
 func TestRandomRequestsNeverPassTheRules(t *testing.T) {
 	l := withoutSystemd(t, "/usr/bin/true")
 	ctx := t.Context()
-	words := rapid.SampledFrom([]string{"alice", "bob", "root", "ALICE", "alice ", "daemon", "mallory", "gpu", "hers", "plain", "", "\x00", "a/b"})
+	words := rapid.SampledFrom([]string{"alice", "bob", "root", "ALICE", "alice ", "daemon", "mallory", "gpu", "hers", "plain",
+		"", "\x00", "a/b"})
 	rapid.Check(t, func(t *rapid.T) {
 		user, server, profile := words.Draw(t, "user"), words.Draw(t, "server"), words.Draw(t, "profile")
 		o, err := l.order(ctx, hub.ServerRef{User: user, Server: server}, profile)
@@ -242,7 +243,8 @@ func TestRandomRequestsNeverPassTheRules(t *testing.T) {
 
 // FuzzStart is what a stranger at the socket could send as the parameters of Start.
 func FuzzStart(f *testing.F) {
-	for _, s := range []string{`{"user":"alice","server":""}`, `{"user":"root","server":"","profile":null,"options":{}}`, `{"user":"alice","server":"x","options":[1]}`, `{}`, `[]`, `{"user":{}}`} {
+	for _, s := range []string{`{"user":"alice","server":""}`, `{"user":"root","server":"","profile":null,"options":{}}`,
+		`{"user":"alice","server":"x","options":[1]}`, `{}`, `[]`, `{"user":{}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, parameters []byte) {

@@ -27,7 +27,7 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, profile string)
 	}
 	c, err := Compose(l.o.Layout, order)
 	if err != nil {
-		return hub.Unit{}, refused(hub.Unknown, hub.CauseSystem, "Servers are not set up correctly here. Please tell your administrator.", err)
+		return hub.Unit{}, refused(hub.Unknown, hub.CauseSystem, "Servers are not set up correctly here.", err)
 	}
 	e, err := l.roster.claim(hub.Unit{
 		ServerRef: ref, Name: c.Unit, UID: order.Account.UID, Socket: c.Socket, Memory: -1, CPU: -1, Tasks: -1,
@@ -56,11 +56,11 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, profile string)
 		return Order{}, err
 	}
 	if len(settings.Command) == 0 {
-		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "No program is set for servers here. Please tell your administrator.", nil)
+		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "No program is set for servers here.", errors.New("spawner.cmd is empty"))
 	}
 	command, err := findCommand(settings.Command[0], settings.SearchPath)
 	if err != nil {
-		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed here as it has to be. Please tell your administrator.", err)
+		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed as it has to be.", err)
 	}
 	return Order{
 		ServerRef: ref, Account: account, Settings: settings, Command: command,
@@ -74,7 +74,7 @@ func (l *Launcher) admitted(ctx context.Context, policy *Policy, name string) (h
 	account, err := l.o.Lookup(ctx, name)
 	switch hub.KindOf(err) {
 	case hub.NotFound, hub.Invalid:
-		return hub.Account{}, refused(hub.KindOf(err), hub.CauseAccount, "The system does not know your account. Please tell your administrator.", err)
+		return hub.Account{}, refused(hub.KindOf(err), hub.CauseAccount, "The system does not know your account.", err)
 	}
 	if err != nil {
 		return hub.Account{}, err
@@ -85,10 +85,10 @@ func (l *Launcher) admitted(ctx context.Context, policy *Policy, name string) (h
 		err = policy.Rules.Admit(account)
 	}
 	if err != nil {
-		return hub.Account{}, refused(hub.Forbidden, hub.CauseAccount, "Your account may not have a server here. Please tell your administrator.", err)
+		return hub.Account{}, refused(hub.Forbidden, hub.CauseAccount, "Your account may not have a server here.", err)
 	}
 	if !absolute(account.Home) {
-		return hub.Account{}, refused(hub.Unknown, hub.CauseMissingHome, "Your account has no home directory. Please tell your administrator.",
+		return hub.Account{}, refused(hub.Unknown, hub.CauseMissingHome, "Your account has no home directory.",
 			fmt.Errorf("the home directory of %q is %q", account.Name, account.Home))
 	}
 	return account, nil
@@ -146,7 +146,7 @@ func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition)
 		return "", err
 	}
 	if err := l.sockets.make(c.Unit, o.Account.UID); err != nil {
-		return "", refused(hub.Unknown, hub.CauseSystem, "The system could not set up your server. Please tell your administrator.", err)
+		return "", refused(hub.Unknown, hub.CauseSystem, notSetUp, err)
 	}
 	done := make(chan string, 1)
 	_, err = b.StartTransientUnitContext(ctx, c.Unit, "fail", c.Properties, done)
@@ -176,10 +176,10 @@ func (l *Launcher) clear(ctx context.Context, b *bus, name string) error {
 	ref, ours := s.ours(name)
 	switch {
 	case s.text("LoadState") == "masked":
-		return refused(hub.Forbidden, hub.CauseNameClash, "Your administrator has switched this server off.",
+		return refused(hub.Forbidden, hub.CauseNameClash, "This server is switched off.",
 			fmt.Errorf("%s is masked: systemctl unmask '%s'", name, name))
 	case !ours:
-		return refused(hub.Conflict, hub.CauseNameClash, "The name of your server's unit is taken on this machine. Please tell your administrator.",
+		return refused(hub.Conflict, hub.CauseNameClash, "The name of your server's unit is taken on this machine.",
 			fmt.Errorf("%s is defined by %s: rename that unit", name, s.files()))
 	case s.state().Alive():
 		l.kick(name)

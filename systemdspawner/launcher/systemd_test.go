@@ -112,7 +112,8 @@ func read(t *testing.T, bus *sd.Conn, unit string) map[string]any {
 			kept[name] = value
 		}
 	}
-	for _, name := range []string{"Slice", "ExecStart", "ExecStopPost", "User", "WorkingDirectory", "Environment", "LoadCredential", "KillMode", "MemoryMax", "TasksMax", "CPUQuotaPerSecUSec", "LogExtraFields", "OOMPolicy"} {
+	for _, name := range []string{"CPUQuotaPerSecUSec", "Environment", "ExecStart", "ExecStopPost", "KillMode", "LoadCredential",
+		"LogExtraFields", "MemoryMax", "OOMPolicy", "Slice", "TasksMax", "User", "WorkingDirectory"} {
 		kept[name] = all[name]
 	}
 	return kept
