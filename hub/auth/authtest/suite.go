@@ -67,8 +67,9 @@ func (s suite) login(t *testing.T, p Person) (hub.Step, error) {
 	}
 	defer c.Close()
 	for i := 0; step.Account == nil; {
-		if len(step.Prompts) == 0 {
-			t.Fatal("a step with neither a question nor an account")
+		if len(step.Prompts) == 0 || i > 100 {
+			t.Error("no end: a step with neither a question nor an account, or a hundred questions")
+			return step, nil
 		}
 		answers := make([]string, len(step.Prompts))
 		for j := range answers {
@@ -76,9 +77,6 @@ func (s suite) login(t *testing.T, p Person) (hub.Step, error) {
 				answers[j] = p.Answers[i]
 			}
 			i++
-		}
-		if i > 100 {
-			t.Fatal("a hundred questions and no end")
 		}
 		if step, err = c.Answer(t.Context(), answers); err != nil {
 			return step, err
@@ -126,11 +124,15 @@ func (s suite) refusals(t *testing.T) {
 	for what, p := range s.cast.Refused {
 		all[what] = p
 	}
+	var tries sync.WaitGroup
+	defer tries.Wait()
 	for what, p := range all {
-		_, err := s.login(t, p)
-		if hub.KindOf(err) != hub.Forbidden || hub.TextOf(err) != hub.TextOf(want) {
-			t.Errorf("%s: %v; a wrong answer: %v", what, err, want)
-		}
+		tries.Go(func() { // at once, because a refusal takes its time
+			_, err := s.login(t, p)
+			if hub.KindOf(err) != hub.Forbidden || hub.TextOf(err) != hub.TextOf(want) {
+				t.Errorf("%s: %v; a wrong answer: %v", what, err, want)
+			}
+		})
 	}
 }
 
