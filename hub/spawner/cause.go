@@ -38,6 +38,12 @@ func causeOf(err error) *hub.Cause {
 	return &hub.Cause{Kind: hub.CauseSystem, Message: message}
 }
 
+// refused reports whether a start failed because of what the user asked for, a profile that is not for them, say.
+func refused(err error) bool {
+	kind := hub.KindOf(err)
+	return causeIn(err) == nil && (kind == hub.Invalid || kind == hub.Forbidden)
+}
+
 // withCause makes an error of a cause.
 func withCause(c *hub.Cause) error {
 	return &hub.Error{Kind: hub.Unavailable, Text: c.Message, Cause: c}

@@ -85,15 +85,18 @@ func (m *Manager) complete(l hub.Live) hub.Live {
 	return l
 }
 
-// Wait returns when nothing is pending any more. After a start that failed the error says why.
+// Wait returns when nothing is pending any more. After a start that failed the error says why: with a Cause, or of kind
+// Invalid or Forbidden if it was refused because of what was asked for.
 func (m *Manager) Wait(ctx context.Context, ref hub.ServerRef) (hub.Live, error) {
+	var seen *server
 	for {
 		m.mu.Lock()
 		s := m.servers[ref]
 		if s == nil || s.state.Pending() == "" {
 			m.mu.Unlock()
-			return m.settled(ref)
+			return m.settled(ref, seen)
 		}
+		seen = s
 		changed := s.changed
 		m.mu.Unlock()
 		select {
@@ -108,10 +111,18 @@ func (m *Manager) Wait(ctx context.Context, ref hub.ServerRef) (hub.Live, error)
 	}
 }
 
-func (m *Manager) settled(ref hub.ServerRef) (hub.Live, error) {
+// settled is what Wait returns of a server that it may have seen pending.
+func (m *Manager) settled(ref hub.ServerRef, seen *server) (hub.Live, error) {
 	live, err := m.Server(ref)
 	if err == nil && live.State == hub.Failed {
-		err = &hub.Error{Kind: hub.Unavailable, Text: live.Failure.Message, Cause: live.Failure}
+		err = withCause(live.Failure)
+	}
+	if err != nil && seen != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if seen.refusal != nil {
+			err = seen.refusal
+		}
 	}
 	return live, err
 }

@@ -115,11 +115,13 @@ func (m *Manager) revive(wish hub.Server) {
 	s.progress.step(0, "The machine was started again, and so is the server")
 	life, boot := m.lifeOf(s), m.bootID
 	m.do(func(context.Context) {
-		if err := m.wish(m.policyNow(), wish.ServerRef, wish.Profile, wish.Options, boot); err != nil {
+		before, err := m.wish(m.policyNow(), wish.ServerRef, choice{wish.Profile, wish.Options}, boot)
+		if err != nil {
 			m.abandon(s, err)
 			return
 		}
 		m.mu.Lock()
+		s.before = before
 		if s.state == hub.Queued {
 			m.join(s)
 		}

@@ -62,11 +62,18 @@ func namedServers(tx *store.Tx, user string) (n int) {
 	return n
 }
 
-// wish records that a server shall run. It is on disk when this returns, before anybody is asked for anything.
-func (m *Manager) wish(policy Policy, ref hub.ServerRef, profile string, options json.RawMessage, boot string) error {
+// choice is how a user wants a server to be started.
+type choice struct {
+	profile string
+	options json.RawMessage // nil: as the last time, the profile too
+}
+
+// wish records that a server shall run, and returns what was chosen before. It is on disk when this returns, before anybody
+// is asked for anything.
+func (m *Manager) wish(policy Policy, ref hub.ServerRef, c choice, boot string) (before choice, err error) {
 	now := m.now()
 	m.store.TouchUser(ref.User, now)
-	return m.store.Update(func(tx *store.Tx) error {
+	return before, m.store.Update(func(tx *store.Tx) error {
 		r, err := tx.Server(ref)
 		if hub.KindOf(err) == hub.NotFound {
 			r, err = m.newRecord(tx, policy, ref, "")
@@ -74,11 +81,12 @@ func (m *Manager) wish(policy Policy, ref hub.ServerRef, profile string, options
 		if err != nil {
 			return err
 		}
-		if profile != "" || options != nil {
-			r.Profile = profile
+		before = choice{r.Profile, r.Options}
+		if c.profile != "" || c.options != nil {
+			r.Profile = c.profile
 		}
-		if options != nil {
-			r.Options = options
+		if c.options != nil {
+			r.Options = c.options
 		}
 		r.Wanted, r.BootID, r.Failure, r.Started, r.LastActivity = true, boot, nil, now, now
 		return tx.PutServer(r)
@@ -102,6 +110,7 @@ type ending struct {
 	cause *hub.Cause // nil: as it was meant to
 	keep  bool       // the machine went down, so the wish stays
 	erase bool       // the record goes too
+	undo  *choice    // what was chosen was refused: this was chosen before
 }
 
 // end clears what a server had while it ran: its token, and its OAuth client with every token and code issued through it.
@@ -120,6 +129,9 @@ func (m *Manager) end(ref hub.ServerRef, e ending) error {
 			return ignoreAbsent(err) // its user was removed
 		}
 		r.Wanted, r.Failure = e.keep, e.cause
+		if e.undo != nil {
+			r.Profile, r.Options = e.undo.profile, e.undo.options
+		}
 		r.Started, r.LastActivity = zeroTime, now
 		return tx.PutServer(r)
 	})

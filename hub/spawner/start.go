@@ -26,11 +26,13 @@ func (m *Manager) Start(ctx context.Context, ref hub.ServerRef, profile string, 
 		return hub.Live{}, err
 	}
 	if s != nil {
-		if err := m.wish(m.policyNow(), ref, profile, options, m.boot()); err != nil {
+		before, err := m.wish(m.policyNow(), ref, choice{profile, options}, m.boot())
+		if err != nil {
 			m.abandon(s, err)
 			return hub.Live{}, err
 		}
 		m.mu.Lock()
+		s.before = before
 		if s.state == hub.Queued {
 			m.join(s)
 		}
@@ -120,6 +122,11 @@ func (m *Manager) bringUp(life context.Context, s *server, from origin) {
 	case running.Err() == nil:
 		cause := causeOf(err)
 		m.metrics.spawned(took, false, cause)
+		if refused(err) {
+			m.mu.Lock()
+			s.refusal = err
+			m.mu.Unlock()
+		}
 		m.takeDown(running, s, cause)
 	}
 }

@@ -304,6 +304,30 @@ func TestOptionsAreKept(t *testing.T) {
 	})
 }
 
+// A profile that is not for alice is refused with its own kind, and does not become what her next start goes by.
+func TestRefusedChoiceIsNotKept(t *testing.T) {
+	play(t, func(t *testing.T, h *house) {
+		h.run(alice)
+		if _, err := h.Stop(t.Context(), alice); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		h.machine.Script(alice, spawnertest.Script{StartDelay: time.Second, Refuse: hub.Errorf(hub.Forbidden, "the profile gpu is not for you")})
+		if _, err := h.Start(t.Context(), alice, "gpu", []byte(`{"profile":"gpu"}`)); err != nil {
+			t.Fatal(err)
+		}
+		live, err := h.Wait(t.Context(), alice)
+		if hub.KindOf(err) != hub.Forbidden || hub.TextOf(err) != "the profile gpu is not for you" || live.State != hub.Failed {
+			t.Errorf("%s, %v", live.State, err)
+		}
+		if r := h.record(alice); r.Profile != "" || r.Options != nil {
+			t.Errorf("kept is %q %s", r.Profile, r.Options)
+		}
+		h.machine.Script(alice, spawnertest.Script{})
+		h.run(alice)
+	})
+}
+
 // Before the first inventory nobody knows what runs, so a start waits a little.
 func TestStartBeforeTheFirstInventory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -30,6 +30,8 @@ type server struct {
 	turn     chan struct{}           // closed when the queue lets it start; nil for an adopted server
 	routed   bool                    // its route belongs into the proxy's table
 	forget   bool                    // once stopped its record goes too
+	before   choice                  // what the user chose the last time
+	refusal  error                   // what the user chose now cannot be had
 	began    time.Time               // when the state left stopped
 }
 

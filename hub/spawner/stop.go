@@ -129,6 +129,9 @@ func (m *Manager) takeDown(ctx context.Context, s *server, cause *hub.Cause) {
 // settle writes a server's end down and tells it.
 func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
 	end, state := ending{cause: cause, keep: shutdown, erase: s.forget && cause == nil}, hub.Stopped
+	if s.refusal != nil {
+		end.undo = &s.before
+	}
 	if shutdown {
 		end.cause = nil
 	} else if cause != nil {
