@@ -74,6 +74,9 @@ func reporter(d *daemon.Daemon) func(error) {
 // sight is how long browsers wait at our start for us to see what runs.
 const sight = 10 * time.Second
 
+// apiConnections bounds the door that every local process can knock at.
+const apiConnections = 512
+
 // live serves until ctx ends.
 func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -83,7 +86,9 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 
 	hall := h.rooms.Load().hall
 	g.Go(func() error { return hall.Serve(ctx, all.hub, h.door(browsers), httpd.Limits{}) })
-	g.Go(func() error { return hall.Serve(ctx, all.api, h.door(servers), httpd.Limits{}) })
+	g.Go(func() error {
+		return hall.Serve(ctx, all.api, h.door(servers), httpd.Limits{Connections: apiConnections})
+	})
 	g.Go(func() error { return hall.Serve(ctx, all.admin, h.door(admins), httpd.Limits{}) })
 	g.Go(func() error { return h.daemon.Watchdog(ctx, h.alive) })
 	g.Go(func() error { return h.awaitShutdown(ctx) })
