@@ -221,3 +221,43 @@ func FuzzFrames(f *testing.F) {
 		}
 	})
 }
+
+// Clients that leave in the middle of anything leave nothing behind: no tunnel, no connection on either side.
+func TestNothingIsLeftOfThoseWhoWent(t *testing.T) {
+	s := newStage(t, Options{})
+	up := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case wantsWebSocket(r):
+			echo(w, r)
+		case r.URL.Path == "/user/alice/stream":
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		default:
+			io.Copy(io.Discard, r.Body)
+		}
+	})
+	s.alice(up.URL)
+	cut := func(c net.Conn) {
+		c.(*net.TCPConn).SetLinger(0) // a reset, as from a machine that was switched off and on
+		c.Close()
+	}
+	for range 30 {
+		for _, begun := range []string{
+			"GET /user/ali", "GET /user/alice/stream HTTP/1.1\r\nHost: h\r\n\r\n", handshake("/user/alice/ws"), handshake("/user/alice/ws") + "\x81",
+			"POST /user/alice/ HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf", "POST /user/alice/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha",
+		} {
+			c := s.dial()
+			io.WriteString(c, begun)
+			cut(c)
+		}
+	}
+	eventually(t, "the tunnels are gone", func() bool { return s.p.tunnels.count() == 0 })
+	eventually(t, "the clients' connections are gone", func() bool { return s.p.crowd.count() == 0 })
+	route := s.p.table.get("/user/alice").up
+	eventually(t, "the server's connections are gone", func() bool {
+		route.transport.CloseIdleConnections()
+		route.mu.Lock()
+		defer route.mu.Unlock()
+		return len(route.conns) == 0
+	})
+}

@@ -22,9 +22,9 @@ const (
 
 // Status codes with which the proxy closes WebSockets (RFC 6455 7.4.1).
 const (
-	goingAway     = 1001 // the route is gone: the server was stopped
-	policy        = 1008 // the session has ended
-	serviceResets = 1012 // the proxy restarts
+	goingAway      = 1001 // the route is gone: the server was stopped
+	policy         = 1008 // the session has ended
+	serviceRestart = 1012 // the proxy restarts
 )
 
 // tunnel is one open WebSocket.
@@ -211,7 +211,7 @@ func (ts *tunnels) shut(ctx context.Context) {
 	ts.mu.Lock()
 	ts.closed = true
 	ts.mu.Unlock()
-	ts.close(serviceResets, func(*tunnel) bool { return true })
+	ts.close(serviceRestart, func(*tunnel) bool { return true })
 	ended := make(chan struct{})
 	go func() {
 		ts.gone.Wait()
