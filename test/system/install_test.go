@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -304,4 +305,39 @@ func TestOtherPrefix(t *testing.T) {
 	if command := m.admin("systemctl show -P ExecStart jupyterhub.service"); !strings.Contains(command, "/usr/local/libexec/jupyterhub/jupyterhubd") {
 		m.Error(fmt.Sprint("the hub is started as ", command))
 	}
+}
+
+// The Debian package that `make deb` builds installs, upgrades, and goes as an admin expects.
+func TestDebianPackage(t *testing.T) {
+	t.Parallel()
+	deb := os.Getenv("DEB")
+	if deb == "" {
+		t.Skip("make release-check builds the package and names it in DEB")
+	}
+	testbed.Needed(t)
+	b, err := testbed.Boot(t.Context(), testbed.Options{Bare: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.End(); err != nil {
+			t.Error(err)
+		}
+	})
+	m := machine{t, b}
+	install := "dpkg --install /usr/src/jupyterhub/" + deb
+	m.admin(install)
+	m.mustBeDown("installed")
+	m.admin("systemctl enable --now jupyterhub")
+	m.mustBeUp("enabled now")
+	proxy := m.admin("systemctl show -P MainPID jupyterhub-proxy")
+	m.admin(install)
+	m.mustBeUp("upgraded")
+	if now := m.admin("systemctl show -P MainPID jupyterhub-proxy"); now != proxy {
+		m.Error("an upgrade restarted the proxy, which holds people's connections")
+	}
+	m.admin("dpkg --remove jupyterhubd")
+	m.mustBeDown("removed")
+	m.admin("test -e /var/lib/jupyterhub/jupyterhub.db && dpkg --purge jupyterhubd")
+	m.refused("ls /etc/jupyterhub /var/lib/jupyterhub")
 }
