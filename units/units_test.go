@@ -157,6 +157,7 @@ func TestDaemonsLiveInTheirSlice(t *testing.T) {
 func TestRootMayExactlyThis(t *testing.T) {
 	for name, want := range map[string]map[string]string{
 		"jupyterhub-spawnd.service": {
+			"BindReadOnlyPaths":       "/proc/sys/kernel/random/boot_id",
 			"CapabilityBoundingSet":   "CAP_CHOWN CAP_DAC_READ_SEARCH",
 			"IPAddressDeny":           "any",
 			"ProtectHome":             "read-only",
