@@ -115,6 +115,7 @@ func TestHostIsOutOfReach(t *testing.T) {
 
 func TestTwoMachinesAtOnceKnowNothingOfEachOther(t *testing.T) {
 	t.Parallel()
+	Needed(t)
 	beds := make([]*Bed, 2)
 	var both sync.WaitGroup
 	for i := range beds {
