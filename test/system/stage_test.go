@@ -124,7 +124,7 @@ func (s *stage) configure(config string) {
 	s.run("jupyterhub", "reload")
 	s.t.Cleanup(func() {
 		ctx := context.WithoutCancel(s.ctx)
-		for _, command := range [][]string{{"rm", file}, {"jupyterhub", "reload"}} {
+		for _, command := range [][]string{{"rm", "-f", file}, {"jupyterhub", "reload"}} {
 			if _, err := s.Run(ctx, command[0], command[1:]...); err != nil {
 				s.t.Error(err)
 			}
@@ -179,7 +179,7 @@ func (s *stage) becomes(ref hub.ServerRef, want hub.State) {
 // eventually waits until a condition holds that no event tells of.
 func (s *stage) eventually(what string, holds func() bool) {
 	s.t.Helper()
-	look, late := time.NewTicker(50*time.Millisecond), time.After(patience)
+	look, late := time.NewTicker(100*time.Millisecond), time.After(patience)
 	defer look.Stop()
 	for !holds() {
 		select {
