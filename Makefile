@@ -26,8 +26,8 @@ to = $(DESTDIR)
 
 # Packages of a Debian host, by what needs them.
 BUILD_PACKAGES := gcc libc6-dev libpam0g-dev
-BED_PACKAGES := dbus iproute2 libpam-systemd libnss-systemd man-db passwd procps python3-venv systemd util-linux
-TEST_PACKAGES := chromium
+BED_PACKAGES := dbus iproute2 libpam-systemd libnss-systemd passwd procps python3-venv systemd util-linux
+TEST_PACKAGES := chromium curl man-db openssl
 
 .PHONY: help build install demo test check release-check bench deb rpm arch clean environments packages-build packages-demo packages-test
 
@@ -75,8 +75,8 @@ demo: packages-demo build environments ## a throw-away machine with a hub to log
 	@exec bin/.demo --port '$(PORT)' --users '$(USERS)'
 
 test: packages-test build environments ## everything that a change has to pass, 20 minutes at most
-	$(GO) test -race -timeout 10m $(shell $(GO) list ./... | grep -v '^jupyterhubd/test/[^a]')
-	$(GO) test -count=1 -p 1 -timeout 18m ./test/testbed/... ./test/system/... ./test/browser/... ./test/compat/...
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -E '/test/(browser|compat|system|testbed)')
+	$(GO) test -count=1 -p 1 -timeout 18m $(addsuffix /...,$(wildcard $(addprefix ./test/,testbed compat browser system)))
 
 check: packages-build ## the quick part: gofmt, vet and unit tests
 	@wrong=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); [ -z "$$wrong" ] || { echo "gofmt -w $$wrong"; exit 1; }
@@ -90,8 +90,10 @@ release-check: test ## what is longer: every fuzz target for a minute, and the D
 	$(MAKE) deb
 	DEB=dist/jupyterhubd_$(RELEASE)_$$(dpkg --print-architecture).deb $(GO) test -count=1 -run TestDebianPackage ./test/system
 
-bench: packages-test build environments ## measurements, each beside its reference
-	$(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+bench: packages-test build environments ## measurements, each beside its reference (BENCHFLAGS="-only spawn,api")
+	@test/bench/references
+	@$(GO) build -o bin/.bench ./test/bench
+	@exec bin/.bench $(BENCHFLAGS)
 
 deb: packages-build ## a Debian package, in dist/
 	packaging/package deb '$(RELEASE)'
