@@ -41,7 +41,7 @@ type Manager struct {
 	now     func() time.Time
 	life    time.Duration // of a service's token
 
-	table  sync.Mutex    // held while the proxy's table is edited, taken before mu
+	table  sync.RWMutex  // read-held by whoever edits one route of the proxy's, held by whoever compares all; taken before mu
 	redo   chan struct{} // asks for a comparison of the proxy's table
 	synced chan struct{} // closed by the first inventory
 	work   sync.WaitGroup
@@ -52,6 +52,7 @@ type Manager struct {
 	servers   map[hub.ServerRef]*server  // the active ones
 	strays    map[hub.ServerRef]hub.Unit // units that nobody wishes
 	late      map[string]bool            // invocations that are over while Watch has still to tell of their end
+	known     map[string]hub.Route       // the proxy's table as it was last seen, with what was changed since
 	queue     queue
 	bootID    string
 	inventory chan struct{} // closed by each inventory, then replaced
@@ -80,7 +81,7 @@ func New(o Options) *Manager {
 		store: o.Store, spawner: o.Spawner, router: o.Router, probe: o.Probe, journal: o.Journal,
 		urls: o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
 		redo: make(chan struct{}, 1), synced: make(chan struct{}), inventory: make(chan struct{}),
-		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{},
+		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, known: map[string]hub.Route{},
 	}
 }
 

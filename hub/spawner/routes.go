@@ -52,16 +52,16 @@ func (m *Manager) CheckRoutes(ctx context.Context) error {
 	m.foldActivity(have)
 	want, all := m.wantedRoutes()
 	for _, r := range have {
-		if w, ok := want[r.Spec]; ok && w.Target == r.Target && w.UID == r.UID && w.Server == r.Server {
+		if w, ok := want[r.Spec]; ok && same(w, r) {
 			delete(want, r.Spec)
 		} else if !ok && all && ours(r) {
-			if err := m.edit(ctx, m.metrics.proxyDelete, func(ctx context.Context) error { return m.router.Delete(ctx, r.Spec) }); err != nil {
+			if err := m.delete(ctx, r.Spec); err != nil {
 				return err
 			}
 		}
 	}
 	for _, spec := range slices.Sorted(maps.Keys(want)) {
-		if err := m.edit(ctx, m.metrics.proxyAdd, func(ctx context.Context) error { return m.router.Add(ctx, want[spec]) }); err != nil {
+		if err := m.add(ctx, want[spec]); err != nil {
 			return err
 		}
 	}
@@ -69,16 +69,29 @@ func (m *Manager) CheckRoutes(ctx context.Context) error {
 	return nil
 }
 
+// same reports whether two routes of one spec lead to the same place.
+func same(a, b hub.Route) bool { return a.Target == b.Target && a.UID == b.UID && a.Server == b.Server }
+
 // ours reports whether a route is JupyterHub's, and not one that an admin added by hand.
 func ours(r hub.Route) bool { return r.Hub || r.Service != "" || !r.Server.IsZero() }
 
+// routes reads the proxy's table, and remembers it.
 func (m *Manager) routes(ctx context.Context) ([]hub.Route, error) {
 	ctx, done := context.WithTimeout(ctx, routerPatience)
 	defer done()
 	began := m.now()
 	have, err := m.router.Routes(ctx)
 	m.metrics.proxyPoll.Observe(m.now().Sub(began).Seconds())
-	return have, err
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.known)
+	for _, r := range have {
+		m.known[r.Spec] = r
+	}
+	return have, nil
 }
 
 // wantedRoutes is the table as it should be. all is false while we do not know yet what runs: then a route that is not in
@@ -106,15 +119,20 @@ func (m *Manager) wantedRoutes() (want map[string]hub.Route, all bool) {
 	return want, m.bootID != "" && err == nil
 }
 
-// addRoute leads requests to a server. While the proxy does not answer it asks again.
+// addRoute leads requests to a server. While the proxy does not answer it asks again. A server that was found running has
+// its route as a rule.
 func (m *Manager) addRoute(ctx context.Context, s *server) error {
 	m.mu.Lock()
 	s.routed = true
 	r := m.urls.route(s.ref, s.unit)
+	known, is := m.known[r.Spec]
 	m.mu.Unlock()
+	if is && same(known, r) {
+		return nil
+	}
 	retry := backoff{first: 100 * time.Millisecond, most: 5 * time.Second}
 	for {
-		err := m.editNow(ctx, m.metrics.proxyAdd, func(ctx context.Context) error { return m.router.Add(ctx, r) })
+		err := m.alone(func() error { return m.add(ctx, r) })
 		switch {
 		case err == nil:
 			return nil
@@ -138,27 +156,40 @@ func (m *Manager) dropRoute(ctx context.Context, s *server) {
 	if !routed {
 		return
 	}
-	spec := m.urls.Prefix(s.ref)
-	err := m.editNow(ctx, m.metrics.proxyDelete, func(ctx context.Context) error { return m.router.Delete(ctx, spec) })
+	err := m.alone(func() error { return m.delete(ctx, m.urls.Prefix(s.ref)) })
 	if err != nil && ctx.Err() == nil {
 		m.log.Warn().Err(err).Str("user", s.ref.User).Str("server", s.ref.Server).Msg("delete a route, trying again")
 		m.redoRoutes()
 	}
 }
 
-func (m *Manager) editNow(ctx context.Context, measure outcome, f func(context.Context) error) error {
-	m.table.Lock()
-	defer m.table.Unlock()
-	return m.edit(ctx, measure, f)
+// alone edits while nobody compares. Others may edit their own routes meanwhile.
+func (m *Manager) alone(edit func() error) error {
+	m.table.RLock()
+	defer m.table.RUnlock()
+	return edit()
 }
 
-// edit makes one change of the proxy's table; the caller holds table.
-func (m *Manager) edit(ctx context.Context, measure outcome, f func(context.Context) error) error {
+// add and delete make one change of the proxy's table; the caller holds table, to read at least.
+func (m *Manager) add(ctx context.Context, r hub.Route) error {
+	return m.edit(ctx, m.metrics.proxyAdd, func(ctx context.Context) error { return m.router.Add(ctx, r) }, func() { m.known[r.Spec] = r })
+}
+
+func (m *Manager) delete(ctx context.Context, spec string) error {
+	return m.edit(ctx, m.metrics.proxyDelete, func(ctx context.Context) error { return m.router.Delete(ctx, spec) }, func() { delete(m.known, spec) })
+}
+
+func (m *Manager) edit(ctx context.Context, measure outcome, change func(context.Context) error, note func()) error {
 	ctx, done := context.WithTimeout(ctx, routerPatience)
 	defer done()
 	began := m.now()
-	err := ignoreAbsent(f(ctx))
+	err := ignoreAbsent(change(ctx))
 	measure.observe(m.now().Sub(began), err)
+	if err == nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		note()
+	}
 	return err
 }
 

@@ -109,24 +109,23 @@ func (m *Manager) bringUp(life context.Context, s *server, from origin) {
 		err = context.Cause(life) // the unit may have ended just now
 	}
 	ready := err == nil && m.change(s, hub.Running)
-	if ready {
+	switch {
+	case ready:
 		s.progress.add(readyEvent(m.urls.Prefix(s.ref)))
+	case refused(err):
+		s.refusal = err
 	}
 	s.cancel(nil)
 	running, took := m.running, m.now().Sub(s.began)
 	m.mu.Unlock()
+	cause := causeOf(err)
+	if from == asked && running.Err() == nil {
+		m.metrics.spawned(took, ready, cause)
+	}
 	switch {
 	case ready:
-		m.metrics.spawned(took, true, nil)
 		m.log.Info().Str("user", s.ref.User).Str("server", s.ref.Server).Msg("server is ready")
 	case running.Err() == nil:
-		cause := causeOf(err)
-		m.metrics.spawned(took, false, cause)
-		if refused(err) {
-			m.mu.Lock()
-			s.refusal = err
-			m.mu.Unlock()
-		}
 		m.takeDown(running, s, cause)
 	}
 }
