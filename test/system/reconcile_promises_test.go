@@ -30,17 +30,23 @@ func TestRealSpawnerKeepsItsPromises(t *testing.T) {
 	s.run("systemctl", "start", "jupyterhub.service")
 }
 
-// giveCredentials answers whoever asks at the socket with some identity.
+// giveCredentials answers whoever asks at the socket with some identity, until the play ends.
 func giveCredentials(t *testing.T, path string) {
+	t.Helper()
+	identity, err := credential.Encode(credential.Environment{"JUPYTERHUB_USER": "somebody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(answerCredentials(t, path, identity))
+}
+
+// answerCredentials gives whoever asks for an identity these bytes, until it is told to stop.
+func answerCredentials(t *testing.T, path string, identity []byte) (stop func()) {
 	t.Helper()
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	identity, err := credential.Encode(credential.Environment{"JUPYTERHUB_USER": "somebody"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,5 +64,5 @@ func giveCredentials(t *testing.T, path string) {
 			_ = c.Close()
 		}
 	}()
-	t.Cleanup(func() { _ = l.Close(); <-ended })
+	return func() { _ = l.Close(); <-ended }
 }
