@@ -52,9 +52,21 @@ func withCause(c *hub.Cause) error {
 func timeout(limit time.Duration, option string) error {
 	return withCause(&hub.Cause{
 		Kind:    hub.CauseTimeout,
-		Message: fmt.Sprintf("The server was not ready within %s.", limit),
+		Message: fmt.Sprintf("The server was not ready within %s.", spoken(limit)),
 		Detail:  fmt.Sprintf("%s = %s", option, limit),
 	})
+}
+
+// spoken says a span of time to a person: "60 seconds", "5 minutes".
+func spoken(d time.Duration) string {
+	n, unit := d.Seconds(), "second"
+	if d >= 2*time.Minute && d%time.Minute == 0 {
+		n, unit = d.Minutes(), "minute"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%g %s", n, unit)
 }
 
 // failure is the end of a unit as an error of the start that it ends.

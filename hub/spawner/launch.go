@@ -102,7 +102,7 @@ func (m *Manager) awaitListening(ctx context.Context, s *server, limit time.Dura
 			return unit, nil
 		}
 		if !told && unit.Name != "" {
-			s.progress.step(40, "%s runs. Waiting up to %s for it to listen", unit.Name, limit)
+			s.progress.step(40, "%s runs. Waiting up to %s for it to listen", unit.Name, spoken(limit))
 			told = true
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -28,6 +29,17 @@ func TestTransitions(t *testing.T) {
 	for from := range transitions {
 		if from != hub.Stopping && !slices.Contains(transitions[from], hub.Stopping) {
 			t.Errorf("%s has no way out", from)
+		}
+	}
+}
+
+func TestSpansArePutIntoWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		time.Minute: "60 seconds", time.Second: "1 second", 1500 * time.Millisecond: "1.5 seconds", 2 * time.Minute: "2 minutes",
+		90 * time.Second: "90 seconds", time.Hour: "60 minutes",
+	} {
+		if got := spoken(d); got != want {
+			t.Errorf("%v is spoken as %q, want %q", d, got, want)
 		}
 	}
 }
