@@ -112,6 +112,7 @@ type sandboxed struct {
 // RestrictSUIDSGID breaks `chmod g+s` on the directories that colleagues share; PrivateUsers shows their files as nobody's;
 // RemoveIPC reaches into the user's other sessions.
 var sandbox = []sandboxed{
+	{"InaccessiblePaths", []any{"-/run/dbus/system_bus_socket", "-/run/user"}, "a user manager, had by enable-linger or ssh, runs things beside the limits"},
 	{"LockPersonality", true, "old emulations of the kernel have holes of their own"},
 	{"NoNewPrivileges", true, "sudo and other set-uid programs gain nothing"},
 	{"PrivateDevices", true, "no disks, no GPUs; device_allow lets some in"},
