@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"jupyterhubd/hub"
@@ -210,4 +211,26 @@ func (at page) find(pattern string) string {
 func (at page) words() string {
 	text := regexp.MustCompile(`(?s)<head>.*</head>|<[^>]*>`).ReplaceAllString(at.text, " ")
 	return strings.Join(strings.Fields(html.UnescapeString(text)), " ")
+}
+
+// lines is what a program in the background has said; seen is closed with the first of it.
+type lines struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+	seen chan struct{}
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text.Len() == 0 {
+		close(l.seen)
+	}
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
