@@ -25,6 +25,7 @@ const (
 	journalLine    = 400 // characters of one line that are kept
 	tailLines      = 20  // lines that a cause carries
 	maxLines       = 500 // lines that may be asked for
+	maxLeavings    = 500 // lines about what was killed with a unit, which are left out
 	journalSync    = "io.systemd.Journal.Synchronize"
 	journalSocket  = "/run/systemd/journal/io.systemd.journal"
 	invocationSize = 32 // hexadecimal digits
@@ -50,7 +51,7 @@ func readTail(ctx context.Context, invocation string, lines int) (tail, error) {
 	synchronize(ctx)
 	// Newest first: what the limit cuts off is the oldest.
 	cmd := exec.CommandContext(ctx, journalctl, "--quiet", "--no-pager", "--output=json", "--all", "--reverse",
-		"--output-fields=MESSAGE,MESSAGE_ID", "--lines="+strconv.Itoa(min(lines, maxLines)),
+		"--output-fields=MESSAGE,MESSAGE_ID,_PID", "--lines="+strconv.Itoa(min(lines, maxLines)+maxLeavings),
 		"_SYSTEMD_INVOCATION_ID="+invocation, "+", "_PID=1", "INVOCATION_ID="+invocation)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	cmd.Dir = "/"
@@ -60,7 +61,7 @@ func readTail(ctx context.Context, invocation string, lines int) (tail, error) {
 	if err := cmd.Run(); err != nil && !errors.Is(err, errFull) {
 		return tail{}, &hub.Error{Kind: hub.Unavailable, Text: "the journal cannot be read just now", Err: err}
 	}
-	return parseTail(out.kept.Bytes()), nil
+	return parseTail(out.kept.Bytes(), lines), nil
 }
 
 // synchronize asks the journal to have written what was said to it so far. It does without where that takes too long.
@@ -75,19 +76,23 @@ func synchronize(ctx context.Context) {
 	_ = c.Call(ctx, journalSync, nil, nil) // the lines may be a little short then, ignoring
 }
 
-// parseTail reads journalctl's JSON, one object a line, the newest first.
-func parseTail(b []byte) tail {
+// parseTail reads journalctl's JSON, one object a line, the newest first, and keeps so many lines.
+func parseTail(b []byte, lines int) tail {
 	var t tail
 	for line := range bytes.Lines(b) {
 		var entry struct {
 			Message json.RawMessage `json:"MESSAGE"`
 			ID      string          `json:"MESSAGE_ID"`
+			PID     string          `json:"_PID"`
 		}
 		if json.Unmarshal(line, &entry) != nil {
 			continue // cut off by the limit, or a field that somebody sent twice
 		}
 		t.outOfMemory = t.outOfMemory || entry.ID == outOfMemoryMessage
-		if text := clean(message(entry.Message)); text != "" {
+		text := clean(message(entry.Message))
+		// Systemd names every process that it kills at the end; a server full of them would say nothing else.
+		leaving := entry.PID == "1" && strings.Contains(text, ": Killing process ")
+		if text != "" && !leaving && len(t.lines) < lines {
 			t.lines = append(t.lines, text)
 		}
 	}

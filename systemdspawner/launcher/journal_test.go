@@ -11,15 +11,17 @@ import (
 
 func TestATailIsReadFromJournalctlsJSON(t *testing.T) {
 	const said = `{"MESSAGE":"ended"}
+{"MESSAGE":"jupyter-bob.service: Killing process 7 (sleep) with signal SIGKILL.","_PID":"1"}
 {"MESSAGE":"A process of this unit has been killed by the OOM killer.","MESSAGE_ID":"fe6faa94e7774663a0da52717891d8ef"}
 {"MESSAGE":[72,105,255,33]}
 {"MESSAGE":null}
 {"MESSAGE":["one","two"]}
 {"MESSAGE":"\u001b[1;31mTraceback\u001b[0m\tin cell\u202e"}
+{"MESSAGE":"long ago"}
 {"MESSAGE":"cut of`
 	want := tail{outOfMemory: true, lines: []string{
 		"Traceback in cell", "Hi\uFFFD!", "A process of this unit has been killed by the OOM killer.", "ended"}}
-	if got := parseTail([]byte(said)); !reflect.DeepEqual(got, want) {
+	if got := parseTail([]byte(said), 4); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -55,7 +57,7 @@ func FuzzTail(f *testing.F) {
 		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > journalLine || strings.ContainsFunc(got, unicode.IsControl) {
 			t.Errorf("%q became %q", s, got)
 		}
-		parseTail([]byte(s))
-		parseTail([]byte(`{"MESSAGE":` + s + "}\n"))
+		parseTail([]byte(s), 5)
+		parseTail([]byte(`{"MESSAGE":` + s + "}\n"), 5)
 	})
 }
