@@ -41,6 +41,11 @@ func (a *app) backup(ctx context.Context, file string, force bool) (err error) {
 		return err
 	}
 	defer h.Close()
+	// The copy itself may take its time; whether anybody answers is known soon.
+	err = a.within(ctx, func(ctx context.Context) error { _, err := h.Version(ctx); return err })
+	if err != nil {
+		return err
+	}
 	// CreateTemp makes it 0600, beside FILE so that it can be moved there at a stroke.
 	tmp, err := os.CreateTemp(filepath.Dir(file), ".jupyterhub-backup-*")
 	if err != nil {

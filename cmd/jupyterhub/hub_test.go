@@ -2,9 +2,14 @@ package main
 
 import (
 	"context"
+	"net"
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/varlink"
 )
 
 func TestTokenIsPrintedAlone(t *testing.T) {
@@ -31,7 +36,7 @@ jupyterhub: error: --expires-in "soon" is no span of time; it wants seconds, or 
 
 func TestBackupIsWholeOrNotThere(t *testing.T) {
 	m := newMachine(t, "")
-	m.http("admin.sock", map[string]string{"GET /hub/api/backup": "the whole database"})
+	m.http("admin.sock", map[string]string{"GET /hub/api/": `{"version":"6.1.1"}`, "GET /hub/api/backup": "the whole database"})
 	file := m.at("copy.db")
 	compare(t, m.run("backup", file), `
 DIR/copy.db: 18 bytes
@@ -58,7 +63,7 @@ jupyterhub: hint: name another file, or say --force to replace it
 
 func TestABackupThatIsRefusedLeavesNothing(t *testing.T) {
 	m := newMachine(t, "")
-	m.http("admin.sock", map[string]string{"GET /hub/api/backup": `{"status":403,"message":"A backup is for admins"}`})
+	m.http("admin.sock", map[string]string{"GET /hub/api/": `{"version":"6.1.1"}`, "GET /hub/api/backup": `{"status":403,"message":"A backup is for admins"}`})
 	compare(t, m.run("backup", m.at("copy.db")), `
 jupyterhub: error: A backup is for admins
 jupyterhub: hint: root may do everything; others what their own hub account may
@@ -137,5 +142,39 @@ func TestStatusOfAMachineWithoutItsHub(t *testing.T) {
 	got := m.run("status")
 	if !strings.Contains(got, "jupyterhub-proxy.service      failed (!)") || !strings.Contains(got, "error: cannot connect") || !strings.HasSuffix(got, "[1]\n") {
 		t.Error(got)
+	}
+}
+
+// A hub that fails at every start leaves callers in its socket's queue: they are told within moments, and of the servers that
+// run all the same.
+func TestStatusOfAHubThatDoesNotAnswer(t *testing.T) {
+	m := newMachine(t, "")
+	m.app.patience = 50 * time.Millisecond
+	m.app.systemctl = func(context.Context, ...string) ([]byte, error) { return []byte(shown), nil }
+	queue, err := net.Listen("unix", m.at("admin.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer queue.Close()
+	alice := hub.Unit{
+		ServerRef: hub.ServerRef{User: "alice"}, Name: "jupyter-alice.service", State: hub.UnitActive,
+		Since: time.Unix(1795291800, 0), Memory: 300 << 20, CPU: -1,
+	}
+	m.varlink("spawnd.sock", varlink.Spawner, map[string]varlink.Handler{"Usage": says(map[string]any{"units": []hub.Unit{alice}})})
+	got := m.run("status")
+	if _, told, _ := strings.Cut(got, "\n\n"); told != `USER   SERVER     STATE   SINCE             MEMORY  CPU  ACTIVE  UNIT
+alice  (default)  active  2026-11-21 20:10  300M    -    -       jupyter-alice.service
+jupyterhub: error: the hub did not answer within 50ms
+jupyterhub: hint: systemctl status jupyterhub says whether it runs and why not
+[1]
+` {
+		t.Error(got)
+	}
+	for _, command := range [][]string{{"token", "alice"}, {"backup", m.at("copy.db")}} {
+		compare(t, m.run(command...), `
+jupyterhub: error: the hub did not answer within 50ms
+jupyterhub: hint: systemctl status jupyterhub says whether it runs and why not
+[1]
+`)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, places: machine(), systemctl: systemctl}
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, places: machine(), patience: patience, systemctl: systemctl}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
@@ -36,6 +37,7 @@ type app struct {
 	in        io.Reader // a terminal where answers are to be hidden
 	out, err  io.Writer
 	places    places
+	patience  time.Duration // with the hub
 	systemctl func(ctx context.Context, args ...string) ([]byte, error)
 	status    int // what to exit with when nothing went wrong
 }
@@ -58,7 +60,7 @@ func machine() places {
 		spawnd:   "/run/jupyterhub/spawnd.sock",
 		proxy:    "/run/jupyterhub-proxy/api.sock",
 		pam:      "/run/jupyterhub/pam.sock",
-		pamFiles: []string{"/etc/pam.d", "/usr/lib/pam.d"},
+		pamFiles: []string{"/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"},
 		units:    "/etc/systemd/system",
 	}
 }

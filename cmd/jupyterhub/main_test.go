@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/varlink"
@@ -37,6 +38,7 @@ func newMachine(t *testing.T, config string) *stage {
 			config: m.dir, admin: m.at("admin.sock"), spawnd: m.at("spawnd.sock"), proxy: m.at("proxy.sock"), pam: m.at("pam.sock"),
 			pamFiles: []string{m.at("pam.d")}, units: m.at("units"),
 		},
+		patience:  30 * time.Second,
 		systemctl: func(context.Context, ...string) ([]byte, error) { return nil, errors.New("nobody asked for systemctl") },
 	}
 	m.write("jupyterhub.toml", config)

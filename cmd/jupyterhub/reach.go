@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
@@ -22,6 +23,20 @@ func (a *app) hub() (*client.Client, error) {
 		conf = config.Default()
 	}
 	return client.New(client.SocketURL(a.places.admin, conf.Hub.BaseURL+"hub/api"), "")
+}
+
+// patience is how long a command waits for the hub. One that fails at every start leaves its callers in the socket's queue.
+const patience = 10 * time.Second
+
+// within bounds what is asked of the hub.
+func (a *app) within(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, a.patience)
+	defer cancel()
+	err := ask(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return hub.Errorf(hub.Unavailable, "the hub did not answer within %s", a.patience)
+	}
+	return err
 }
 
 // systemctl runs systemctl and returns what it prints.

@@ -13,6 +13,7 @@ import (
 
 	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/config"
+	"jupyterhubd/systemdspawner"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -21,7 +22,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say what runs, since when, and what it uses",
 		Long: `Say what runs, since when, and what memory and CPU time it uses: our daemons as systemd sees them, users' servers as the
-hub does. Exit status 3 means that a daemon or a door of ours is not there.`,
+hub does. Where the hub does not answer, servers are told as systemd sees them. Exit status 3 means that a daemon or a door
+of ours is not there.`,
 		Example: `  jupyterhub status
   jupyterhub status --json | jq '.servers[] | select(.memory_bytes > 1e9)'`,
 		Args: cobra.NoArgs,
@@ -82,7 +84,14 @@ func (a *app) showStatus(ctx context.Context, asJSON bool) error {
 			a.status = exitNotRunning
 		}
 	}
-	servers, hubErr := a.servers(ctx)
+	var servers []running
+	hubErr := a.within(ctx, func(ctx context.Context) (err error) {
+		servers, err = a.servers(ctx)
+		return err
+	})
+	if hubErr != nil && ctx.Err() == nil {
+		servers = a.units(ctx)
+	}
 	if asJSON {
 		if err := a.printJSON(overview{parts, servers}); err != nil {
 			return err
@@ -90,11 +99,33 @@ func (a *app) showStatus(ctx context.Context, asJSON bool) error {
 		return hubErr
 	}
 	a.printDaemons(parts)
-	if hubErr != nil {
-		return hubErr
+	if hubErr == nil || len(servers) > 0 {
+		a.printServers(servers)
 	}
-	a.printServers(servers)
-	return nil
+	return hubErr
+}
+
+// units asks root's side for the servers that run. Who may not ask there, or finds nobody, is told of none.
+func (a *app) units(ctx context.Context) []running {
+	list := []running{}
+	ctx, cancel := context.WithTimeout(ctx, a.patience)
+	defer cancel()
+	units, _ := systemdspawner.New(a.places.spawnd).Usage(ctx) // the hub's error is told already, ignoring
+	for _, u := range units {
+		list = append(list, running{
+			User: u.User, Server: u.Server, State: string(u.State), Since: u.Since, Unit: u.Name, Memory: known(u.Memory), CPU: known(u.CPU),
+		})
+	}
+	sortServers(list)
+	return list
+}
+
+// known is nil for what a unit does not tell.
+func known(n int64) *int64 {
+	if n < 0 {
+		return nil
+	}
+	return &n
 }
 
 // daemons asks systemd once for all of them.
@@ -172,10 +203,14 @@ func (a *app) servers(ctx context.Context) ([]running, error) {
 	for i, r := range list {
 		list[i].Memory, list[i].CPU = usage[r.User+"/"+r.Server].Memory, usage[r.User+"/"+r.Server].CPU
 	}
+	sortServers(list)
+	return list, nil
+}
+
+func sortServers(list []running) {
 	sort.Slice(list, func(i, j int) bool {
 		return list[i].User+"/"+list[i].Server < list[j].User+"/"+list[j].Server
 	})
-	return list, nil
 }
 
 func stateOf(s client.Server) string {

@@ -34,7 +34,7 @@ the token page and DELETE /hub/api/users/USER/tokens/ID revoke it.`,
 			if err := expiry(&r, expires); err != nil {
 				return err
 			}
-			return a.token(cmd.Context(), user, r)
+			return a.within(cmd.Context(), func(ctx context.Context) error { return a.token(ctx, user, r) })
 		}),
 	}
 	cmd.Flags().StringVar(&expires, "expires-in", "", "`span` for which the token holds: seconds, or 12h, 30d; default for ever")
