@@ -182,9 +182,11 @@ func TestTokenPage(t *testing.T) {
 		t.Errorf("no token: %s", made.text())
 	}
 	b.post("/hub/token", with(formValues(find(p.root, "tr", "data-token-id", "a1"), ""), "action", "revoke")).wantLocation(http.StatusSeeOther, "/hub/token")
+	b.submit(p, "request-token-form", url.Values{"scopes": {" "}}).want(http.StatusOK)
 	w.directory.refuse = hub.Errorf(hub.Invalid, "No such scope: lots")
 	b.submit(p, "request-token-form", url.Values{"scopes": {"lots"}}).want(http.StatusBadRequest, "No such scope: lots")
-	want := []string{"make alice for a script 1h0m0s read:users!user=alice servers!user=alice", "revoke alice a1", "make alice Requested via the token page 1h0m0s lots"}
+	want := []string{"make alice for a script 1h0m0s read:users!user=alice servers!user=alice", "revoke alice a1", "make alice Requested via the token page 1h0m0s all that the owner may",
+		"make alice Requested via the token page 1h0m0s lots"}
 	if strings.Join(w.directory.said, "\n") != strings.Join(want, "\n") {
 		t.Errorf("asked for %q", w.directory.said)
 	}

@@ -81,8 +81,15 @@ func (room *Room) changeTokens(w http.ResponseWriter, r *http.Request) error {
 	return room.showTokens(w, r, http.StatusOK, tokenPage{Made: value})
 }
 
-// scopesOf reads the field of scopes. An empty one means all that the owner has.
-func scopesOf(text string) []string { return strings.Fields(strings.ReplaceAll(text, ",", " ")) }
+// scopesOf reads the field of scopes. An empty one means all that the owner has, which NewToken knows as nil: an empty list
+// would be a token that may do nothing.
+func scopesOf(text string) []string {
+	scopes := strings.Fields(strings.ReplaceAll(text, ",", " "))
+	if len(scopes) == 0 {
+		return nil
+	}
+	return scopes
+}
 
 func (room *Room) showTokens(w http.ResponseWriter, r *http.Request, status int, p tokenPage) error {
 	u, err := me(r)
