@@ -180,6 +180,20 @@ func TestAdminPage(t *testing.T) {
 	w.alice().get("/hub/admin").want(http.StatusForbidden)
 }
 
+// While a server stops there is nothing to press, and a cell with nothing in it is left out of its card.
+func TestNoButtonsForAServerThatStops(t *testing.T) {
+	w := newWorld(t, nil)
+	w.addUser("ann")
+	w.workshop.put("ann", "", hub.Stopping)
+	w.workshop.put("alice", "gpu", hub.Stopping)
+	for path, b := range map[string]*browser{"/hub/admin?search=ann": w.admin(), "/hub/home": w.alice()} {
+		cell := find(b.get(path).root, "td", "data-label", "Actions")
+		if cell == nil || cell.FirstChild != nil {
+			t.Errorf("%s: the cell of actions is not empty: %v", path, cell)
+		}
+	}
+}
+
 func TestAdminActions(t *testing.T) {
 	w := newWorld(t, nil)
 	w.addUser("ann")

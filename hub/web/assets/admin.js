@@ -1,4 +1,4 @@
-// Keeps memory and CPU of the shown servers up to date. CPU is the share of one core since the last look. It rests while
+// Keeps memory, CPU and state of the shown servers up to date. CPU is the share of one core since the last look. It rests while
 // nobody looks at the page.
 "use strict";
 
@@ -45,9 +45,19 @@ async function look() {
   before = seen;
 }
 
+// Servers that start or stop are looked at again, but never under the hands of somebody who is doing something.
+function settling() {
+  const idle = document.activeElement === document.body && !document.querySelector("details[open]");
+  return idle && table.querySelector(".state:is(.queued, .starting, .stopping)");
+}
+
 async function watch() {
   if (!document.hidden) {
     await look().catch(() => {}); // the hub restarts: the next look will tell
+    if (settling()) {
+      location.reload();
+      return;
+    }
   }
   setTimeout(watch, every);
 }
