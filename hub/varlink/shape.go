@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 
 	"jupyterhubd/hub"
 )
@@ -57,12 +58,23 @@ func step(open []frame, token json.Token) ([]frame, error) {
 	if !top.key {
 		return valueEnds(open), nil
 	}
-	name := strings.ToLower(token.(string)) // the decoder lets only strings stand here
+	name := strings.Map(fold, token.(string)) // the decoder lets only strings stand here
 	if top.keys[name] {
 		return nil, hub.Errorf(hub.Invalid, "message: key %q stands twice", name)
 	}
 	top.keys[name], top.key = true, false
 	return open, nil
+}
+
+// fold maps letters that encoding/json takes for one another to one of them: it would read "uſer" as "user".
+func fold(r rune) rune {
+	for {
+		next := unicode.SimpleFold(r)
+		if next <= r {
+			return next // the smallest of its cycle
+		}
+		r = next
+	}
 }
 
 // valueEnds notes that the enclosing object expects a key again.

@@ -2,14 +2,17 @@ package varlink
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"jupyterhubd/hub"
 )
@@ -161,6 +164,11 @@ func TestAmbiguousAndOversizedMessagesAreRefused(t *testing.T) {
 			t.Errorf("%.40q: %v", m, err)
 		}
 	}
+	for _, m := range []string{`{"user":"alice","u\u017fer":"root"}`, `{"kind":1,"\u212aind":2}`} {
+		if err := checkShape([]byte(m)); hub.KindOf(err) != hub.Invalid {
+			t.Errorf("%s has one key twice, as encoding/json reads it: %v", m, err)
+		}
+	}
 	long := bufio.NewReader(strings.NewReader(strings.Repeat("x", MaxMessage+2) + "\x00"))
 	if _, err := readMessage(long); hub.KindOf(err) != hub.TooLarge {
 		t.Errorf("too long: %v", err)
@@ -190,6 +198,28 @@ func FuzzDecode(f *testing.F) {
 		}
 		if err := decodeStrict(again, &call{}); err != nil {
 			t.Fatalf("%q was written as %q, which is refused: %v", b, again, err)
+		}
+	})
+}
+
+// What a peer sends is cut into messages at each NUL, and at nothing else, however it arrives.
+func FuzzMessages(f *testing.F) {
+	f.Add([]byte("{}\x00{\"method\":\"a.b\"}\x00"))
+	f.Add([]byte("\x00\x00{"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := bufio.NewReaderSize(iotest.OneByteReader(bytes.NewReader(b)), 16)
+		var read []byte
+		for {
+			message, err := readMessage(r)
+			if err == nil {
+				read = append(append(read, message...), 0)
+				continue
+			}
+			whole := bytes.LastIndexByte(b, 0) + 1
+			if !bytes.Equal(read, b[:whole]) || errors.Is(err, io.EOF) != (whole == len(b)) {
+				t.Fatalf("of %q was read %q, and then %v", b, read, err)
+			}
+			return
 		}
 	})
 }
