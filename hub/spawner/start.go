@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
 )
 
 // errCancelled ends a start that somebody does not want any more.
@@ -145,6 +147,9 @@ func (m *Manager) start(ctx context.Context, s *server, from origin) error {
 			return err
 		}
 	}
+	if err := m.samePerson(s); err != nil {
+		return err
+	}
 	unit, err := m.awaitListening(ctx, s, policy.StartTimeout)
 	if err != nil {
 		return err
@@ -153,6 +158,23 @@ func (m *Manager) start(ctx context.Context, s *server, from origin) error {
 		return err
 	}
 	return m.addRoute(ctx, s)
+}
+
+// samePerson refuses a unit that runs as another account than the one which the user logged in with. A name can pass from
+// one person to the next, on the system or by renaming a user here, while sessions and tokens of the first are still good.
+func (m *Manager) samePerson(s *server) error {
+	unit := m.unitOf(s)
+	return m.store.View(func(tx *store.Tx) error {
+		user, err := tx.User(s.ref.User)
+		if err != nil || user.UID == hub.NoUID || unit.UID == hub.NoUID || user.UID == unit.UID {
+			return err
+		}
+		return withCause(&hub.Cause{
+			Kind: hub.CauseAccount, Unit: unit.Name,
+			Message: "Your account on this machine is another one than when you logged in. Log out, and log in again.",
+			Detail:  fmt.Sprintf("the unit runs as uid %d, the user logged in as uid %d", unit.UID, user.UID),
+		})
+	})
 }
 
 func (m *Manager) awaitTurn(ctx context.Context, s *server) error {

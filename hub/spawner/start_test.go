@@ -328,6 +328,42 @@ func TestRefusedChoiceIsNotKept(t *testing.T) {
 	})
 }
 
+// Vulnerability: a name passes from one person to another while the first one's session is good.
+// Attack: mallory logged in as alice when that was uid 4711. The account was deleted, another alice has the name and uid 1005,
+// and mallory's cookie asks for a server; or the hub finds one running when it starts.
+// Verified: the start fails with the cause, no request is routed there, the unit is stopped and its token is worth nothing.
+func TestANameThatIsAnotherPersonsNow(t *testing.T) {
+	another := func(h *house) {
+		h.update(func(tx *store.Tx) error {
+			u, err := tx.User("alice")
+			if err != nil {
+				return err
+			}
+			u.UID = 4711
+			_, err = tx.PutUser(u)
+			return err
+		})
+	}
+	for name, begin := range map[string]func(h *house){
+		"asked for": func(h *house) { another(h); h.start(alice) },
+		"found":     func(h *house) { h.run(alice); h.stop(); another(h); h.open() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T, h *house) {
+				begin(h)
+				live, err := h.Wait(t.Context(), alice)
+				if err == nil || live.Failure == nil || live.Failure.Kind != hub.CauseAccount {
+					t.Errorf("%s with %+v, %v", live.State, live.Failure, err)
+				}
+				h.routed()
+				if h.alive(alice) || h.record(alice).Wanted || h.tokens("alice") != 0 {
+					t.Error("something is left of it")
+				}
+			})
+		})
+	}
+}
+
 // Before the first inventory nobody knows what runs, so a start waits a little.
 func TestStartBeforeTheFirstInventory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
