@@ -27,6 +27,7 @@ type loginDoor struct {
 type loginAccount struct {
 	hub.Account
 	password, code string
+	hiddenCode     bool // as some modules ask for it
 	locked         bool
 	expired        bool
 }
@@ -87,11 +88,13 @@ type loginTalk struct {
 func (c *loginTalk) Answer(ctx context.Context, answers []string) (hub.Step, error) {
 	a := c.account
 	switch {
+	case c.good && answers[0] == a.code && a.expired:
+		return hub.Step{}, hub.Errorf(hub.Expired, "expired")
 	case c.good && answers[0] == a.code:
 		return hub.Step{Account: &a.Account}, nil
 	case !c.good && a != nil && !a.locked && answers[0] == a.password && a.code != "":
 		c.good = true
-		return hub.Step{Prompts: []hub.Prompt{{Text: "Code: ", Echo: true}}}, nil
+		return hub.Step{Prompts: []hub.Prompt{{Text: "Code: ", Echo: !a.hiddenCode}}}, nil
 	case !c.good && a != nil && !a.locked && answers[0] == a.password && a.expired:
 		return hub.Step{}, hub.Errorf(hub.Expired, "expired")
 	case !c.good && a != nil && !a.locked && answers[0] == a.password:
@@ -119,7 +122,7 @@ func (c *loginTalk) Close() error {
 type passwdDoor struct{ d *loginDoor }
 
 func (p passwdDoor) Begin(_ context.Context, user, _ string) (Conversation, hub.Step, error) {
-	return &passwdTalk{account: p.d.accounts[user]}, hub.Step{Prompts: []hub.Prompt{{Text: "Current: "}}}, nil
+	return &passwdTalk{account: p.d.accounts[user]}, hub.Step{Messages: []string{"Your password has expired."}, Prompts: []hub.Prompt{{Text: "Current: "}}}, nil
 }
 
 type passwdTalk struct {
@@ -134,7 +137,7 @@ func (c *passwdTalk) Answer(_ context.Context, answers []string) (hub.Step, erro
 		if c.typed[0] != c.account.password {
 			return hub.Step{}, hub.Errorf(hub.Forbidden, "no")
 		}
-		return hub.Step{Prompts: []hub.Prompt{{Text: "New: "}, {Text: "Again: "}}}, nil
+		return hub.Step{Messages: []string{"Choose well."}, Prompts: []hub.Prompt{{Text: "New: "}, {Text: "Again: "}}}, nil
 	case 3:
 		if c.typed[1] != c.typed[2] || len(c.typed[1]) < 8 {
 			return hub.Step{}, hub.Errorf(hub.Invalid, "BAD PASSWORD: it is too short")

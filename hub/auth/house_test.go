@@ -115,6 +115,7 @@ func (h *house) login(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	w.Header().Set("X-Conversation", step.Conversation)
+	w.Header().Set("X-Messages", strings.Join(step.Messages, " "))
 	for _, p := range step.Prompts {
 		if _, err := w.Write([]byte(p.Text)); err != nil {
 			return err

@@ -140,7 +140,9 @@ func (p *Porter) open(ctx context.Context, t *talk, v *Visit, changing bool) (er
 	if t.changing = changing; changing {
 		with = p.o.Changer
 	}
-	t.conversation, t.step, err = with.Begin(ctx, t.typed, addressOf(v.Address))
+	var step hub.Step
+	t.conversation, step, err = with.Begin(ctx, t.typed, addressOf(v.Address))
+	t.move(step)
 	return p.orChange(ctx, t, v, err)
 }
 
@@ -164,8 +166,8 @@ func (p *Porter) converse(ctx context.Context, t *talk, v *Visit, answers []stri
 		case t.step.Account != nil && !t.changing:
 			return true, nil
 		case t.step.Account != nil:
-			answers = []string{t.latest}
 			err = p.open(ctx, t, v, false)
+			answers = t.known()
 		case prompts > len(answers):
 			return false, nil
 		default:
@@ -173,7 +175,7 @@ func (p *Porter) converse(ctx context.Context, t *talk, v *Visit, answers []stri
 			answers = answers[prompts:]
 			err = p.answer(ctx, t, v, given)
 			if t.changing != changing {
-				answers = nil // what was typed for one door is not for the other
+				answers = t.known() // the rest of what was typed for one door is not for the other
 			}
 		}
 		if err != nil {
@@ -183,19 +185,21 @@ func (p *Porter) converse(ctx context.Context, t *talk, v *Visit, answers []stri
 	return false, hub.Errorf(hub.Unavailable, "The login asks too many questions.")
 }
 
-func (p *Porter) answer(ctx context.Context, t *talk, v *Visit, given []string) (err error) {
-	if len(given) > 0 {
-		t.latest = given[len(given)-1]
+func (p *Porter) answer(ctx context.Context, t *talk, v *Visit, given []string) error {
+	for i, prompt := range t.step.Prompts {
+		if !prompt.Echo {
+			t.hidden = append(t.hidden, given[i])
+		}
 	}
-	t.step, err = t.conversation.Answer(ctx, given)
+	step, err := t.conversation.Answer(ctx, given)
+	t.move(step)
 	return p.orChange(ctx, t, v, err)
 }
 
 // wait seats a conversation until its answer comes.
 func (p *Porter) wait(w http.ResponseWriter, v *Visit, t *talk) LoginStep {
-	t.latest = ""
 	t.pass.park()
-	out := LoginStep{Step: t.step, Changing: t.changing}
+	out := LoginStep{Step: t.show(), Changing: t.changing}
 	id, secret := p.parlour.seat(t, talkLife-p.o.Now().Sub(t.began))
 	out.Conversation = id
 	http.SetCookie(w, &http.Cookie{Name: cookieParlour, Value: secret, Path: p.hubURL + "login", HttpOnly: true, Secure: p.secure(v),

@@ -27,8 +27,8 @@ type talk struct {
 	typed        string // the account's name as it was typed
 	address      string // where the browser is, as throttles know it
 	began        time.Time
-	latest       string // the last answer of this request: a password that was just changed to
-	changing     bool   // an expired password is being changed
+	hidden       []string // answers to hidden questions; those of earlier requests are forgotten and stand empty
+	changing     bool     // an expired password is being changed
 	step         hub.Step
 	steps        int
 	browser      [sha256.Size]byte // hash of the cookie that the browser must show
@@ -109,6 +109,32 @@ func (t *talk) giveUp() {
 	}
 	t.close()
 	_ = t.pass.lost() // counted in memory even when the disk is full, ignoring
+}
+
+// move goes to the door's next step. Messages of a step that was answered without being shown are shown with this one.
+func (t *talk) move(next hub.Step) {
+	next.Messages = append(t.step.Messages[:len(t.step.Messages):len(t.step.Messages)], next.Messages...)
+	t.step = next
+}
+
+// known returns the answers for the first questions of a door that the talk has just come to. The one hidden answer that
+// the login door found right is the current password, and nobody likes to type that twice; of several it is not known which
+// one is. After a change the new password is the last that was typed.
+func (t *talk) known() []string {
+	last := len(t.hidden) - 1
+	asks := len(t.step.Prompts) == 1 && !t.step.Prompts[0].Echo
+	if !asks || last < 0 || t.hidden[last] == "" || t.changing && last > 0 {
+		return nil
+	}
+	return t.hidden[last:]
+}
+
+// show returns the step for a page. Until the answer comes no secret stays in memory.
+func (t *talk) show() hub.Step {
+	clear(t.hidden)
+	shown := t.step
+	t.step.Messages = nil
+	return shown
 }
 
 // close ends the conversation with the door, if there is one.

@@ -91,7 +91,7 @@ func TestASecondQuestion(t *testing.T) {
 func TestAnExpiredPasswordIsChanged(t *testing.T) {
 	b := newWorld(t, nil).browser()
 	q := b.login("carol", "old")
-	for _, step := range [][2]string{{"Password", "old"}, {"New password", "fresh and long"}, {"Retype new password", "fresh and long"}} {
+	for _, step := range [][2]string{{"New password", "fresh and long"}, {"Retype new password", "fresh and long"}} {
 		q.want(http.StatusOK, "Choose a new password")
 		if in := q.byID("answer-1"); attr(in, "type") != "password" || attr(in, "autocomplete") == "one-time-code" || !strings.Contains(q.text(), step[0]+" ") {
 			t.Errorf("asked %s with %v", q.text(), in.Attr)
@@ -99,6 +99,16 @@ func TestAnExpiredPasswordIsChanged(t *testing.T) {
 		q = b.submit(q, "question_submit", url.Values{"answer": {step[1]}})
 	}
 	q.wantLocation(http.StatusFound, "/hub/spawn")
+}
+
+// What PAM has against a new password is said on the page that it leads to.
+func TestANewPasswordThatWillNotDo(t *testing.T) {
+	b := newWorld(t, nil).browser()
+	q := b.login("carol", "old")
+	for range 2 {
+		q = b.submit(q, "question_submit", url.Values{"answer": {"abc"}})
+	}
+	q.want(http.StatusBadRequest, "the password was not changed: it is too short", "Sign in")
 }
 
 func TestNoPasswordOverAPlainNetwork(t *testing.T) {

@@ -24,11 +24,23 @@ func TestAnExpiredPasswordIsChangedInTheBrowser(t *testing.T) {
 	before := s.run("stat", "--format=%U:%G %a", "/etc/shadow")
 	p := s.player("dora")
 	at := p.tryPassword("old secret 1", "/hub/home")
-	answers := map[string]string{"Password": "old secret 1", "Current password": "old secret 1", "New password": "new secret 22", "Retype new password": "new secret 22"}
-	for range answers {
-		if answer, ok := answers[at.asked()]; ok {
-			at = p.reply(at, answer)
+	if at.asked() != "New password" {
+		t.Fatalf("asked %q, although the old password was just typed: %s", at.asked(), at.words())
+	}
+	for range 2 {
+		at = p.reply(at, "dora")
+	}
+	if !strings.Contains(at.words(), "BAD PASSWORD") && !strings.Contains(at.words(), "must choose a longer password") {
+		t.Errorf("a weak password leads to %d %s", at.status, at.words())
+	}
+	if at.asked() == "" {
+		at = p.tryPassword("old secret 1", "/hub/home")
+	}
+	for _, asked := range []string{"New password", "Retype new password"} {
+		if at.asked() != asked {
+			t.Fatalf("asked %q, not %q: %s", at.asked(), asked, at.words())
 		}
+		at = p.reply(at, "new secret 22")
 	}
 	if at.status != http.StatusOK || !strings.Contains(at.text, `data-user="dora"`) {
 		t.Fatalf("ended at %s with %d: %s", at.url, at.status, at.words())
