@@ -75,8 +75,8 @@ demo: packages-demo build environments ## a throw-away machine with a hub to log
 	@exec bin/.demo --port '$(PORT)' --users '$(USERS)'
 
 test: packages-test build environments ## everything that a change has to pass, 20 minutes at most
-	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -E '/test/(browser|compat|system|testbed)')
-	$(GO) test -count=1 -p 1 -timeout 18m $(addsuffix /...,$(wildcard $(addprefix ./test/,testbed compat browser system)))
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -E '/test/(bench|browser|compat|system|testbed)')
+	$(GO) test -count=1 -p 1 -timeout 18m $(addsuffix /...,$(wildcard $(addprefix ./test/,testbed bench compat browser system)))
 
 check: packages-build ## the quick part: gofmt, vet and unit tests
 	@wrong=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); [ -z "$$wrong" ] || { echo "gofmt -w $$wrong"; exit 1; }
@@ -90,7 +90,7 @@ release-check: test ## what is longer: every fuzz target for a minute, and the D
 	$(MAKE) deb
 	DEB=dist/jupyterhubd_$(RELEASE)_$$(dpkg --print-architecture).deb $(GO) test -count=1 -run TestDebianPackage ./test/system
 
-bench: packages-test build environments ## measurements, each beside its reference (BENCHFLAGS="-only spawn,api")
+bench: packages-demo build environments ## measurements, each beside its reference (BENCHFLAGS="-only spawn,api")
 	@test/bench/references
 	@$(GO) build -o bin/.bench ./test/bench
 	@exec bin/.bench $(BENCHFLAGS)

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// size says how much is measured.
+type size struct {
+	rounds  int           // turns of each contender
+	serial  int           // servers started one after another in a turn
+	burst   int           // servers started at once
+	large   int           // the same, fewer times
+	load    time.Duration // of one turn of a load generator
+	users   int           // in the list of users
+	running int           // servers that run while the hub restarts
+	idle    time.Duration // nobody does anything
+}
+
+// full takes about eight minutes on two cores; quick shows that everything can be measured.
+var (
+	full  = size{rounds: 5, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, idle: 30 * time.Second}
+	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, running: 3, idle: time.Second}
+)
+
+// numbers fills in the braces of rows.
+func (z size) numbers() *strings.Replacer {
+	return strings.NewReplacer("{burst}", fmt.Sprint(z.burst), "{large}", fmt.Sprint(z.large),
+		"{users}", fmt.Sprint(z.users), "{running}", fmt.Sprint(z.running))
+}
+
+type options struct {
+	size    size
+	only    []string
+	json    string
+	verbose io.Writer
+}
+
+func main() {
+	short := flag.Bool("short", false, "measure next to nothing, to see that everything can be measured")
+	rounds := flag.Int("rounds", 0, "turns of each contender (default 5)")
+	only := flag.String("only", "", "subjects to measure, with commas between them: "+strings.Join(subjectNames(), ","))
+	file := flag.String("json", "", "also write the figures of every round to this file")
+	verbose := flag.Bool("verbose", false, "say what is being done")
+	flag.Parse()
+	o := options{size: full, json: *file, verbose: io.Discard}
+	if *short {
+		o.size = quick
+	}
+	if *rounds > 0 {
+		o.size.rounds = *rounds
+	}
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	if *verbose {
+		o.verbose = os.Stderr
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := run(ctx, os.Stdout, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures and prints. What cannot be measured is an error, and does not keep the rest from being measured.
+func run(ctx context.Context, out io.Writer, o options) error {
+	for _, name := range o.only {
+		if !slices.Contains(subjectNames(), name) {
+			return fmt.Errorf("there is no subject %q; there are %s", name, strings.Join(subjectNames(), ", "))
+		}
+	}
+	fmt.Fprintln(out, "Booting a throw-away machine; nothing else on this host changes.")
+	began := time.Now()
+	s, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	failed := s.measure(ctx, o.only)
+	r := s.scores.report(o.size, s.missing)
+	r.Seconds = time.Since(began).Seconds()
+	if err := s.close(); err != nil {
+		failed = append(failed, err)
+	}
+	r.print(out)
+	if o.json != "" {
+		failed = append(failed, r.write(o.json))
+	}
+	return errors.Join(failed...)
+}
+
+// subject is one thing to measure.
+type subject struct {
+	name    string
+	measure func(*stage, context.Context) error
+}
+
+// subjects in the order in which they are measured: what wants a fresh machine first.
+var subjects = []subject{
+	{"idle", (*stage).measureIdle},
+	{"api", (*stage).measureAPI},
+	{"users", (*stage).measureUsers},
+	{"activity", (*stage).measureActivity},
+	{"proxy", (*stage).measureProxy},
+	{"spawn", (*stage).measureSpawn},
+	{"burst", (*stage).measureBurst},
+	{"memory", (*stage).measureMemory},
+	{"restart", (*stage).measureRestart},
+}
+
+func subjectNames() (names []string) {
+	for _, s := range subjects {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func (s *stage) measure(ctx context.Context, only []string) (failed []error) {
+	for _, subject := range subjects {
+		if len(only) > 0 && !slices.Contains(only, subject.name) {
+			continue
+		}
+		fmt.Fprintln(s.log, "measuring", subject.name)
+		if err := subject.measure(s, ctx); err != nil && !errors.Is(err, errMissing) {
+			failed = append(failed, fmt.Errorf("measure %s: %w", subject.name, err))
+		}
+		if ctx.Err() != nil {
+			return append(failed, ctx.Err())
+		}
+	}
+	return failed
+}

@@ -1,0 +1,92 @@
+package main
+
+// The contenders.
+const (
+	ours       = "ours"
+	bareUnit   = "bare unit"
+	jupyterhub = "JupyterHub"
+	nginx      = "nginx"
+	chp        = "configurable-http-proxy"
+)
+
+// row is a line of the table: a figure of ours, whose it is compared with, and what is aimed at. An empty what is that of the
+// row above; in it, words in braces are numbers of the size.
+type row struct {
+	figure  string // as it is noted
+	what    string
+	unit    string
+	against string // "" is nobody: the figure speaks for itself
+	goal    goal
+}
+
+// goal bounds the ratio to the reference or, where there is none, the figure itself.
+type goal struct {
+	atMost  float64
+	atLeast float64
+	none    bool // nothing of it may happen at all
+}
+
+func (g goal) zero() bool { return g == goal{} }
+
+func (g goal) held(value float64) bool {
+	switch {
+	case g.none:
+		return value == 0
+	case g.atLeast > 0:
+		return value >= g.atLeast
+	}
+	return value <= g.atMost
+}
+
+// JupyterHub here is the release of the tests' Python environment with systemdspawner and configurable-http-proxy.
+var rows = []row{
+	{"spawn", "start a server: POST to its first answer through the proxy, p50", "ms", bareUnit, goal{atMost: 1.3}},
+	{"spawn", "", "ms", jupyterhub, goal{atMost: 0.3}},
+	{"burst", "start {burst} at once", "starts/s", bareUnit, goal{atLeast: 0.85}},
+	{"burst", "", "starts/s", jupyterhub, goal{atLeast: 3}},
+	{"burst-p50", "  until ready, p50", "ms", bareUnit, goal{}},
+	{"burst-p99", "  until ready, p99", "ms", bareUnit, goal{}},
+	{"burst-convoy", "  p50 of p99: 0.5 is first come first served", "", bareUnit, goal{}},
+	{"burst-convoy", "", "", jupyterhub, goal{}},
+	{"burst-convoy", "", "", "", goal{atMost: 0.65}},
+	{"burst-worst", "  worst answer of the hub meanwhile", "ms", jupyterhub, goal{atMost: 0.05}},
+	{"large-burst", "start {large} at once", "starts/s", bareUnit, goal{atLeast: 0.85}},
+	{"large-burst-p50", "  until ready, p50", "ms", bareUnit, goal{}},
+	{"large-burst-p99", "  until ready, p99", "ms", bareUnit, goal{}},
+	{"large-burst-convoy", "  p50 of p99", "", bareUnit, goal{}},
+	{"large-burst-convoy", "", "", "", goal{atMost: 0.65}},
+
+	{"proxy-cpu", "proxy a small keep-alive request: processor time", "us", nginx, goal{atMost: 2}},
+	{"proxy-cpu", "", "us", chp, goal{atMost: 0.2}},
+	{"proxy-rate", "  requests on one core", "/s", nginx, goal{}},
+	{"proxy-rate", "", "/s", chp, goal{}},
+	{"proxy-rss", "  memory after that (Rss)", "MiB", nginx, goal{}},
+	{"proxy-rss", "", "MiB", chp, goal{}},
+
+	{"api-16", "GET /hub/api/user, 16 connections", "/s", jupyterhub, goal{atLeast: 10}},
+	{"api-1-p50", "GET /hub/api/user, 1 connection, p50", "us", jupyterhub, goal{atMost: 0.25}},
+	{"api-proxy-16", "GET /hub/api/user through the proxy, 16 connections", "/s", jupyterhub, goal{}},
+	{"users-p50", "list of {users} users, p50", "us", jupyterhub, goal{atMost: 0.1}},
+	{"activity-16", "POST .../activity, 16 connections", "/s", jupyterhub, goal{atLeast: 20}},
+
+	{"idle-pss", "memory of all daemons, idle (Pss)", "MiB", jupyterhub, goal{}},
+	{"idle-rss", "  (Rss)", "MiB", jupyterhub, goal{atMost: 0.25}},
+	{"idle-rss-hub", "  of the hub (Rss)", "MiB", jupyterhub, goal{}},
+	{"idle-rss-proxy", "  of the proxy (Rss)", "MiB", chp, goal{atMost: 0.35}},
+	{"idle-rss-spawnd", "  of root's side (Rss)", "MiB", "", goal{}},
+	{"after-pss", "memory of all daemons after all that (Pss)", "MiB", jupyterhub, goal{}},
+	{"after-rss", "  (Rss)", "MiB", jupyterhub, goal{}},
+	{"after-rss-hub", "  of the hub (Rss)", "MiB", jupyterhub, goal{}},
+	{"after-rss-proxy", "  of the proxy (Rss)", "MiB", chp, goal{}},
+	{"after-rss-spawnd", "  of root's side (Rss)", "MiB", "", goal{}},
+	{"idle-wakeups-hub", "wakeups of the idle hub", "/s", jupyterhub, goal{}},
+	{"idle-wakeups-proxy", "wakeups of the idle proxy", "/s", chp, goal{}},
+	{"idle-wakeups-spawnd", "wakeups of root's side, idle", "/s", "", goal{}},
+
+	{"restart-silence", "restart of the hub with {running} servers: longest time without an answer", "ms", jupyterhub, goal{atMost: 0.1}},
+	{"restart-failed", "  failed requests to the hub", "", "", goal{none: true}},
+	{"restart-longest", "  longest answer of the hub", "ms", "", goal{}},
+	{"restart-server-failed", "  failed requests to a running server", "", "", goal{none: true}},
+	{"restart-first", "  from exec to the first answer", "ms", jupyterhub, goal{atMost: 0.1}},
+	{"restart-ready", "  from exec to READY", "ms", "", goal{}},
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"jupyterhubd/hub"
+)
+
+// starter starts and stops servers.
+type starter struct {
+	name        string
+	start, stop func(ctx context.Context, a hub.Account) error
+	site        *site // nil for the floor
+}
+
+func (w *site) starter() starter {
+	return starter{w.name,
+		func(ctx context.Context, a hub.Account) error { return w.start(ctx, a.Name) },
+		func(ctx context.Context, a hub.Account) error { return w.stop(ctx, a.Name) }, w}
+}
+
+// starters are the floor and the hubs.
+func (s *stage) starters(f *floor) []starter {
+	all := []starter{{bareUnit, f.start, f.stop, nil}}
+	for _, w := range s.sites() {
+		all = append(all, w.starter())
+	}
+	return all
+}
+
+// measureSpawn starts servers one after another.
+func (s *stage) measureSpawn(ctx context.Context) error {
+	f, err := s.newFloor(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	if err := s.compareUnits(ctx, f); err != nil {
+		return err
+	}
+	var contenders []contender
+	for _, who := range s.starters(f) {
+		contenders = append(contenders, contender{who.name, func(ctx context.Context) error { return s.serial(ctx, who) }})
+	}
+	return s.inTurn(ctx, s.size.rounds, contenders...)
+}
+
+// compareUnits makes sure that the floor is a floor: its units have to be what ours are.
+func (s *stage) compareUnits(ctx context.Context, f *floor) error {
+	a, mine := s.people[0], s.own.starter()
+	if err := mine.start(ctx, a); err != nil {
+		return err
+	}
+	if err := f.start(ctx, a); err != nil {
+		return err
+	}
+	names, err := f.differences(ctx, a)
+	if err == nil && len(names) > 0 {
+		err = fmt.Errorf("a unit of ours and a bare one differ in %s", strings.Join(names, ", "))
+	}
+	return errors.Join(err, mine.stop(ctx, a), f.stop(ctx, a))
+}
+
+// serial starts one server after the other, and notes the median.
+func (s *stage) serial(ctx context.Context, who starter) error {
+	var took []time.Duration
+	for i := range s.size.serial {
+		a := s.people[i%len(s.people)]
+		began := time.Now()
+		if err := who.start(ctx, a); err != nil {
+			return err
+		}
+		took = append(took, time.Since(began))
+		if err := who.stop(ctx, a); err != nil {
+			return err
+		}
+	}
+	s.scores.note("spawn", who.name, milliseconds(percentile(took, 50)))
+	return nil
+}
+
+// measureBurst starts many servers at once. Few turns, and JupyterHub not in the largest: each takes it ten seconds.
+func (s *stage) measureBurst(ctx context.Context) error {
+	f, err := s.newFloor(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	var small, large []contender
+	for _, who := range s.starters(f) {
+		small = append(small, contender{who.name, func(ctx context.Context) error { return s.burst(ctx, "burst", s.size.burst, who) }})
+		if who.name != jupyterhub {
+			large = append(large, contender{who.name, func(ctx context.Context) error { return s.burst(ctx, "large-burst", s.size.large, who) }})
+		}
+	}
+	if err := s.inTurn(ctx, min(3, s.size.rounds), small...); err != nil {
+		return err
+	}
+	return s.inTurn(ctx, min(2, s.size.rounds), large...)
+}
+
+// burst starts servers for that many people at the same time, and stops them.
+func (s *stage) burst(ctx context.Context, figure string, n int, who starter) error {
+	if who.site != nil {
+		if err := who.site.warm(ctx, n); err != nil {
+			return err
+		}
+		watch := s.watch(ctx, who.site.url+"/hub/health")
+		defer func() { s.scores.note(figure+"-worst", who.name, milliseconds(watch.end().longest())) }()
+	}
+	ready := make([]time.Duration, n)
+	var work errgroup.Group
+	began := time.Now()
+	for i := range n {
+		work.Go(func() error {
+			err := who.start(ctx, s.people[i])
+			ready[i] = time.Since(began)
+			return err
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	all := time.Since(began)
+	p50, p99 := percentile(ready, 50), percentile(ready, 99)
+	s.scores.note(figure, who.name, float64(n)/all.Seconds())
+	s.scores.note(figure+"-p50", who.name, milliseconds(p50))
+	s.scores.note(figure+"-p99", who.name, milliseconds(p99))
+	s.scores.note(figure+"-convoy", who.name, float64(p50)/float64(p99))
+	return s.stopAll(ctx, n, who)
+}
+
+func (s *stage) stopAll(ctx context.Context, n int, who starter) error {
+	var work errgroup.Group
+	work.SetLimit(25)
+	for i := range n {
+		work.Go(func() error { return who.stop(ctx, s.people[i]) })
+	}
+	return work.Wait()
+}
+
+// warm opens as many connections as a burst needs: making them costs whoever measures, not the hub.
+func (w *site) warm(ctx context.Context, n int) error {
+	var work errgroup.Group
+	for range n {
+		work.Go(func() error {
+			_, err := w.call(ctx, "GET", "/", nil, 200)
+			return err
+		})
+	}
+	return work.Wait()
+}
