@@ -24,13 +24,16 @@ jupyterhub: error: DIR/jupyterhub.toml:3: spawner.cpu_limit: is the string "2"; 
 
 func TestCheckConfigTellsWhatIsMissingOnTheMachine(t *testing.T) {
 	m := newMachine(t, "[proxy]\ntls_certificate='/nowhere/cert.pem'\ntls_key='/nowhere/key.pem'\n")
+	m.app.service = func(name string) error {
+		return hub.Errorf(hub.Unavailable, "the PAM service file DIR/pam.d/%s is missing", name)
+	}
 	m.varlink("spawnd.sock", varlink.Spawner, map[string]varlink.Handler{
 		"Check": says(map[string]any{"findings": []string{"there is no jupyterhub-singleuser: pip install jupyterhub"}}),
 		"CheckConfiguration": refuses(hub.Errorf(hub.Invalid,
 			"DIR/jupyterhub.toml:9: spawner.sandbox.PrivatTmp: is no property that can be set; did you mean PrivateTmp?")),
 	})
 	compare(t, m.run("check-config"), `
-there is no PAM service "jupyterhub": put a file of that name into DIR/pam.d; the package ships one as pam.d/jupyterhub
+the PAM service file DIR/pam.d/jupyterhub is missing
 nobody may log in: set allow_all, allowed_users or allowed_groups in [authenticator]
 the certificate cannot be used: open /nowhere/cert.pem: no such file or directory
 there is no jupyterhub-singleuser: pip install jupyterhub
@@ -39,9 +42,28 @@ DIR/jupyterhub.toml:9: spawner.sandbox.PrivatTmp: is no property that can be set
 `)
 }
 
+// A rule that names somebody by another name than the account's own would never be met.
+func TestCheckConfigTellsOfNamesThatNoAccountHas(t *testing.T) {
+	m := newMachine(t, `
+[authenticator]
+allowed_users = ["alice", "ALICE", "bobb"]
+blocked_users = ["BOB"]
+admin_users = ["0", "bob"]
+`)
+	m.varlink("spawnd.sock", varlink.Spawner, map[string]varlink.Handler{
+		"Check": says(map[string]any{"findings": []string{}}), "CheckConfiguration": says(struct{}{}),
+	})
+	compare(t, m.run("check-config"), `
+allowed_users in [authenticator] names "ALICE", a second name of the account "alice": write "alice", the name that is compared
+allowed_users in [authenticator] names "bobb", and getent passwd knows no such account: mend the name, or take it out
+blocked_users in [authenticator] names "BOB", a second name of the account "bob": write "bob", the name that is compared
+admin_users in [authenticator] names "0", which was not looked up: 0 is no name of an account
+[1]
+`)
+}
+
 func TestCheckConfigOfAMachineInOrder(t *testing.T) {
 	m := newMachine(t, "[authenticator]\nallow_all = true\n")
-	m.write("pam.d/jupyterhub", "")
 	m.varlink("spawnd.sock", varlink.Spawner, map[string]varlink.Handler{
 		"Check": says(map[string]any{"findings": []string{}}), "CheckConfiguration": says(struct{}{}),
 	})
@@ -60,7 +82,6 @@ DIR/jupyterhub.toml and the machine are in order
 
 func TestCheckConfigSaysWhoWasNotAsked(t *testing.T) {
 	m := newMachine(t, "[authenticator]\nallow_all = true\n")
-	m.write("pam.d/jupyterhub", "")
 	if got := m.run("check-config"); !strings.Contains(got, "jupyterhub-spawnd was not asked what is missing: systemctl start jupyterhub-spawnd.socket") {
 		t.Error(got)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"jupyterhubd/hub"
-	"jupyterhubd/hub/account"
 )
 
 // target is the unit whose drop-in is edited.
@@ -46,7 +45,7 @@ Without a flag it is for the user's default server, with --server for one named 
 			return nil
 		},
 		RunE: did(func(cmd *cobra.Command, args []string) error {
-			acc, err := account.NSS{}.Lookup(cmd.Context(), args[0])
+			acc, err := a.account(cmd.Context(), args[0])
 			if err != nil {
 				return hinted(err, "getent passwd %s says what the name service knows", args[0])
 			}

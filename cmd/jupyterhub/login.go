@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"jupyterhubd/hub"
-	"jupyterhubd/hub/varlink"
+	"jupyterhubd/hub/auth/pam"
 )
 
 func (a *app) checkLoginCommand() *cobra.Command {
@@ -28,17 +28,15 @@ Nobody is logged in by it, but a wrong password counts with PAM modules that cou
 }
 
 func (a *app) checkLogin(ctx context.Context, user string) error {
-	door, err := varlink.Dial(ctx, a.places.pam)
-	if err != nil {
-		return err
+	talk, step, err := pam.New(a.places.pam).Begin(ctx, user, "localhost")
+	if err == nil {
+		defer talk.Close()
 	}
-	defer door.Close()
-	step, err := begin(ctx, door, user)
 	answers := a.answerer()
 	for err == nil && step.Account == nil {
 		var given []string
 		if given, err = answers(step); err == nil {
-			step, err = answer(ctx, door, given)
+			step, err = talk.Answer(ctx, given)
 		}
 	}
 	switch hub.KindOf(err) {
@@ -53,30 +51,6 @@ func (a *app) checkLogin(ctx context.Context, user string) error {
 	a.say(step.Messages)
 	a.welcome(*step.Account)
 	return nil
-}
-
-func begin(ctx context.Context, door *varlink.Conn, user string) (hub.Step, error) {
-	in := struct {
-		User       string `json:"user"`
-		RemoteHost string `json:"remote_host"`
-		TTY        string `json:"tty"`
-	}{user, "localhost", "jupyterhub"}
-	var out struct {
-		Step hub.Step `json:"step"`
-	}
-	err := door.Call(ctx, varlink.Authenticator+".Begin", in, &out)
-	return out.Step, err
-}
-
-func answer(ctx context.Context, door *varlink.Conn, answers []string) (hub.Step, error) {
-	in := struct {
-		Answers []string `json:"answers"`
-	}{answers}
-	var out struct {
-		Step hub.Step `json:"step"`
-	}
-	err := door.Call(ctx, varlink.Authenticator+".Answer", in, &out)
-	return out.Step, err
 }
 
 func (a *app) say(messages []string) {

@@ -9,8 +9,8 @@ import (
 	"jupyterhubd/hub/varlink"
 )
 
-// pam plays a stack that asks for a password and then for a code.
-func pam() map[string]varlink.Handler {
+// stack plays a stack that asks for a password and then for a code.
+func stack() map[string]varlink.Handler {
 	step := func(r *varlink.Request, s hub.Step) error { return r.Reply(map[string]any{"step": s}) }
 	return map[string]varlink.Handler{
 		"Begin": func(_ context.Context, r *varlink.Request) error {
@@ -49,7 +49,7 @@ func pam() map[string]varlink.Handler {
 
 func TestCheckLoginHoldsTheWholeConversation(t *testing.T) {
 	m := newMachine(t, "")
-	m.varlink("pam.sock", varlink.Authenticator, pam())
+	m.varlink("pam.sock", varlink.Authenticator, stack())
 	m.app.in = strings.NewReader("s3cret with spaces \n123456\n")
 	compare(t, m.run("check-login", "ALICE"), `
 Password: A code was sent.
@@ -61,7 +61,7 @@ alice may log in: uid 1000, home /home/alice, groups alice staff
 
 func TestCheckLoginThatIsRefused(t *testing.T) {
 	m := newMachine(t, "")
-	m.varlink("pam.sock", varlink.Authenticator, pam())
+	m.varlink("pam.sock", varlink.Authenticator, stack())
 	m.app.in = strings.NewReader("wrong\n")
 	compare(t, m.run("check-login", "alice"), `
 Password: jupyterhub: error: The user name or the password is wrong, or this account may not log in here.

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/auth/pam"
 	"jupyterhubd/hub/config"
 )
 
@@ -28,7 +30,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, places: machine(), patience: patience, systemctl: systemctl}
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, places: machine(), patience: patience, systemctl: systemctl, service: pam.CheckService, account: account.NSS{}.Lookup}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
@@ -39,29 +41,29 @@ type app struct {
 	places    places
 	patience  time.Duration // with the hub
 	systemctl func(ctx context.Context, args ...string) ([]byte, error)
+	service   func(name string) error // nil if PAM knows the service
+	account   func(ctx context.Context, name string) (hub.Account, error)
 	status    int // what to exit with when nothing went wrong
 }
 
 // places is where things are on the machine.
 type places struct {
-	config   string   // directory of the configuration
-	admin    string   // sockets
-	spawnd   string   //
-	proxy    string   //
-	pam      string   //
-	pamFiles []string // directories of PAM services
-	units    string   // where drop-ins are written
+	config string // directory of the configuration
+	admin  string // sockets
+	spawnd string //
+	proxy  string //
+	pam    string //
+	units  string // where drop-ins are written
 }
 
 func machine() places {
 	return places{
-		config:   config.DefaultDir,
-		admin:    "/run/jupyterhub/admin.sock",
-		spawnd:   "/run/jupyterhub/spawnd.sock",
-		proxy:    "/run/jupyterhub-proxy/api.sock",
-		pam:      "/run/jupyterhub/pam.sock",
-		pamFiles: []string{"/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"},
-		units:    "/etc/systemd/system",
+		config: config.DefaultDir,
+		admin:  "/run/jupyterhub/admin.sock",
+		spawnd: "/run/jupyterhub/spawnd.sock",
+		proxy:  "/run/jupyterhub-proxy/api.sock",
+		pam:    pam.LoginDoor,
+		units:  "/etc/systemd/system",
 	}
 }
 

@@ -36,13 +36,28 @@ func newMachine(t *testing.T, config string) *stage {
 		in: strings.NewReader(""), out: &m.out, err: &m.out,
 		places: places{
 			config: m.dir, admin: m.at("admin.sock"), spawnd: m.at("spawnd.sock"), proxy: m.at("proxy.sock"), pam: m.at("pam.sock"),
-			pamFiles: []string{m.at("pam.d")}, units: m.at("units"),
+			units: m.at("units"),
 		},
 		patience:  30 * time.Second,
 		systemctl: func(context.Context, ...string) ([]byte, error) { return nil, errors.New("nobody asked for systemctl") },
+		service:   func(string) error { return nil },
+		account:   nss,
 	}
 	m.write("jupyterhub.toml", config)
 	return m
+}
+
+// nss knows alice and bob, each by two names.
+func nss(_ context.Context, name string) (hub.Account, error) {
+	switch name {
+	case "alice", "ALICE":
+		return hub.Account{Name: "alice", UID: 1000}, nil
+	case "bob", "BOB":
+		return hub.Account{Name: "bob", UID: 1001}, nil
+	case "0":
+		return hub.Account{}, hub.Errorf(hub.Invalid, "0 is no name of an account")
+	}
+	return hub.Account{}, hub.Errorf(hub.NotFound, "there is no account %q", name)
 }
 
 func (m *stage) at(name string) string { return filepath.Join(m.dir, name) }

@@ -41,7 +41,8 @@ var mayImport = []struct {
 
 	// Front doors: wiring, and the only readers of the configuration.
 	{"cmd/internal/daemon", "hub", "life under systemd is the same whatever the work"},
-	{"cmd/jupyterhub", "hub hub/account hub/client hub/config hub/varlink systemdspawner", "the admin's command line asks; it never opens the cellar"},
+	{"cmd/jupyterhub", "hub hub/account hub/auth/pam hub/client hub/config hub/varlink systemdspawner", "the admin's command line asks at the hub's doors as the hub does; " +
+		"it never opens the cellar"},
 	{"cmd/jupyterhub-exec", "hub/credential", "the first process of a user's unit is already the user's: it turns a credential into an environment"},
 	{"cmd/jupyterhub-idle-culler", "cmd/internal/daemon hub hub/client hub/config idleculler", "a main"},
 	{"cmd/jupyterhub-pam", "cmd/internal/daemon hub hub/account hub/auth/pam hub/auth/pam/conv hub/auth/pam/door hub/config", "a main"},
@@ -72,7 +73,7 @@ var linked = []struct {
 	{"cmd/jupyterhub-proxy", "hub/store hub/auth hub/spawner hub/httpd " + modules + "godbus/dbus/v5 go.etcd.io/bbolt",
 		"the proxy goes by its table and reads no state of the hub's"},
 	{"cmd/jupyterhub-idle-culler", "hub/store hub/auth hub/spawner hub/httpd go.etcd.io/bbolt", "the culler has its token and nothing else"},
-	{"cmd/jupyterhub", "hub/store hub/auth hub/httpd systemdspawner/launcher go.etcd.io/bbolt", "two writers would break the one-writer cellar"},
+	{"cmd/jupyterhub", "hub/store hub/auth hub/auth/pam/conv hub/auth/pam/door hub/httpd systemdspawner/launcher go.etcd.io/bbolt", "two writers would break the one-writer cellar"},
 }
 
 const (
