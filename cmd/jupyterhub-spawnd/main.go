@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,9 +44,13 @@ func run(ctx context.Context, d *daemon.Daemon) error {
 	if err != nil {
 		return fmt.Errorf("look up the group %s: %w; systemd-sysusers jupyterhub.conf makes it", serversGroup, err)
 	}
+	layout, err := installed()
+	if err != nil {
+		return err
+	}
 	root := source{dir: d.ConfigDir}
 	l, err := launcher.New(launcher.Options{
-		Load: root.load, Lookup: names.Lookup, Group: group, Layout: launcher.DefaultLayout(), Now: time.Now,
+		Load: root.load, Lookup: names.Lookup, Group: group, Layout: layout, Now: time.Now,
 		Report: func(doing, unit string, err error) {
 			d.Log.Warn().Str("unit", unit).Str("req", doing).Err(err).Msg("something is amiss, going on")
 		},
@@ -74,6 +79,17 @@ func run(ctx context.Context, d *daemon.Daemon) error {
 	work.Go(func() error { return d.Watchdog(ctx, l.Alive) })
 	d.Ready("serving %s", listener.Addr())
 	return work.Wait()
+}
+
+// installed is where things stand: jupyterhub-exec beside this program, whatever PREFIX they were installed with.
+func installed() (launcher.Layout, error) {
+	layout := launcher.DefaultLayout()
+	self, err := os.Executable()
+	if err != nil {
+		return layout, fmt.Errorf("find jupyterhub-exec: %w", err)
+	}
+	layout.Exec = filepath.Join(filepath.Dir(self), filepath.Base(layout.Exec))
+	return layout, nil
 }
 
 // doorkeeper admits the hub's account and root, by the numbers that they have when the daemon starts.

@@ -61,6 +61,18 @@ device_allow = ["/dev/nvidia*"]
 	}
 }
 
+// `make install PREFIX=` puts the two side by side, wherever that is.
+func TestJupyterhubExecIsBesideThisProgram(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout, err := installed()
+	if err != nil || layout.Exec != filepath.Join(filepath.Dir(self), "jupyterhub-exec") {
+		t.Errorf("got %q, %v", layout.Exec, err)
+	}
+}
+
 func TestEveryMistakeInAPropertyIsSaidWithItsLine(t *testing.T) {
 	root := source{dir: etc(t, `[spawner.sandbox]
 PrivateTmp = "maybe"
