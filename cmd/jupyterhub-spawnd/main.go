@@ -50,7 +50,7 @@ func run(ctx context.Context, d *daemon.Daemon) error {
 	}
 	root := source{dir: d.ConfigDir}
 	l, err := launcher.New(launcher.Options{
-		Load: root.load, Lookup: names.Lookup, Group: group, Layout: layout, Now: time.Now,
+		Load: root.load, Lookup: lookup(names), Group: group, Layout: layout, Now: time.Now,
 		Report: func(doing, unit string, err error) {
 			d.Log.Warn().Str("unit", unit).Str("req", doing).Err(err).Msg("something is amiss, going on")
 		},
@@ -90,6 +90,16 @@ func installed() (launcher.Layout, error) {
 	}
 	layout.Exec = filepath.Join(filepath.Dir(self), filepath.Base(layout.Exec))
 	return layout, nil
+}
+
+// lookup asks for no more than matters: every question is a child process.
+func lookup(names account.NSS) func(context.Context, string, bool) (hub.Account, error) {
+	return func(ctx context.Context, name string, groups bool) (hub.Account, error) {
+		if groups {
+			return names.Lookup(ctx, name)
+		}
+		return names.Person(ctx, name)
+	}
 }
 
 // doorkeeper admits the hub's account and root, by the numbers that they have when the daemon starts.

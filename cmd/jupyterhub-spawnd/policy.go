@@ -55,6 +55,7 @@ func policy(c *config.Config) *launcher.Policy {
 		Settings: func(a hub.Account, profile string) launcher.Settings {
 			return settings(c.Spawner.PolicyFor(a.Name, a.Groups, c.Spawner.ProfileNamed(profile)))
 		},
+		GroupSettings: len(c.Spawner.Groups) > 0,
 	}
 	for _, o := range c.Spawner.Profiles {
 		p.Profiles = append(p.Profiles, launcher.Profile{Name: o.Name, AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})

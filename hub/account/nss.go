@@ -36,6 +36,17 @@ type NSS struct {
 // The account's Name is canonical: the name that its uid has, whatever was typed. So ALICE (where the source ignores
 // case), alice@example.org and a second name of one uid are all one account.
 func (n NSS) Lookup(ctx context.Context, name string) (hub.Account, error) {
+	ctx, cancel := n.limit(ctx)
+	defer cancel()
+	a, err := n.Person(ctx, name)
+	if err != nil {
+		return hub.Account{}, err
+	}
+	return n.withGroups(ctx, a)
+}
+
+// Person is Lookup without the groups, which are half of its questions: for rules that name no group.
+func (n NSS) Person(ctx context.Context, name string) (hub.Account, error) {
 	name, err := Clean(name)
 	if err != nil {
 		return hub.Account{}, err
@@ -48,15 +59,15 @@ func (n NSS) Lookup(ctx context.Context, name string) (hub.Account, error) {
 	}
 	a, err := n.passwd(ctx, strconv.FormatInt(typed.UID, 10))
 	if hub.KindOf(err) == hub.NotFound {
-		a, err = typed, nil // a source that answers for names alone
+		return typed, nil // a source that answers for names alone
+	}
+	if err == nil && a.UID != typed.UID {
+		err = away(fmt.Errorf("asked for uid %d, the name service answered for uid %d", typed.UID, a.UID))
 	}
 	if err != nil {
 		return hub.Account{}, err
 	}
-	if a.UID != typed.UID {
-		return hub.Account{}, away(fmt.Errorf("asked for uid %d, the name service answered for uid %d", typed.UID, a.UID))
-	}
-	return n.withGroups(ctx, a)
+	return a, nil
 }
 
 // ByUID returns the account of a uid, with the same errors as Lookup.

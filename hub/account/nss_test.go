@@ -77,6 +77,24 @@ func TestEveryNameOfOneUIDIsOneAccount(t *testing.T) {
 	}
 }
 
+func TestAPersonIsAnAccountWithoutItsGroups(t *testing.T) {
+	asked := filepath.Join(t.TempDir(), "asked")
+	n := directory(t, `echo "$1" >>`+asked+"\n"+castDirectory)
+	a, err := n.Person(t.Context(), "ALICE")
+	if err != nil || a.Name != "alice" || a.UID != 1000 || a.Home != "/home/alice" || a.Groups != nil {
+		t.Errorf("got %+v, %v", a, err)
+	}
+	if b, err := os.ReadFile(asked); err != nil || string(b) != "passwd\npasswd\n" {
+		t.Errorf("asked %q, %v", b, err)
+	}
+	if a, err := n.Person(t.Context(), "swapped"); hub.KindOf(err) != hub.Unavailable {
+		t.Errorf("an answer for somebody else: %+v, %v", a, err)
+	}
+	if _, err := n.Person(t.Context(), "0"); hub.KindOf(err) != hub.Invalid {
+		t.Errorf("a number: %v", err)
+	}
+}
+
 func TestLookupOfASourceThatKnowsNoUIDs(t *testing.T) {
 	a, err := directory(t, castDirectory).Lookup(t.Context(), "names-only")
 	if err != nil || a.Name != "names-only" || a.UID != 1500 {

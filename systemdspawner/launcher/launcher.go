@@ -37,8 +37,8 @@ type Options struct {
 	// Load reads root's configuration anew: the policy, and in sentences what is different from the one in force, which
 	// is nil at first. It refuses with every mistake at once.
 	Load func(inForce *Policy) (*Policy, []string, error)
-	// Lookup asks the system's name service for an account (account.NSS).
-	Lookup func(ctx context.Context, name string) (hub.Account, error)
+	// Lookup asks the system's name service for an account (account.NSS), with its groups if they matter.
+	Lookup func(ctx context.Context, name string, groups bool) (hub.Account, error)
 	// Group is the gid of those who may enter the users' socket directories.
 	Group int64
 	// Layout is where things stand.

@@ -15,7 +15,7 @@ type Policy struct {
 	Rules account.Rules
 
 	// StartTimeout is how long a unit may take until its first process runs, the credential's journey included. The hub
-	// waits as long again for the server's first answer, on its own account.
+	// has one deadline of the same length that begins no later, and lasts until the server is ready.
 	StartTimeout time.Duration
 
 	// Profiles are the ways to start a server among which a user may choose.
@@ -25,6 +25,9 @@ type Policy struct {
 	// account's NSS groups, for the account, for the profile, the later winning. It is called with profiles of Profiles
 	// alone.
 	Settings func(a hub.Account, profile string) Settings
+
+	// GroupSettings says that Settings looks at an account's groups.
+	GroupSettings bool
 }
 
 // Profile says who may choose it. With both lists empty that is everyone.
@@ -77,6 +80,13 @@ func (p *Policy) settingsFor(a hub.Account, profile string) (Settings, error) {
 		return Settings{}, hub.Errorf(hub.Forbidden, "the profile %q is not for you; choose another one", profile)
 	}
 	return p.Settings(a, profile), nil
+}
+
+// needsGroups reports whether anything depends on the groups of an account. Asking for them takes as long again as asking who
+// it is.
+func (p *Policy) needsGroups() bool {
+	return p.GroupSettings || len(p.Rules.AllowedGroups) > 0 ||
+		slices.ContainsFunc(p.Profiles, func(o Profile) bool { return len(o.AllowedGroups) > 0 })
 }
 
 func (p Profile) admits(a hub.Account) bool {

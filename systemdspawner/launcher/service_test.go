@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func policyOf(command string) *Policy {
 }
 
 // names is the name service of the cast. ALICE is a second name of alice's.
-func names(_ context.Context, name string) (hub.Account, error) {
+func names(_ context.Context, name string, _ bool) (hub.Account, error) {
 	for _, a := range []hub.Account{alice, bob, mallory, {Name: "root", Home: "/root"}, {Name: "daemon", UID: 1, Home: "/"},
 		{Name: "nobody", UID: 65534, Home: "/nonexistent"}, {Name: "homeless", UID: 1002}} {
 		if strings.EqualFold(a.Name, name) {
@@ -218,6 +219,32 @@ func TestAReloadWithMistakesChangesNothing(t *testing.T) {
 	var out struct{ Changes []string }
 	if err := c.Call(t.Context(), "org.jupyterhub.Spawner.Reload", nil, &out); err != nil || len(out.Changes) != 1 || l.policy.Load() == before {
 		t.Errorf("%v, %v", out, err)
+	}
+}
+
+// A question to the name service is a child process: groups are asked for only where a rule could name one.
+func TestGroupsAreAskedForWhereTheyMatter(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Policy)
+		want   bool
+	}{
+		"no rule":               {func(*Policy) {}, false},
+		"[spawner.group.X]":     {func(p *Policy) { p.GroupSettings = true }, true},
+		"allowed_groups":        {func(p *Policy) { p.Rules.AllowedGroups = []string{"staff"} }, true},
+		"a profile for a group": {func(p *Policy) { p.Profiles = []Profile{{Name: "gpu", AllowedGroups: []string{"gpu"}}} }, true},
+	} {
+		l, asked := withoutSystemd(t, "/usr/bin/true"), []bool{}
+		policy := policyOf("/usr/bin/true")
+		policy.Profiles = nil
+		c.change(policy)
+		l.policy.Store(policy)
+		l.o.Lookup = func(ctx context.Context, name string, groups bool) (hub.Account, error) {
+			asked = append(asked, groups)
+			return names(ctx, name, groups)
+		}
+		if _, err := l.order(t.Context(), hub.ServerRef{User: "alice"}, ""); err != nil || !slices.Equal(asked, []bool{c.want}) {
+			t.Errorf("%s: asked %v, %v", name, asked, err)
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, profile string)
 // admitted looks the account up and asks root's rules. The hub names accounts canonically; another spelling is refused, so
 // that one account cannot have two units of one server.
 func (l *Launcher) admitted(ctx context.Context, policy *Policy, name string) (hub.Account, error) {
-	account, err := l.o.Lookup(ctx, name)
+	account, err := l.o.Lookup(ctx, name, policy.needsGroups())
 	switch hub.KindOf(err) {
 	case hub.NotFound, hub.Invalid:
 		return hub.Account{}, refused(hub.KindOf(err), hub.CauseAccount, "The system does not know your account.", err)
