@@ -56,6 +56,7 @@ func policy(c *config.Config) *launcher.Policy {
 			return settings(c.Spawner.PolicyFor(a.Name, a.Groups, c.Spawner.ProfileNamed(profile)))
 		},
 		GroupSettings: len(c.Spawner.Groups) > 0,
+		Programs:      programs(c),
 	}
 	for _, o := range c.Spawner.Profiles {
 		p.Profiles = append(p.Profiles, launcher.Profile{Name: o.Name, AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})
@@ -83,17 +84,45 @@ func settings(p config.Policy) launcher.Settings {
 	}
 }
 
+// table is a part of the configuration that may say for some servers what [spawner] says for all.
+type table struct {
+	path string
+	config.Overlay
+}
+
+func tables(c *config.Config) []table {
+	var all []table
+	for _, name := range slices.Sorted(maps.Keys(c.Spawner.Groups)) {
+		all = append(all, table{"spawner.group." + name, c.Spawner.Groups[name]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Spawner.Users)) {
+		all = append(all, table{"spawner.user." + name, c.Spawner.Users[name]})
+	}
+	for _, p := range c.Spawner.Profiles {
+		all = append(all, table{"spawner.profile." + p.Name, p.Overlay})
+	}
+	return all
+}
+
+// programs lists what [spawner] runs, and what each table runs that has a command or a search path of its own.
+func programs(c *config.Config) []launcher.Program {
+	all := []launcher.Program{{Table: "spawner", Command: c.Spawner.Cmd, SearchPath: c.Spawner.SearchPath}}
+	for _, t := range tables(c) {
+		if !slices.Contains(t.Keys(), "cmd") && !slices.Contains(t.Keys(), "search_path") {
+			continue
+		}
+		p := config.Policy{Cmd: c.Spawner.Cmd, SearchPath: c.Spawner.SearchPath}
+		t.Apply(&p)
+		all = append(all, launcher.Program{Table: t.path, Command: p.Cmd, SearchPath: p.SearchPath})
+	}
+	return all
+}
+
 // checkProperties finds the properties, in every table that may hold some, that systemd would refuse at the first start.
 func checkProperties(c *config.Config) config.Mistakes {
 	mistakes := mistakesIn(c, "spawner", c.Spawner.Policy)
-	for _, name := range slices.Sorted(maps.Keys(c.Spawner.Groups)) {
-		mistakes = append(mistakes, mistakesIn(c, "spawner.group."+name, own(c.Spawner.Groups[name]))...)
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Spawner.Users)) {
-		mistakes = append(mistakes, mistakesIn(c, "spawner.user."+name, own(c.Spawner.Users[name]))...)
-	}
-	for _, p := range c.Spawner.Profiles {
-		mistakes = append(mistakes, mistakesIn(c, "spawner.profile."+p.Name, own(p.Overlay))...)
+	for _, t := range tables(c) {
+		mistakes = append(mistakes, mistakesIn(c, t.path, own(t.Overlay))...)
 	}
 	return mistakes
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/systemdspawner/launcher"
 )
 
 // etc writes a configuration directory.
@@ -58,6 +59,37 @@ device_allow = ["/dev/nvidia*"]
 	}
 	if err := p.Rules.Admit(hub.Account{Name: "daemon", UID: 1}); err == nil {
 		t.Error("a system account is admitted")
+	}
+}
+
+// Every table that has a command, or another place to look for it, is tried by itself: the others run what [spawner] says.
+func TestThePrograms(t *testing.T) {
+	root := source{dir: etc(t, `
+[spawner]
+cmd = ["lab"]
+search_path = ["/opt/jupyterhub/bin"]
+[spawner.group.students]
+cmd = ["notebook"]
+[spawner.group.staff]
+mem_limit = "8G"
+[spawner.user.alice]
+search_path = ["/home/alice/bin"]
+[[spawner.profile]]
+name = "gpu"
+cmd = ["/opt/gpu/bin/lab", "--gpu"]
+`)}
+	p, _, err := root.load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []launcher.Program{
+		{Table: "spawner", Command: []string{"lab"}, SearchPath: []string{"/opt/jupyterhub/bin"}},
+		{Table: "spawner.group.students", Command: []string{"notebook"}, SearchPath: []string{"/opt/jupyterhub/bin"}},
+		{Table: "spawner.user.alice", Command: []string{"lab"}, SearchPath: []string{"/home/alice/bin"}},
+		{Table: "spawner.profile.gpu", Command: []string{"/opt/gpu/bin/lab", "--gpu"}, SearchPath: []string{"/opt/jupyterhub/bin"}},
+	}
+	if !reflect.DeepEqual(p.Programs, want) || !p.GroupSettings {
+		t.Errorf("got %+v\nwant %+v", p.Programs, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,23 +10,28 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"jupyterhubd/hub"
 )
 
 // oldest is the first release of systemd that knows all that units of ours use.
 const oldest = 252
 
-// Check returns what is missing on this machine, each a sentence that names the remedy.
+// Check returns what is missing on this machine, each a sentence that names the remedy. It looks at root's configuration as
+// it stands in the file now, so that an edit can be tried before it is taken over; with mistakes in it, which another verb
+// tells, at the one in force.
 func (l *Launcher) Check() []string {
+	policy, _, err := l.load(false)
+	if err != nil {
+		policy = l.policy.Load()
+	}
+	return l.check(policy)
+}
+
+func (l *Launcher) check(policy *Policy) []string {
 	var findings []string
 	find := func(format string, args ...any) { findings = append(findings, fmt.Sprintf(format, args...)) }
 
-	settings := l.policy.Load().Settings(hub.Account{}, "")
-	if len(settings.Command) == 0 {
-		find("spawner.cmd is empty: name the program that servers run")
-	} else if _, err := findCommand(settings.Command[0], settings.SearchPath); err != nil {
-		find("servers cannot start: %v", err)
+	for _, p := range policy.Programs {
+		findings = append(findings, p.check()...)
 	}
 	if err := checkProgram(l.o.Layout.Exec); err != nil {
 		find("servers cannot start: %v; install jupyterhub again", err)
@@ -39,13 +45,56 @@ func (l *Launcher) Check() []string {
 	if _, err := os.Stat(l.o.Layout.Credentials); errors.Is(err, fs.ErrNotExist) {
 		find("servers cannot fetch who they are: %s is missing; systemctl start jupyterhub-credentials.socket", l.o.Layout.Credentials)
 	}
+	findings = append(findings, l.cgroups.check()...)
+	return append(findings, l.checkSystemd()...)
+}
+
+// check tries the program of one table.
+func (p Program) check() []string {
+	if len(p.Command) == 0 {
+		return []string{p.Table + ".cmd is empty: name the program that servers run"}
+	}
+	_, passed, err := lookUp(p.Command[0], p.SearchPath)
+	if err != nil {
+		passed = append([]error{err}, passed...)
+	}
+	var findings []string
+	for _, why := range passed {
+		consequence := "servers cannot start"
+		if err == nil {
+			consequence = "a program is passed over, for one further on in search_path"
+		}
+		findings = append(findings, fmt.Sprintf("%s.cmd: %s: %v", p.Table, consequence, why))
+	}
+	return findings
+}
+
+// check tells which limits do nothing.
+func (c cgroups) check() []string {
+	var findings []string
 	for _, controller := range slices.Sorted(maps.Keys(controllers)) {
-		if !l.cgroups.has(controller) {
-			find("%s limits nothing here: there is no %s controller for control groups; boot the kernel without cgroup_disable=%s",
-				controllers[controller], controller, controller)
+		if !c.has(controller) {
+			findings = append(findings, fmt.Sprintf("%s limits nothing here: there is no %s controller for control groups; "+
+				"boot the kernel without cgroup_disable=%s", controllers[controller], controller, controller))
 		}
 	}
-	return append(findings, l.checkSystemd()...)
+	return findings
+}
+
+// reportFindings puts what Check says of the policy in force into the log.
+func (l *Launcher) reportFindings() {
+	for _, finding := range l.check(l.policy.Load()) {
+		l.o.Report("check the machine", "", errors.New(finding))
+	}
+}
+
+// reportAtFirst reports once it can be told what systemd says.
+func (l *Launcher) reportAtFirst(ctx context.Context) error {
+	if err := l.roster.ready(ctx); err != nil {
+		return ctx.Err()
+	}
+	l.reportFindings()
+	return nil
 }
 
 func (l *Launcher) checkSystemd() []string {

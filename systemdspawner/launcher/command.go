@@ -18,30 +18,35 @@ import (
 const maxLinks = 40
 
 // findCommand returns the absolute path of the program that users' servers run: name itself if it is a path, else the first
-// one in the search path that nobody but root could have put there or could change. A program in an unsafe directory is
-// passed over; when there is no other, the error names who could change what.
+// one in the search path that nobody but root could have put there or could change. What is unsafe is passed over; when there
+// is nothing else, the error names who could change what.
 func findCommand(name string, searchPath []string) (string, error) {
+	path, passed, err := lookUp(name, searchPath)
+	if err != nil && len(passed) > 0 {
+		err = passed[0]
+	}
+	return path, err
+}
+
+// lookUp is findCommand, and says why it passed over what stands earlier in the search path.
+func lookUp(name string, searchPath []string) (path string, passed []error, err error) {
 	if strings.Contains(name, "/") {
 		if !filepath.IsAbs(name) {
-			return "", hub.Errorf(hub.Invalid, "the command %q has to be an absolute path or a name without a slash", name)
+			return "", nil, hub.Errorf(hub.Invalid, "the command %q has to be an absolute path or a name without a slash", name)
 		}
-		return name, checkProgram(name)
+		return name, nil, checkProgram(name)
 	}
-	var unsafe error
 	for _, dir := range searchPath {
 		path := filepath.Join(dir, name)
 		err := checkProgram(path)
 		if err == nil {
-			return path, nil
+			return path, passed, nil
 		}
-		if unsafe == nil && !errors.Is(err, fs.ErrNotExist) {
-			unsafe = err
+		if !errors.Is(err, fs.ErrNotExist) {
+			passed = append(passed, err)
 		}
 	}
-	if unsafe != nil {
-		return "", unsafe
-	}
-	return "", hub.Errorf(hub.NotFound, "%q is in none of the directories of search_path (%s): "+
+	return "", passed, hub.Errorf(hub.NotFound, "%q is in none of the directories of search_path (%s): "+
 		"install it there, or name it in cmd with its whole path", name, strings.Join(searchPath, ", "))
 }
 

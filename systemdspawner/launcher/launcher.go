@@ -26,6 +26,8 @@ type Launcher struct {
 	cgroups cgroups
 	eyes    *eyes
 
+	loading sync.Mutex // one reading of the configuration at a time, with its taking over
+
 	mu  sync.Mutex // guards bus
 	bus *bus       // nil while there is no connection
 
@@ -80,6 +82,7 @@ func (l *Launcher) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return l.eyes.run(ctx) })
 	group.Go(func() error { return l.stayConnected(ctx) })
+	group.Go(func() error { return l.reportAtFirst(ctx) })
 	err := group.Wait()
 	l.looks.wait()
 	return err

@@ -28,6 +28,16 @@ type Policy struct {
 
 	// GroupSettings says that Settings looks at an account's groups.
 	GroupSettings bool
+
+	// Programs are what the tables of the configuration name to be run, for Check.
+	Programs []Program
+}
+
+// Program is a command by the table that names it, or that names where to look for it.
+type Program struct {
+	Table      string   // "spawner.group.students"
+	Command    []string // as in Settings
+	SearchPath []string
 }
 
 // Profile says who may choose it. With both lists empty that is everyone.

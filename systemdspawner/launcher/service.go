@@ -192,7 +192,7 @@ func (l *Launcher) serveCheckConfiguration(_ context.Context, r *varlink.Request
 	if err := nothing(r); err != nil {
 		return err
 	}
-	if _, _, err := l.o.Load(l.policy.Load()); err != nil {
+	if _, _, err := l.load(false); err != nil {
 		return mistakes(err)
 	}
 	return r.Reply(struct{}{})
@@ -214,12 +214,22 @@ func (l *Launcher) serveReload(_ context.Context, r *varlink.Request) error {
 // Reload takes root's configuration over for servers started from now on, and says what is different. With any mistake it
 // changes nothing and returns all of them.
 func (l *Launcher) Reload() ([]string, error) {
-	policy, changes, err := l.o.Load(l.policy.Load())
-	if err != nil {
-		return nil, err
+	_, changes, err := l.load(true)
+	if err == nil {
+		l.reportFindings()
 	}
-	l.policy.Store(policy)
-	return changes, nil
+	return changes, err
+}
+
+// load reads root's configuration, and takes it over if it is meant to.
+func (l *Launcher) load(takeOver bool) (*Policy, []string, error) {
+	l.loading.Lock()
+	defer l.loading.Unlock()
+	policy, changes, err := l.o.Load(l.policy.Load())
+	if err == nil && takeOver {
+		l.policy.Store(policy)
+	}
+	return policy, changes, err
 }
 
 // mistakes makes the mistakes of root's configuration something that may be shown: the file is readable by everybody.

@@ -27,6 +27,7 @@ func policyOf(command string) *Policy {
 		Settings: func(hub.Account, string) Settings {
 			return Settings{Command: []string{command}}
 		},
+		Programs: []Program{{Table: "spawner", Command: []string{command}}},
 	}
 }
 
