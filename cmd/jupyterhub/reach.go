@@ -12,17 +12,12 @@ import (
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
-	"jupyterhubd/hub/config"
 )
 
-// hub returns a client of the hub behind admin.sock, where the kernel says who calls. A configuration with mistakes does not
-// keep it from working: the hub that runs has an older one.
+// hub returns a client of the hub behind admin.sock, where the kernel says who calls, and where the base URL does not matter:
+// that of the file may hold only after a restart.
 func (a *app) hub() (*client.Client, error) {
-	conf, err := config.Load(a.places.config)
-	if err != nil {
-		conf = config.Default()
-	}
-	return client.New(client.SocketURL(a.places.admin, conf.Hub.BaseURL+"hub/api"), "")
+	return client.New(client.SocketURL(a.places.admin, "/hub/api"), "")
 }
 
 // patience is how long a command waits for the hub. One that fails at every start leaves its callers in the socket's queue.

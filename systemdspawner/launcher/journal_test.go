@@ -58,6 +58,6 @@ func FuzzTail(f *testing.F) {
 			t.Errorf("%q became %q", s, got)
 		}
 		parseTail([]byte(s), 5)
-		parseTail([]byte(`{"MESSAGE":` + s + "}\n"), 5)
+		parseTail([]byte(`{"MESSAGE":`+s+"}\n"), 5)
 	})
 }
