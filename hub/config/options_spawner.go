@@ -39,9 +39,9 @@ type Policy struct {
 
 var spawnerOptions = []row[Spawner]{
 	option("start_timeout", span, seconds(60), func(s *Spawner) *Duration { return &s.StartTimeout },
-		"A server that has not started its process within this has failed.", spanAtLeast(seconds(1))),
+		"The one deadline of a start: from the server's turn in line until it is ready.", spanAtLeast(seconds(1))),
 	option("http_timeout", span, seconds(30), func(s *Spawner) *Duration { return &s.HTTPTimeout },
-		"A server that does not answer within this after its process started has failed.", spanAtLeast(seconds(1))),
+		"How long a server may take from having made its socket to its first answer, within start_timeout.", spanAtLeast(seconds(1))),
 }
 
 // policyOptions can also stand in [spawner.group.X], [spawner.user.X] and [[spawner.profile]].
