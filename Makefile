@@ -27,7 +27,7 @@ to = $(DESTDIR)
 # Packages of a Debian host, by what needs them.
 BUILD_PACKAGES := gcc libc6-dev libpam0g-dev
 BED_PACKAGES := dbus iproute2 libpam-systemd libnss-systemd passwd procps python3-venv systemd util-linux
-TEST_PACKAGES := chromium curl man-db openssl
+TEST_PACKAGES := at chromium cron curl man-db openssl sudo
 
 .PHONY: help build install demo test check release-check bench deb rpm arch clean environments packages-build packages-demo packages-test
 
@@ -69,6 +69,9 @@ install: ## what bin/ holds, units, configuration and documentation (DESTDIR=, P
 	bin/jupyterhub completion bash >'$(to)$(PREFIX)/share/bash-completion/completions/jupyterhub'
 	bin/jupyterhub completion zsh >'$(to)$(PREFIX)/share/zsh/site-functions/_jupyterhub'
 	bin/jupyterhub completion fish >'$(to)$(PREFIX)/share/fish/vendor_completions.d/jupyterhub.fish'
+	@# On a running machine its accounts, directories and units are there at once. For a package, its scripts do this.
+	[ -n '$(to)' ] || [ ! -d /run/systemd/system ] || \
+		{ systemd-sysusers jupyterhub.conf && systemd-tmpfiles --create jupyterhub.conf && systemctl daemon-reload; }
 
 demo: packages-demo build environments ## a throw-away machine with a hub to log in to (PORT=8000, USERS=1)
 	@$(GO) build -o bin/.demo ./test/testbed/demo

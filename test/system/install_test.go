@@ -28,8 +28,8 @@ type machine struct {
 	bed *testbed.Bed
 }
 
-// installed is a machine on which the product is installed, and nothing else has happened.
-func installed(t *testing.T) machine {
+// fresh is a machine that never saw the product.
+func fresh(t *testing.T) machine {
 	t.Helper()
 	testbed.Needed(t)
 	b, err := testbed.Boot(t.Context(), testbed.Options{Bare: true})
@@ -41,11 +41,18 @@ func installed(t *testing.T) machine {
 			t.Error(err)
 		}
 	})
-	if err := b.Install(t.Context(), ""); err != nil {
-		t.Fatal(err)
-	}
 	b.Watch(t)
 	return machine{t, b}
+}
+
+// installed is a machine on which the product is installed, and nothing else has happened.
+func installed(t *testing.T) machine {
+	t.Helper()
+	m := fresh(t)
+	if err := m.bed.Install(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // admin types a command.
@@ -291,19 +298,29 @@ func (m machine) login(ctx context.Context, user string) error {
 	return nil
 }
 
-// Another prefix moves programs and units together.
-func TestOtherPrefix(t *testing.T) {
+// `make install` as it stands goes to /usr/local, programs and units together, on a machine that never saw the product.
+func TestInstalledInUsrLocal(t *testing.T) {
 	t.Parallel()
-	m := installed(t)
-	m.admin(`rm /usr/bin/jupyterhub /usr/libexec/jupyterhub -r
-		rm /usr/lib/systemd/system/jupyter* /usr/lib/systemd/system/run-jupyter.mount
-		make --silent -C /usr/src/jupyterhub install PREFIX=/usr/local && systemctl daemon-reload && systemctl enable --now jupyterhub`)
+	testbed.Needed(t)
+	if err := testbed.Build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := fresh(t)
+	m.admin("make --silent -C /usr/src/jupyterhub install && systemctl enable --now jupyterhub")
 	m.mustBeUp("installed in /usr/local")
 	if left := m.admin("grep -l /usr/libexec /usr/local/lib/systemd/system/* || true"); left != "" {
 		m.Errorf("still lead to /usr/libexec: %s", left)
 	}
-	if command := m.admin("systemctl show -P ExecStart jupyterhub.service"); !strings.Contains(command, "/usr/local/libexec/jupyterhub/jupyterhubd") {
-		m.Error(fmt.Sprint("the hub is started as ", command))
+	if left := m.admin("ls -d /usr/libexec/jupyterhub /usr/lib/systemd/system/jupyter* 2>/dev/null || true"); left != "" {
+		m.Errorf("installed in /usr: %s", left)
+	}
+	// The server's first process is one of ours, too.
+	const api = "curl --silent --show-error --fail --unix-socket /run/jupyterhub/admin.sock --request POST http://hub/hub/api/users/alice"
+	m.admin("mkdir -p /etc/jupyterhub/jupyterhub.toml.d && printf '[spawner]\\ncmd = [\"" + testbed.SingleUser() +
+		"\"]\\n' >/etc/jupyterhub/jupyterhub.toml.d/local.toml && systemctl reload jupyterhub")
+	m.admin(api + " && " + api + "/server")
+	if _, err := m.bed.AwaitUnit(m.Context(), "jupyter-alice.service", "active"); err != nil {
+		m.Error(err)
 	}
 }
 
@@ -314,17 +331,7 @@ func TestDebianPackage(t *testing.T) {
 	if deb == "" {
 		t.Skip("make release-check builds the package and names it in DEB")
 	}
-	testbed.Needed(t)
-	b, err := testbed.Boot(t.Context(), testbed.Options{Bare: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.End(); err != nil {
-			t.Error(err)
-		}
-	})
-	m := machine{t, b}
+	m := fresh(t)
 	install := "dpkg --install /usr/src/jupyterhub/" + deb
 	m.admin(install)
 	m.mustBeDown("installed")

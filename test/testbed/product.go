@@ -77,10 +77,10 @@ func (b *Bed) AddUsers(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// Install builds the product and puts it into a bare bed as an admin would: make install, accounts, directories. It enables
-// nothing. The configuration is the shipped one, the single-user command of the cache, and the TOML given.
+// Install builds the product and puts it into a bare bed as an admin would, by make install. It enables nothing. The
+// configuration is the shipped one, the single-user command of the cache, and the TOML given.
 func (b *Bed) Install(ctx context.Context, config string) error {
-	if err := build(ctx); err != nil {
+	if err := Build(ctx); err != nil {
 		return err
 	}
 	command := fmt.Sprintf("[spawner]\ncmd = [%q]\n", SingleUser())
@@ -92,18 +92,14 @@ func (b *Bed) Install(ctx context.Context, config string) error {
 			return fmt.Errorf("configure the product: %w", err)
 		}
 	}
-	err := b.script(ctx, b.log, `make --silent -C /usr/src/jupyterhub install PREFIX=/usr DESTDIR=
-		systemd-sysusers jupyterhub.conf
-		systemd-tmpfiles --create jupyterhub.conf
-		systemctl daemon-reload`)
-	if err != nil {
+	if err := b.script(ctx, b.log, `make --silent -C /usr/src/jupyterhub install PREFIX=/usr DESTDIR=`); err != nil {
 		return fmt.Errorf("install the product: %w", err)
 	}
 	return nil
 }
 
-// build makes the programs, once for all that ask at the same time.
-func build(ctx context.Context) error {
+// Build makes the programs in bin/, once for all that ask at the same time.
+func Build(ctx context.Context) error {
 	bin := filepath.Join(sourceDir(), "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return fmt.Errorf("make a place for the programs: %w", err)
