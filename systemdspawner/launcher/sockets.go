@@ -3,7 +3,6 @@ package launcher
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,13 +19,6 @@ type sockets struct {
 	base  string // root's alone; made by tmpfiles.d
 	group int64  // gid of those who may enter a user's directory: the proxy and the hub
 }
-
-// Limits of what is removed with a directory. A server leaves one socket; beyond these somebody plays games, and root does
-// not play along.
-const (
-	maxDepth   = 8
-	maxEntries = 10000
-)
 
 // make makes the unit's directory anew: 0710, the owner the user, the group the proxy's and hub's.
 func (s sockets) make(unit string, uid int64) error {
@@ -120,62 +112,4 @@ func (s sockets) open() (int, error) {
 		return -1, err
 	}
 	return fd, nil
-}
-
-// removeBelow removes name, a directory in parent, with everything in it.
-func removeBelow(parent int, name string) error {
-	budget := maxEntries
-	return removeTree(parent, name, maxDepth, &budget)
-}
-
-// removeTree takes a directory from its owner first, so that nothing is put in while it is emptied.
-func removeTree(parent int, name string, depth int, budget *int) error {
-	if depth == 0 {
-		return fmt.Errorf("directories over %d deep are left where they are", maxDepth)
-	}
-	fd, err := unix.Openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENOENT) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	dir := os.NewFile(uintptr(fd), name)
-	defer dir.Close()
-	if err := unix.Fchown(fd, os.Getuid(), -1); err != nil {
-		return err
-	}
-	if err := unix.Fchmod(fd, 0o700); err != nil {
-		return err
-	}
-	if err := empty(dir, depth, budget); err != nil {
-		return err
-	}
-	return unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
-}
-
-func empty(dir *os.File, depth int, budget *int) error {
-	fd := int(dir.Fd())
-	for {
-		entries, err := dir.ReadDir(256)
-		for _, e := range entries {
-			if *budget--; *budget < 0 {
-				return fmt.Errorf("over %d files are left where they are", maxEntries)
-			}
-			if e.IsDir() {
-				err = removeTree(fd, e.Name(), depth-1, budget)
-			} else {
-				err = unix.Unlinkat(fd, e.Name(), 0)
-			}
-			if err != nil && !errors.Is(err, unix.ENOENT) {
-				return err
-			}
-		}
-		if len(entries) == 0 {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
 }
