@@ -86,6 +86,8 @@ func TestTheSandboxKeepsTheRest(t *testing.T) {
 	}
 }
 
+func positive(n *int64) bool { return n != nil && *n > 0 }
+
 // A server's own limits bind, and are said to it.
 func TestLimitsBindAndAreSaid(t *testing.T) {
 	s := onStage(t)
@@ -105,7 +107,7 @@ func TestLimitsBindAndAreSaid(t *testing.T) {
 		t.Errorf("the server is %+v", u)
 	}
 	usage, err := s.hub.Usage(s.ctx)
-	if memory := usage["alice/"].Memory; err != nil || memory == nil || *memory == 0 {
-		t.Errorf("usage %+v, %v", usage, err)
+	if used := usage["alice/"]; err != nil || !positive(used.Memory) || !positive(used.CPU) || !positive(used.Tasks) {
+		t.Errorf("usage %+v, %v", used, err)
 	}
 }
