@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -71,17 +70,19 @@ func (h *Hall) Serve(ctx context.Context, listener net.Listener, handler http.Ha
 // what they take, and rooms bound their own.
 func (h *Hall) server(handler http.Handler, l Limits) *http.Server {
 	l = l.orDefaults()
-	crowd := &crowd{max: l.Connections, since: map[net.Conn]time.Time{}, busy: map[net.Conn]bool{}, now: h.now}
+	crowd := newCrowd(l.Connections, h.now)
 	return &http.Server{
-		Handler:           handler,
+		Handler:           crowd.attended(handler),
 		ReadHeaderTimeout: l.HeaderTime,
 		ReadTimeout:       l.BodyTime,
 		IdleTimeout:       l.Idle,
 		MaxHeaderBytes:    l.Header,
 		ConnState:         crowd.watch,
-		ConnContext:       auth.ConnContext, // who is at the other end of a Unix socket
-		ErrorLog:          log.New(logged{h.log}, "", 0),
-		Protocols:         onlyHTTP1(),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return withConn(auth.ConnContext(ctx, c), c) // who is at the other end of a Unix socket
+		},
+		ErrorLog:  log.New(logged{h.log}, "", 0),
+		Protocols: onlyHTTP1(),
 	}
 }
 
@@ -90,58 +91,6 @@ func onlyHTTP1() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	return p
-}
-
-// crowd keeps the number of a door's connections bounded. When one more comes than there is room for, the one that has
-// been doing nothing for longest gives way, so that whoever opens connections and sits on them, as every local user can
-// at 127.0.0.1:8081, keeps nobody else out. Connections with a request under way stay.
-type crowd struct {
-	max int
-	now func() time.Time
-
-	mu    sync.Mutex // guards the maps
-	since map[net.Conn]time.Time
-	busy  map[net.Conn]bool
-}
-
-// watch is the server's ConnState.
-func (c *crowd) watch(conn net.Conn, state http.ConnState) {
-	if gone := c.note(conn, state); gone != nil {
-		gone.Close()
-	}
-}
-
-// note takes down the new state and returns a connection that must go, or nil.
-func (c *crowd) note(conn net.Conn, state http.ConnState) net.Conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch state {
-	case http.StateClosed, http.StateHijacked:
-		delete(c.since, conn)
-		delete(c.busy, conn)
-		return nil
-	case http.StateActive:
-		c.busy[conn] = true
-	default:
-		delete(c.busy, conn)
-	}
-	c.since[conn] = c.now()
-	if state != http.StateNew || len(c.since) <= c.max {
-		return nil
-	}
-	return c.longestIdle(conn)
-}
-
-// longestIdle picks who gives way to conn; if all others are busy, conn itself. The caller holds mu.
-func (c *crowd) longestIdle(conn net.Conn) net.Conn {
-	oldest := conn
-	for other, since := range c.since {
-		if !c.busy[other] && since.Before(c.since[oldest]) {
-			oldest = other
-		}
-	}
-	delete(c.since, oldest)
-	return oldest
 }
 
 // logged turns net/http's own complaints (a client that hangs up in a handshake) into lines of our log.

@@ -82,7 +82,7 @@ func TestLargeHeadsAreRefused(t *testing.T) {
 
 func TestTheLongestIdleGivesWay(t *testing.T) {
 	now := time.Unix(0, 0)
-	c := &crowd{max: 2, since: map[net.Conn]time.Time{}, busy: map[net.Conn]bool{}, now: func() time.Time { now = now.Add(time.Second); return now }}
+	c := newCrowd(2, func() time.Time { now = now.Add(time.Second); return now })
 	pipe := func() net.Conn { a, _ := net.Pipe(); return a }
 	first, second, third, fourth := pipe(), pipe(), pipe(), pipe()
 	for _, conn := range []net.Conn{first, second} {
@@ -91,10 +91,12 @@ func TestTheLongestIdleGivesWay(t *testing.T) {
 		}
 	}
 	c.note(first, http.StateActive)
+	c.work(first, true)
 	if gone := c.note(third, http.StateNew); gone != second {
 		t.Error("the idle one should go, not the busy one")
 	}
 	c.note(third, http.StateActive)
+	c.work(third, true)
 	if gone := c.note(fourth, http.StateNew); gone != fourth {
 		t.Error("when all are busy the new one goes")
 	}
