@@ -20,7 +20,8 @@ const (
 
 // NewToken makes a token of a user's for an actor who may, and returns its value this once. Without a note it says who asked
 // for it; life 0 is as long as the admin allows; nil scopes are all that the user holds, an empty list says who the user is
-// and nothing else. A token that would open more than its user may is refused with Invalid.
+// and nothing else. A token that would open more than its user may is refused with Invalid, one that would lift who asks for
+// it with Forbidden.
 func (room *Room) NewToken(a auth.Actor, user, note string, life time.Duration, scopes []string) (value string, t hub.Token, err error) {
 	t = hub.Token{Owner: hub.Owner{Kind: hub.OwnerUser, Name: user}, Note: note, Created: room.Now().UTC()}
 	if t.Note == "" {
@@ -42,6 +43,9 @@ func (room *Room) NewToken(a auth.Actor, user, note string, life time.Duration, 
 		o, err := room.owner(tx, user)
 		if err == nil {
 			err = o.mayHave(tx, t)
+		}
+		if err == nil && !room.wholeAdmin(a) {
+			err = o.mayGive(a, t)
 		}
 		if err == nil {
 			value, t, err = tx.NewToken(t)
@@ -106,6 +110,16 @@ func (o owner) mayHave(tx *store.Tx, t hub.Token) error {
 		return hub.Errorf(hub.Invalid, "%s has %d tokens already: revoke some first", o.Name, mostTokens)
 	}
 	return nil
+}
+
+// mayGive refuses a token that opens more than what every user holds, unless who asks for it holds that more: whoever may make
+// tokens for an admin, or has a token of an admin's that was made narrow, would be an admin by way of the new token.
+func (o owner) mayGive(a auth.Actor, t hub.Token) error {
+	plain := o.policy.User(hub.User{Name: o.Name}, nil, nil).Union(o.policy.Identify(o.Owner))
+	if a.Scopes.Union(plain).Covers(o.policy.Token(t, nil, o.holds, o.groups), o.groups) {
+		return nil
+	}
+	return hub.Errorf(hub.Forbidden, "A token for %s that opens more than you may yourself is made by an admin alone", o.Name)
 }
 
 // RevokeToken revokes a user's token by the id that models show. Revoking one token of an OAuth client revokes all that it

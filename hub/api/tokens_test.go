@@ -152,3 +152,24 @@ func TestRevokingAnApplication(t *testing.T) {
 		w.ask(token, "GET", "/hub/api/user").is(want)
 	}
 }
+
+// Vulnerability: a token was measured by what its owner holds, not by what who asks for it holds (JupyterHub has it so; the
+// like of CVE-2024-41942).
+// Attack: mallory's service may make tokens, and makes one of admin's that inherits; mallory finds a token of admin's that was
+// made to make tokens and for nothing else, and makes one that inherits.
+// Verified: neither becomes an admin. What every user holds may be given on as before, and an admin gives what they hold.
+func TestMakingTokensMakesNoAdmin(t *testing.T) {
+	w := newWorld(t)
+	service, narrow := w.service("launcher", "tokens"), w.token("admin", "tokens!user")
+	for _, token := range []string{service, narrow} {
+		w.ask(token, "POST", "/hub/api/users/admin/tokens").is(403)
+		w.ask(token, "POST", "/hub/api/users/admin/tokens", `{"scopes":["admin:users"]}`).is(403)
+		w.ask(token, "POST", "/hub/api/users/admin/tokens", `{"scopes":["access:servers"]}`).is(403)
+		w.ask(token, "POST", "/hub/api/users/admin/tokens", `{"scopes":["access:servers!user"]}`).is(201)
+		w.ask(token, "POST", "/hub/api/users/admin/tokens", `{"scopes":[]}`).is(201)
+	}
+	w.ask(service, "POST", "/hub/api/users/alice/tokens").is(201)
+	w.ask(w.token("alice", "tokens!user"), "POST", "/hub/api/users/alice/tokens").is(201)
+	w.ask(w.token("admin"), "POST", "/hub/api/users/admin/tokens").is(201)
+	w.ask(w.token("admin"), "POST", "/hub/api/users/alice/tokens").is(201)
+}
