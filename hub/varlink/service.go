@@ -41,12 +41,13 @@ const writeTimeout = 30 * time.Second
 // Serve answers on every connection that l accepts until ctx ends or l fails, then closes them and waits for their
 // handlers.
 func (s *Service) Serve(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-	defer stop()
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	// Of this context and not of its parent, or the listener could be closed before this one is known to have ended.
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
 	places := make(chan struct{}, s.maxConns())
 	for {
 		c, err := l.Accept()
