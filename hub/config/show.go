@@ -167,3 +167,21 @@ func Changes(old, new *Config, tables ...string) []Change {
 		return len(tables) > 0 && !slices.Contains(tables, table)
 	})
 }
+
+// Held is next with what only a restart changes as it is in a running configuration: a daemon that reloads goes by this, or its
+// parts would go by two configurations.
+func Held(running, next *Config) *Config {
+	held := *next
+	hold(&held.Hub, &running.Hub, hubOptions)
+	hold(&held.Authenticator, &running.Authenticator, authenticatorOptions)
+	hold(&held.Proxy, &running.Proxy, proxyOptions)
+	return &held
+}
+
+func hold[S any](dst, src *S, rows []row[S]) {
+	for _, r := range rows {
+		if r.Applies == AtRestart {
+			r.copy(dst, src)
+		}
+	}
+}

@@ -116,3 +116,19 @@ func TestChangesAreSentences(t *testing.T) {
 		t.Errorf("the hub's changes are %v", hub)
 	}
 }
+
+// What waits for a restart stays as it runs, whatever else a reload takes over; the file is still different from it.
+func TestWhatWaitsForARestartIsHeld(t *testing.T) {
+	running := load(t, "[hub]\nbase_url='/old/'\ncookie_max_age_days=3.0\n")
+	next := load(t, "[hub]\nbase_url='/new/'\npublic_url='https://x.example/new/'\nhub_connect_url='http://127.0.0.1:9'\n[spawner]\nmem_limit='4G'\n")
+	held := Held(running, next)
+	if held.Hub.BaseURL != "/old/" || held.Hub.PublicURL != "" || held.Hub.HubConnectURL != running.Hub.HubConnectURL {
+		t.Errorf("not held: %+v", held.Hub)
+	}
+	if held.Hub.CookieMaxAgeDays != next.Hub.CookieMaxAgeDays || held.Spawner.Policy.MemLimit != next.Spawner.Policy.MemLimit {
+		t.Errorf("held as well: %+v", held.Hub)
+	}
+	if next.Hub.BaseURL != "/new/" || len(Changes(held, next)) != 3 {
+		t.Errorf("what is to come is %v", Changes(held, next))
+	}
+}
