@@ -15,9 +15,9 @@ import (
 func TestTokenIsPrintedAlone(t *testing.T) {
 	m := newMachine(t, "[hub]\nbase_url = '/jupyter/'\n")
 	m.http("admin.sock", map[string]string{
-		"GET /jupyter/hub/api/users/alice":         `{"kind":"user","name":"alice"}`,
-		"POST /jupyter/hub/api/users/alice/tokens": `{"id":"a1","token":"0123456789abcdef0123456789abcdef"}`,
-		"GET /jupyter/hub/api/users/mallory":       `{"status":404,"message":"Not Found"}`,
+		"GET /hub/api/users/alice":         `{"kind":"user","name":"alice"}`,
+		"POST /hub/api/users/alice/tokens": `{"id":"a1","token":"0123456789abcdef0123456789abcdef"}`,
+		"GET /hub/api/users/mallory":       `{"status":404,"message":"Not Found"}`,
 	})
 	compare(t, m.run("token", "alice", "--expires-in", "30d", "--scope", "read:users"), `
 0123456789abcdef0123456789abcdef

@@ -52,6 +52,7 @@ type Hall struct {
 	porter  Porter
 	whole   *table // API and pages
 	apiOnly *table
+	admin   *table // the API, with and without the base URL
 	maxBody int64
 	now     func() time.Time
 	seconds *prometheus.HistogramVec
@@ -79,6 +80,10 @@ func New(o Options) (*Hall, error) {
 	if h.apiOnly, err = h.newTable(api, nil); err != nil {
 		return nil, err
 	}
+	if h.admin, err = h.newTable(api, nil); err != nil {
+		return nil, err
+	}
+	h.admin.bare = true
 	h.whole, err = h.newTable(api, pages)
 	return h, err
 }
@@ -90,8 +95,9 @@ func (h *Hall) Browser() http.Handler { return h.through(h.whole, h.porter.Brows
 // about one is taken away, and so are its cookies.
 func (h *Hall) API() http.Handler { return h.through(h.apiOnly, plain, h.porter.Tokens) }
 
-// Admin returns the handler of admin.sock: the API, as whoever is at the other end (see Server).
-func (h *Hall) Admin() http.Handler { return h.through(h.apiOnly, plain, h.porter.Peers) }
+// Admin returns the handler of admin.sock: the API, as whoever is at the other end (see Server). It is at /hub/api whatever
+// the base URL: the admin's command line reads the file, and the file may say what holds only after a restart.
+func (h *Hall) Admin() http.Handler { return h.through(h.admin, plain, h.porter.Peers) }
 
 // through puts the steps before a table. This is the order in which everything happens to a request.
 func (h *Hall) through(t *table, doors ...func(http.Handler) http.Handler) http.Handler {

@@ -193,6 +193,16 @@ func TestDoorsShowNoMoreThanTheyShould(t *testing.T) {
 	}
 }
 
+// An admin's program finds the API at the socket without knowing the base URL, and with it; nobody else does.
+func TestAdminsNeedNoBaseURL(t *testing.T) {
+	h := newHouse(t, "/jupyter/", []auth.Route{{Method: "GET", Pattern: "/hub/api/x", Public: true, Handle: say("x")}}, nil)
+	for path, want := range map[string][3]int{"/jupyter/hub/api/x": {200, 200, 200}, "/hub/api/x": {404, 404, 200}, "/jupyter/jupyter/hub/api/x": {404, 404, 404}} {
+		if got := [3]int{ask(h.Browser(), "GET", path).Code, ask(h.API(), "GET", path).Code, ask(h.Admin(), "GET", path).Code}; got != want {
+			t.Errorf("%s at the doors of browsers, servers and admins: %v, want %v", path, got, want)
+		}
+	}
+}
+
 func TestMethods(t *testing.T) {
 	h := newHouse(t, "/", []auth.Route{{Method: "GET", Pattern: "/hub/api/users", Scopes: []string{"list:users"}, Handle: say("[]")}},
 		[]auth.Route{{Method: "GET", Pattern: "/hub/home", Public: true, Style: auth.Page, Handle: say("home")}})

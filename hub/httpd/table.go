@@ -19,6 +19,7 @@ var errElsewhere = hub.Errorf(hub.NotFound, "Not Found")
 type table struct {
 	hall *Hall
 	base []string // segments of the base URL, without the last, empty one
+	bare bool     // paths without the base URL lead to the same rows
 	rows tree
 }
 
@@ -62,10 +63,7 @@ func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (t *table) lead(v *visit, w http.ResponseWriter, r *http.Request) error {
-	path, ok := segments(r.URL.EscapedPath())
-	if ok {
-		path, ok = below(path, t.base)
-	}
+	path, ok := t.path(r)
 	if !ok {
 		return errElsewhere
 	}
@@ -83,6 +81,19 @@ func (t *table) lead(v *visit, w http.ResponseWriter, r *http.Request) error {
 		r.SetPathValue(name, values[i])
 	}
 	return at.handle(w, r)
+}
+
+// path returns the segments below the base URL.
+func (t *table) path(r *http.Request) ([]string, bool) {
+	whole, ok := segments(r.URL.EscapedPath())
+	if !ok {
+		return nil, false
+	}
+	path, ok := below(whole, t.base)
+	if !ok && t.bare {
+		return whole, true
+	}
+	return path, ok
 }
 
 func (m methods) forMethod(name string) *row {
