@@ -122,12 +122,16 @@ func (room *Room) check(tx *store.Tx, form url.Values) (hub.Code, error) {
 	return code, nil
 }
 
+// checkVerifier compares PKCE's two halves. A verifier without a challenge means that somebody took the challenge out of the
+// request on its way (RFC 9700, 4.8.2).
 func checkVerifier(code hub.Code, form url.Values) error {
-	if code.Challenge == "" {
-		return nil
-	}
 	verifier := form.Get("code_verifier")
-	if verifier == "" {
+	switch {
+	case code.Challenge == "" && verifier == "":
+		return nil
+	case code.Challenge == "":
+		return bad("invalid_grant", "")
+	case verifier == "":
 		return bad("invalid_request", "Code verifier required.")
 	}
 	if !proves(code, verifier) {

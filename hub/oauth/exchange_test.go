@@ -31,7 +31,7 @@ func TestPKCE(t *testing.T) {
 		"S256":              {[]string{"code_challenge", s256(verifier), "code_challenge_method", "S256"}, verifier, 200, nil},
 		"plain":             {[]string{"code_challenge", verifier, "code_challenge_method", "plain"}, verifier, 200, nil},
 		"plain by default":  {[]string{"code_challenge", verifier}, verifier, 200, nil},
-		"none, verifier":    {nil, verifier, 200, nil},
+		"none":              {nil, "-", 200, nil},
 		"wrong":             {[]string{"code_challenge", s256(verifier), "code_challenge_method", "S256"}, "x" + verifier, 400, "invalid_grant"},
 		"challenge as such": {[]string{"code_challenge", s256(verifier), "code_challenge_method", "S256"}, s256(verifier), 400, "invalid_grant"},
 		"missing":           {[]string{"code_challenge", s256(verifier), "code_challenge_method", "S256"}, "-", 400, "invalid_request"},
@@ -40,6 +40,17 @@ func TestPKCE(t *testing.T) {
 		if status != c.status || body["error"] != c.err {
 			t.Errorf("%s: %d %v, want %d %v", name, status, body, c.status, c.err)
 		}
+	}
+}
+
+// Vulnerability: PKCE that is checked only if a challenge was kept (RFC 9700, 4.8.2).
+// Attack: mallory sends alice's browser to authorize without the challenge that her server's client would have sent, and slips
+// the code into her login.
+// Verified: her server, which sends its verifier, gets no token for it.
+func TestPKCECannotBeTakenOut(t *testing.T) {
+	w := newWorld(t)
+	if status, body := w.exchange(w.code("alice", server("alice")), "code_verifier", verifier); status != 400 || body["error"] != "invalid_grant" {
+		t.Errorf("%d %v, want 400 invalid_grant", status, body)
 	}
 }
 
