@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -48,7 +49,11 @@ func TestAccountOfAnotherPersonOfThatName(t *testing.T) {
 	old := h.browser("192.0.2.7")
 	wantLogin(t, old.login("alice", "wonderland"))
 	u := h.look("alice")
-	u.Admin, u.Roles = true, []string{"teacher"}
+	u.Admin, u.Roles, u.Groups = true, []string{"teacher"}, []string{"teachers"}
+	h.update(func(tx *store.Tx) error {
+		_, err := tx.PutGroup(hub.Group{Name: "teachers", Roles: []string{"teacher"}})
+		return err
+	})
 	h.user(u)
 	token := h.token("alice", "inherit")
 	session := old.cookies["/ "+cookieSession].Value
@@ -58,10 +63,10 @@ func TestAccountOfAnotherPersonOfThatName(t *testing.T) {
 
 	wantKind(t, old.get("/hub/home"), hub.Unauthenticated)
 	wantKind(t, h.browser("192.0.2.7").get("/hub/api/user", "Authorization", "token "+token), hub.Unauthenticated)
-	if now := h.look("alice"); now.UID != 2002 || now.Admin || len(now.Roles) > 0 {
+	if now := h.look("alice"); now.UID != 2002 || now.Admin || len(now.Roles)+len(now.Groups) > 0 {
 		t.Errorf("the new alice is %+v", now)
 	}
-	if !slices.Equal(h.proxy.ended, []string{"servers of alice", session}) {
+	if !slices.Equal(h.proxy.ended, []string{session, "servers of alice"}) {
 		t.Errorf("ended: %v", h.proxy.ended)
 	}
 }
@@ -85,6 +90,32 @@ func TestUIDOfSomebodyElse(t *testing.T) {
 	}
 	if got := body(b.get("/hub/api/user", "Authorization", "token "+token)); got != "bob" { // falls through to his cookie
 		t.Errorf("alice's token is good for %q", got)
+	}
+}
+
+// evictor stops servers by a function.
+type evictor func(ctx context.Context, user string) error
+
+func (f evictor) Evict(ctx context.Context, user string) error { return f(ctx, user) }
+
+// Vulnerability: between the end of the former holder's servers and that of their sessions they could start another one, which
+// runs as the new holder of the name. Attack: the old alice's browser and her script ask again and again, and so they do while
+// her servers are being stopped. Verified: by then neither is let in.
+func TestTheFormerHolderIsLockedOutFirst(t *testing.T) {
+	h := newHouse(t, noon())
+	old := h.browser("192.0.2.7")
+	wantLogin(t, old.login("alice", "wonderland"))
+	token, evicted := h.token("alice", "inherit"), false
+	h.Porter.o.Evictor = evictor(func(context.Context, string) error {
+		evicted = true
+		wantKind(t, old.get("/hub/home"), hub.Unauthenticated)
+		wantKind(t, old.get("/hub/api/user", "Authorization", "token "+token), hub.Unauthenticated)
+		return nil
+	})
+	h.door.accounts["alice"].UID = 2002
+	wantLogin(t, h.browser("192.0.2.8").login("alice", "wonderland"))
+	if !evicted {
+		t.Error("nobody stopped the former holder's servers")
 	}
 }
 

@@ -79,29 +79,42 @@ func (p *Porter) replaced(a hub.Account) (gone []string, err error) {
 	return gone, err
 }
 
-// evict ends what runs for a user: their servers and their browsers' connections.
+// evict ends what a user has: their browsers' connections, sessions and tokens, then what runs for them. In this order nobody
+// can start anew what was just stopped. The uid stays until all of it has succeeded, so that the next login tries again.
 func (p *Porter) evict(ctx context.Context, name string) error {
-	if p.o.Evictor != nil {
-		if err := p.o.Evictor.Evict(ctx, name); err != nil {
-			return &hub.Error{Kind: hub.Unavailable, Text: "stop the servers of the account's former holder", Err: err}
-		}
+	if err := p.EndSessions(ctx, name); err != nil {
+		return err
 	}
-	return p.EndSessions(ctx, name)
+	if err := p.o.Store.Update(func(tx *store.Tx) error { return lockOut(tx, name) }); err != nil {
+		return err
+	}
+	if p.o.Evictor == nil {
+		return nil
+	}
+	if err := p.o.Evictor.Evict(ctx, name); err != nil {
+		return &hub.Error{Kind: hub.Unavailable, Text: "stop the servers of the account's former holder", Err: err}
+	}
+	return nil
 }
 
-// disown takes from a user what belonged to the person who had the account: tokens, rights and the uid. Groups stay.
+// lockOut takes from a user all that they could come in with.
+func lockOut(tx *store.Tx, name string) error {
+	if err := tx.DeleteTokensOf(hub.Owner{Kind: hub.OwnerUser, Name: name}); err != nil {
+		return err
+	}
+	return tx.DeleteSessionsOfUser(name)
+}
+
+// disown takes from a user what belonged to the person who had the account: rights, groups, which can hold rights, and the uid.
 func disown(tx *store.Tx, name string) error {
 	u, err := tx.User(name)
 	if err != nil {
 		return err
 	}
-	if err := tx.DeleteTokensOf(hub.Owner{Kind: hub.OwnerUser, Name: name}); err != nil {
+	if err := lockOut(tx, name); err != nil {
 		return err
 	}
-	if err := tx.DeleteSessionsOfUser(name); err != nil {
-		return err
-	}
-	u.UID, u.Admin, u.Roles = hub.NoUID, false, nil
+	u.UID, u.Admin, u.Roles, u.Groups = hub.NoUID, false, nil, nil
 	_, err = tx.PutUser(u)
 	return err
 }
