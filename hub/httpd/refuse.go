@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/client"
 )
 
@@ -35,7 +35,7 @@ func (h *Hall) refuse(w http.ResponseWriter, r *http.Request, v *visit, err erro
 	switch {
 	case v.api:
 		writeJSON(w, status, client.ErrorBody{Status: status, Message: message(err, status), Cause: causeOf(err)})
-	case status == http.StatusFailedDependency && asksForJSON(r):
+	case status == http.StatusFailedDependency && auth.WantsJSON(r):
 		// A stopped server's API is asked for by programs that know its errors, which have a message and no status.
 		writeJSON(w, status, struct {
 			Message string `json:"message"`
@@ -88,47 +88,4 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)
 	w.Write(b)
-}
-
-// asksForJSON decides how a stopped server is told of (specification 4.4): a method other than GET, a path with a segment
-// "api", and an Accept that prefers JSON to HTML, get JSON. No preference gets the page.
-func asksForJSON(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return true
-	}
-	for s := range strings.SplitSeq(r.URL.Path, "/") {
-		if s == "api" {
-			return true
-		}
-	}
-	jsonQ, htmlQ := quality(r.Header.Values("Accept"), "application/json"), quality(r.Header.Values("Accept"), "text/html")
-	return jsonQ > htmlQ
-}
-
-// quality returns how much of a media type an Accept header wants. Only the exact type counts for JSON over a wildcard, as
-// JupyterHub has it: "application/*" and "*/*" alone mean a browser.
-func quality(accept []string, want string) float64 {
-	best := 0.0
-	for element := range strings.SplitSeq(strings.Join(accept, ","), ",") {
-		mediaType, params, _ := strings.Cut(element, ";")
-		if !strings.EqualFold(strings.TrimSpace(mediaType), want) {
-			continue
-		}
-		best = max(best, weight(params))
-	}
-	return best
-}
-
-func weight(params string) float64 {
-	for p := range strings.SplitSeq(params, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if !strings.EqualFold(name, "q") {
-			continue
-		}
-		if q, err := strconv.ParseFloat(value, 64); err == nil && q >= 0 && q <= 1 {
-			return q
-		}
-		return 0
-	}
-	return 1
 }

@@ -2,8 +2,6 @@ package httpd
 
 import (
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -118,19 +116,6 @@ func FuzzPath(f *testing.F) {
 			return err == nil && d == user
 		}) {
 			t.Errorf("%q: user %q is no segment of it", path, user)
-		}
-	})
-}
-
-func FuzzAcceptHeader(f *testing.F) {
-	for _, seed := range []string{"", "*/*", "text/html", "application/json;q=0.9,*/*;q=0.8", "application/json;q=x", "application/json;;q=1", ";", ","} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, accept string) {
-		r := httptest.NewRequest(http.MethodGet, "/hub/user/alice/lab", nil)
-		r.Header.Set("Accept", accept)
-		if asksForJSON(r) && !strings.Contains(strings.ToLower(accept), "application/json") {
-			t.Errorf("Accept %q gets JSON", accept)
 		}
 	})
 }

@@ -37,7 +37,7 @@ func (room *Room) notRunning(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case live.State.Ready():
 		return room.bounce(w, r, asked)
-	case wantsJSON(r):
+	case auth.WantsJSON(r):
 		return room.stopped(r, live, asked)
 	case live.State.Pending() != "" || live.State == hub.Failed:
 		return redirect(w, http.StatusSeeOther, withNext(room.toPending(ref), asked))
@@ -101,16 +101,4 @@ func (room *Room) bounce(w http.ResponseWriter, r *http.Request, asked string) e
 	q.Set("redirects", strconv.Itoa(max(n, 0)+1))
 	u.RawQuery = q.Encode()
 	return redirect(w, http.StatusFound, u.String())
-}
-
-// wantsJSON reports whether a script asks rather than a person: a path with a segment "api", or an Accept that names JSON
-// before HTML. The hall decides by the same rule how the refusal looks.
-func wantsJSON(r *http.Request) bool {
-	for s := range strings.SplitSeq(r.PathValue("rest"), "/") {
-		if s == "api" {
-			return true
-		}
-	}
-	accept := strings.ToLower(r.Header.Get("Accept"))
-	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
 }
