@@ -77,18 +77,6 @@ func fold(r rune) rune {
 	}
 }
 
-// folded is the one form of all keys that encoding/json takes for one: it ignores case as Unicode folds it, so that "uſer" is
-// "user", which strings.ToLower does not see.
-func folded(key string) string {
-	return strings.Map(func(c rune) rune {
-		least := c
-		for other := unicode.SimpleFold(c); other != c; other = unicode.SimpleFold(other) {
-			least = min(least, other)
-		}
-		return least
-	}, key)
-}
-
 // valueEnds notes that the enclosing object expects a key again.
 func valueEnds(open []frame) []frame {
 	if n := len(open); n > 0 && open[n-1].keys != nil {
