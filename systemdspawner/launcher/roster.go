@@ -15,7 +15,8 @@ type roster struct {
 
 	mu       sync.Mutex // guards what follows, and the fields of entries
 	bootID   string
-	entries  map[string]*entry // by name of unit
+	entries  map[string]*entry  // by name of unit
+	tickets  map[string]*ticket // starts that are not claimed yet, by name of unit
 	watchers map[*watcher]struct{}
 }
 
@@ -30,6 +31,12 @@ type entry struct {
 	stopping bool          // it was asked to stop: however it ends is well
 	failed   bool          // systemd still keeps it as failed, until its cause has been told
 	ended    time.Time
+	former   string // invocation of the unit that had the name before, if its end was remembered
+}
+
+// ticket is a start about which everything is still to be decided: whose, what, whether at all.
+type ticket struct {
+	void bool // somebody asked for its end
 }
 
 func (e *entry) alive() bool { return e.ended.IsZero() }
@@ -41,18 +48,59 @@ const (
 )
 
 func newRoster(now func() time.Time) *roster {
-	return &roster{now: now, synced: make(chan struct{}), entries: map[string]*entry{}, watchers: map[*watcher]struct{}{}}
+	return &roster{now: now, synced: make(chan struct{}), entries: map[string]*entry{}, tickets: map[string]*ticket{}, watchers: map[*watcher]struct{}{}}
 }
 
-// claim makes room for a unit that is going to be started. A unit that is alive, or being started, is a Conflict.
-func (r *roster) claim(u hub.Unit) (*entry, error) {
+// begin announces a start, so that a Stop finds it that overtakes it. Whoever begins finishes as well.
+func (r *roster) begin(ref hub.ServerRef) (*ticket, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.entries[u.Name]; e != nil && e.alive() {
-		return nil, hub.Errorf(hub.Conflict, "the server %s runs already", u.ServerRef)
+	name := hub.UnitName(ref)
+	if t := r.tickets[name]; r.taken(name) || t != nil && !t.void {
+		return nil, runsAlready(ref)
+	}
+	t := new(ticket)
+	r.tickets[name] = t
+	return t, nil
+}
+
+func (r *roster) finish(ref hub.ServerRef, t *ticket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if name := hub.UnitName(ref); r.tickets[name] == t {
+		delete(r.tickets, name)
+	}
+}
+
+func (r *roster) taken(name string) bool {
+	e := r.entries[name]
+	return e != nil && e.alive()
+}
+
+func runsAlready(ref hub.ServerRef) error {
+	return hub.Errorf(hub.Conflict, "the server %s runs already", ref)
+}
+
+func wasStopped(ref hub.ServerRef) error {
+	return hub.Errorf(hub.Conflict, "the server %s was stopped while it started", ref)
+}
+
+// claim makes room for a unit that is going to be started. A unit that is alive, or being started, is a Conflict, and so is a
+// start that somebody has asked to end.
+func (r *roster) claim(u hub.Unit, t *ticket) (*entry, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case t.void:
+		return nil, wasStopped(u.ServerRef)
+	case r.taken(u.Name):
+		return nil, runsAlready(u.ServerRef)
 	}
 	u.State = hub.UnitActivating
 	e := &entry{unit: u, changed: make(chan struct{}), blind: func() {}, starting: true}
+	if before := r.entries[u.Name]; before != nil {
+		e.former = before.unit.Invocation
+	}
 	r.entries[u.Name] = e
 	r.tell(e)
 	return e, nil
@@ -65,10 +113,14 @@ func (r *roster) started(e *entry) {
 	e.starting = false
 }
 
-// ask marks a unit as one that shall end. It returns nil for a unit that is not alive.
+// ask marks a unit as one that shall end, and a start of it that has only begun as one that shall not go on. It returns nil for
+// a unit that is not alive.
 func (r *roster) ask(name string) *entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if t := r.tickets[name]; t != nil {
+		t.void = true
+	}
 	e := r.entries[name]
 	if e == nil || !e.alive() {
 		return nil

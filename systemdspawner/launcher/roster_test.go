@@ -50,7 +50,7 @@ func TestAWatcherIsToldTheWholeAndThenEachChange(t *testing.T) {
 	r.redrawn("boot")
 	expect(t, told(t, r, w), "all 0")
 
-	if _, err := r.claim(unitOf("alice", "", "")); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, told(t, r, w), "alice activating false")
@@ -59,7 +59,7 @@ func TestAWatcherIsToldTheWholeAndThenEachChange(t *testing.T) {
 	r.listens("jupyter-alice.service", true)
 	expect(t, told(t, r, w), "alice active true") // the newest state of each
 	r.end(unitOf("alice", hub.UnitFailed, "1"), &hub.Cause{Kind: hub.CauseExited}, true)
-	if _, err := r.claim(unitOf("alice", "", "")); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, told(t, r, w), "alice failed false exited", "alice activating false") // an end is news of its own
@@ -83,15 +83,55 @@ func TestASlowWatcherHoldsNobodyUpAndIsToldTheWhole(t *testing.T) {
 
 func TestAServerIsStartedOnce(t *testing.T) {
 	r := newRoster(time.Now)
-	if _, err := r.claim(unitOf("alice", "", "")); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.claim(unitOf("alice", "", "")); hub.KindOf(err) != hub.Conflict {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); hub.KindOf(err) != hub.Conflict {
 		t.Errorf("a second start: %v", err)
 	}
 	r.end(unitOf("alice", hub.UnitInactive, ""), nil, false)
-	if _, err := r.claim(unitOf("alice", "", "")); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil {
 		t.Errorf("after its end: %v", err)
+	}
+}
+
+// A start asks the name service before it claims its unit. Whoever cancels meanwhile must not be overtaken by it.
+func TestAStopFindsAStartThatHasOnlyBegun(t *testing.T) {
+	r, alice := newRoster(time.Now), hub.ServerRef{User: "alice"}
+	begin := func() *ticket {
+		t.Helper()
+		ticket, err := r.begin(alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ticket
+	}
+	first := begin()
+	if _, err := r.begin(alice); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("a second start meanwhile: %v", err)
+	}
+	if e := r.ask("jupyter-alice.service"); e != nil {
+		t.Errorf("a unit is alive: %+v", e)
+	}
+	second := begin() // one that shall not go on is in nobody's way
+	if _, err := r.claim(unitOf("alice", "", ""), first); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("the first start goes on: %v", err)
+	}
+	r.finish(alice, first)
+	if _, err := r.claim(unitOf("alice", "", ""), second); err != nil {
+		t.Errorf("the second start: %v", err)
+	}
+	r.finish(alice, second)
+	if len(r.tickets) != 0 {
+		t.Errorf("left are %v", r.tickets)
+	}
+}
+
+func TestASuccessorKnowsWhoHadItsName(t *testing.T) {
+	r := newRoster(time.Now)
+	r.end(unitOf("alice", hub.UnitFailed, "1"), &hub.Cause{Kind: hub.CauseExited}, true)
+	if e, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil || e.former != "1" {
+		t.Errorf("%+v, %v", e, err)
 	}
 }
 
@@ -156,7 +196,7 @@ func TestShutdownIsAnEndWithoutFailure(t *testing.T) {
 
 func TestWhoeverWaitsForAUnitLearnsOfItsEnd(t *testing.T) {
 	r := newRoster(time.Now)
-	e, err := r.claim(unitOf("alice", "", ""))
+	e, err := r.claim(unitOf("alice", "", ""), new(ticket))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +212,7 @@ func TestWhoeverWaitsForAUnitLearnsOfItsEnd(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	other, err := r.claim(unitOf("bob", "", ""))
+	other, err := r.claim(unitOf("bob", "", ""), new(ticket))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ func (l *Launcher) settle(ctx context.Context, b *bus, s seen, ref hub.ServerRef
 	switch {
 	case isKnown && !known.alive() && known.unit.Invocation == u.Invocation:
 		return nil // settled, and not told yet
+	case isKnown && known.alive() && known.former != "" && known.former == u.Invocation:
+		return nil // settled, and its successor is being started
 	case isKnown && known.stopping:
 		l.ended(u, nil, false)
 		l.forget(ctx, b, u.Name)

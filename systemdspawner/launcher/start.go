@@ -21,6 +21,11 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, profile string)
 	if err := l.roster.ready(ctx); err != nil {
 		return hub.Unit{}, err
 	}
+	ticket, err := l.roster.begin(ref)
+	if err != nil {
+		return hub.Unit{}, err
+	}
+	defer l.roster.finish(ref, ticket)
 	order, err := l.order(ctx, ref, profile)
 	if err != nil {
 		return hub.Unit{}, err
@@ -31,7 +36,7 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, profile string)
 	}
 	e, err := l.roster.claim(hub.Unit{
 		ServerRef: ref, Name: c.Unit, UID: order.Account.UID, Socket: c.Socket, Memory: -1, CPU: -1, Tasks: -1,
-	})
+	}, ticket)
 	if err != nil {
 		return hub.Unit{}, err
 	}
@@ -132,7 +137,7 @@ func (l *Launcher) bringUp(ctx context.Context, e *entry, o Order, c Composition
 	case unit.State == hub.UnitActive:
 		return unit, nil
 	case l.roster.asked(e):
-		return hub.Unit{}, hub.Errorf(hub.Conflict, "the server %s was stopped while it started", o.ServerRef)
+		return hub.Unit{}, wasStopped(o.ServerRef)
 	case unit.Cause == nil: // a good end, and yet no start
 		unit.Cause = ending{Result: "exit-code", Code: cldExited, Active: true}.cause()
 	}
