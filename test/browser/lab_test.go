@@ -1,0 +1,94 @@
+package browser
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// watcher keeps what the page of a start tells while it goes on, and over the next page.
+const watcher = `document.addEventListener("DOMContentLoaded", () => {
+	const log = document.getElementById("progress-log");
+	if (!log) return;
+	new MutationObserver(() => {
+		sessionStorage.setItem("told", [...log.children].map((line) => line.textContent).join("\n"));
+		sessionStorage.setItem("bar", document.getElementById("progress-bar").value);
+	}).observe(log, { childList: true });
+});`
+
+// Alice comes with her system password and works: the door, her server starting before her eyes, JupyterLab, a notebook, a
+// cell, its output. It is the real JupyterLab, and nothing is prepared but her account.
+func TestAliceWorks(t *testing.T) {
+	h := visit(t)
+	x := h.open(1280, 800)
+	x.do(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(watcher).Do(ctx)
+		return err
+	}))
+	x.visit("")
+	x.sees("#login-form")
+	x.picture("login")
+	x.mustBeQuiet("the login page")
+	x.logIn("alice")
+
+	x.sees(".jp-LauncherCard[data-category=Notebook]")
+	if at := x.at(); !strings.HasPrefix(at, "user/alice/lab") {
+		t.Errorf("JupyterLab is at %s", at)
+	}
+	told := eval[string](x, "sessionStorage.getItem('told') || ''")
+	for _, want := range []string{"systemd", "jupyter-alice.service", "answer"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("while her server started, alice did not read %q but\n%s", want, told)
+		}
+	}
+	x.picture("launcher")
+
+	x.clicks(".jp-LauncherCard[data-category=Notebook]")
+	x.sees(".jp-Notebook .jp-Cell .cm-content")
+	x.becomes(`document.querySelector(".jp-Notebook-ExecutionIndicator")?.dataset.status == "idle"`)
+	x.clicks(".jp-Notebook .jp-Cell .cm-content")
+	x.becomes(`document.activeElement.matches(".jp-Notebook .cm-content")`)
+	x.do(input.InsertText("import os; print('cell of uid', os.getuid(), 6 * 7)"))
+	x.do(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(input.ModifierShift)))
+	x.becomes(`document.querySelector(".jp-OutputArea-output pre")?.textContent.includes("cell of uid")`)
+	if out, want := x.text(".jp-OutputArea-output pre"), "cell of uid "+h.run("id", "--user", "alice")+" 42"; out != want {
+		t.Errorf("the cell prints %q, want %q", out, want)
+	}
+	x.picture("notebook")
+}
+
+// Alice logs out in one tab while a notebook is open in another: within seconds its connections are cut, and nothing that
+// the browser held opens her server again.
+func TestLogoutClosesWhatIsOpen(t *testing.T) {
+	h := visit(t)
+	x := h.open(1280, 800)
+	x.visit("")
+	x.logIn("alice")
+	x.clicks(".jp-LauncherCard[data-category=Notebook]")
+	x.sees(".jp-Notebook .jp-Cell .cm-content")
+	x.awaitSockets(patience, func(open int) bool { return open > 0 })
+	held := x.cookies("user/alice/api/kernels")
+	if status := h.status("user/alice/api/kernels", held); status != 200 {
+		t.Fatalf("with the cookies of the open notebook her server answers %d", status)
+	}
+
+	other := x.another()
+	other.visit("hub/home")
+	other.presses("#logout")
+	out := time.Now()
+	x.awaitSockets(patience, func(open int) bool { return open == 0 })
+	if took := time.Since(out); took > 5*time.Second {
+		t.Errorf("the WebSockets were open for %s", took)
+	}
+	if status := h.status("user/alice/api/kernels", held); status == 200 {
+		t.Error("the cookies of before open her server")
+	}
+	other.visit("user/alice/lab")
+	other.sees("#login-form")
+}
