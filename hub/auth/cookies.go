@@ -3,6 +3,9 @@ package auth
 import (
 	"net/http"
 	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
 )
 
 // The cookies (specification 3.6). All of ours are SameSite=Lax: upstream sets nothing, which browsers take for Lax with
@@ -28,13 +31,25 @@ func (p *Porter) loginName() (name, path string) {
 	return cookieLogin, p.hubURL
 }
 
-// loginCookie returns what may open a session, or "".
-func (p *Porter) loginCookie(r *http.Request) string {
+// maxLoginCookies is more than a browser keeps for one host: only a program sends as many, to cost us time.
+const maxLoginCookies = 200
+
+// sessionsOf returns the sessions that a browser brings. Any page of this host, a user server's too, can plant a login cookie
+// beside ours, on a longer path to be the first of them: what opens nothing is passed over.
+func (p *Porter) sessionsOf(tx *store.Tx, r *http.Request) (brought []hub.Session, err error) {
 	name, _ := p.loginName()
-	if c, err := r.Cookie(name); err == nil {
-		return c.Value
+	for i, c := range r.CookiesNamed(name) {
+		if i == maxLoginCookies {
+			break
+		}
+		s, err := tx.SessionByCookie(c.Value)
+		if err == nil {
+			brought = append(brought, s)
+		} else if hub.KindOf(err) != hub.NotFound {
+			return nil, err
+		}
 	}
-	return ""
+	return brought, nil
 }
 
 func (p *Porter) setLoginCookie(w http.ResponseWriter, v *Visit, value string, until time.Time) {

@@ -115,3 +115,42 @@ func FuzzCookies(f *testing.F) {
 		})).ServeHTTP(httptest.NewRecorder(), r)
 	})
 }
+
+// Play (cookie tossing, CVE-2024-28233): a page of mallory's server plants login cookies in alice's browser, on a longer path
+// so that they come before hers.
+// Attack: one that opens nothing, to keep her out; the one of his own session, so that she works in his name and he sees what
+// she does; and before she logs out, so that she does not.
+// Verified: the first changes nothing, with the second she is nobody rather than mallory, a login makes her herself again, and
+// logging out ends hers and his.
+func TestTossedLoginCookie(t *testing.T) {
+	h := newHouse(t, noon())
+	alice, mallory := h.browser("192.0.2.7"), h.browser("192.0.2.7")
+	wantLogin(t, alice.login("alice", "wonderland"))
+	wantLogin(t, mallory.login("mallory", "malice"))
+	plant := func(path, value string) {
+		alice.cookies[path+" "+cookieLogin] = &http.Cookie{Name: cookieLogin, Value: value, Path: path}
+	}
+	plant("/hub/home", "nothing")
+	for range 20 { // a browser double sends cookies in any order
+		if got := body(alice.get("/hub/home")); got != "alice" {
+			t.Fatalf("at home is %q", got)
+		}
+	}
+	his := mallory.cookies["/hub/ "+cookieLogin].Value
+	plant("/hub/home", his)
+	wantKind(t, alice.get("/hub/home"), hub.Unauthenticated)
+
+	plant("/hub/login", his)
+	wantLogin(t, alice.login("alice", "wonderland"))
+	if got := body(alice.get("/hub/home")); got != "alice" {
+		t.Errorf("at home is %q", got)
+	}
+
+	wantLogin(t, mallory.login("mallory", "malice"))
+	plant("/hub/logout", mallory.cookies["/hub/ "+cookieLogin].Value)
+	kept := *alice.cookies["/hub/ "+cookieLogin]
+	alice.get("/hub/logout")
+	alice.cookies["/hub/ "+cookieLogin] = &kept
+	wantKind(t, alice.get("/hub/home"), hub.Unauthenticated)
+	wantKind(t, mallory.get("/hub/home"), hub.Unauthenticated)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"jupyterhubd/hub"
@@ -72,15 +73,20 @@ func clientOf(tx *store.Tx, t hub.Token) (*hub.Client, error) {
 	return &c, err
 }
 
+// byCookie knows a browser by its session. One that brings sessions of two users is nobody's: one was planted, and who asks
+// must not act as its owner.
 func (p *Porter) byCookie(r *http.Request, v *Visit) (a Actor, err error) {
-	value := p.loginCookie(r)
-	if v.door != browserDoor || value == "" {
+	if v.door != browserDoor {
 		return Actor{}, nil
 	}
 	err = p.ask(&a, func(tx *store.Tx) error {
-		s, err := tx.SessionByCookie(value)
-		if err != nil {
+		brought, err := p.sessionsOf(tx, r)
+		if err != nil || len(brought) == 0 {
 			return err
+		}
+		s := brought[0]
+		if slices.ContainsFunc(brought, func(o hub.Session) bool { return o.User != s.User }) {
+			return nil
 		}
 		a, err = p.actor(tx, hub.Owner{Kind: hub.OwnerUser, Name: s.User})
 		a.Via, a.Session = Cookie, &s

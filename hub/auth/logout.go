@@ -2,28 +2,43 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/store"
 )
 
-// Logout ends the session whose login cookie came with the request: the session, the tokens that were issued through it, its
-// cookies, and through the SessionEnder its open connections to servers. Without a good login cookie it does nothing: any
-// site can make a browser come here (specification 3.6). An Unavailable error means that the browser is logged out, but its
-// connections may live on until their tokens are asked for.
+// Logout ends every session whose login cookie came with the request, which is one unless somebody planted another: the
+// session, the tokens that were issued through it, its cookies, and through the SessionEnder its open connections to servers.
+// Without a good login cookie it does nothing: any site can make a browser come here (specification 3.6). An Unavailable error
+// means that the browser is logged out, but its connections may live on until their tokens are asked for.
 func (p *Porter) Logout(w http.ResponseWriter, r *http.Request) error {
 	v := visitOf(r)
-	actor, err := p.byCookie(r, v)
-	if err != nil || actor.Session == nil {
+	if v.door != browserDoor {
+		return nil
+	}
+	var over []hub.Session
+	err := p.o.Store.View(func(tx *store.Tx) (err error) {
+		over, err = p.sessionsOf(tx, r)
+		return err
+	})
+	if err != nil || len(over) == 0 {
 		return err
 	}
-	err = p.o.Store.Update(func(tx *store.Tx) error { return tx.DeleteSession(actor.Session.ID) })
-	if err != nil && hub.KindOf(err) != hub.NotFound {
+	err = p.o.Store.Update(func(tx *store.Tx) error {
+		for _, s := range over {
+			if err := tx.DeleteSession(s.ID); err != nil && hub.KindOf(err) != hub.NotFound {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	p.clearCookies(w, v)
-	return p.endSession(r.Context(), actor.Session.ID)
+	return p.endAll(r.Context(), over)
 }
 
 // EndSessions ends the connections of all sessions of a user who is about to be removed or disowned.
@@ -36,12 +51,15 @@ func (p *Porter) EndSessions(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
+	return p.endAll(ctx, sessions)
+}
+
+func (p *Porter) endAll(ctx context.Context, sessions []hub.Session) error {
+	var failed error
 	for _, s := range sessions {
-		if err := p.endSession(ctx, s.ID); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, p.endSession(ctx, s.ID))
 	}
-	return nil
+	return failed
 }
 
 func (p *Porter) endSession(ctx context.Context, id string) error {

@@ -148,14 +148,20 @@ func (r *Rules) admin(a hub.Account, was bool) bool {
 // startSession gives the browser a session of its own in place of the one that it may have had, whoever's that was.
 func (p *Porter) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, u hub.User) error {
 	v := visitOf(r)
-	former := p.formerSession(r)
 	var cookie string
 	var s hub.Session
-	var crowded []string
+	var over []string // the sessions that end
 	err := p.o.Store.Update(func(tx *store.Tx) (err error) {
 		now := p.o.Now().UTC()
-		crowded = excess(tx.Sessions(u.Name))
-		for _, id := range append(crowded, former) {
+		over = excess(tx.Sessions(u.Name))
+		former, err := p.sessionsOf(tx, r)
+		if err != nil {
+			return err
+		}
+		for _, f := range former {
+			over = append(over, f.ID)
+		}
+		for _, id := range over {
 			if err := tx.DeleteSession(id); err != nil && hub.KindOf(err) != hub.NotFound {
 				return err
 			}
@@ -170,18 +176,10 @@ func (p *Porter) startSession(ctx context.Context, w http.ResponseWriter, r *htt
 	p.setLoginCookie(w, v, cookie, s.Expires)
 	p.setXSRFCookie(w, v, p.mintXSRF(binding(r, Actor{Session: &s})), true)
 	p.clearCookie(w, v, cookieParlour, p.hubURL+"login")
-	for _, id := range append(crowded, former) {
+	for _, id := range over {
 		_ = p.endSession(ctx, id) // these connections die with their tokens at the latest, ignoring
 	}
 	return nil
-}
-
-// formerSession returns the id of the session that the browser brought, or "".
-func (p *Porter) formerSession(r *http.Request) string {
-	if a, err := p.byCookie(r, visitOf(r)); err == nil && a.Session != nil {
-		return a.Session.ID
-	}
-	return ""
 }
 
 // excess returns the ids of the sessions that must go so that one more has room.
