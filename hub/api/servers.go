@@ -24,12 +24,8 @@ func (room *Room) showServer(w http.ResponseWriter, r *http.Request) error {
 
 // createServer answers PUT /hub/api/users/U/servers/S: a named server that is not started.
 func (room *Room) createServer(w http.ResponseWriter, r *http.Request) error {
-	wish, err := readWish(r)
+	ref, wish, err := room.wished(r)
 	if err != nil {
-		return err
-	}
-	ref := refOf(r)
-	if err := room.known(ref.User); err != nil {
 		return err
 	}
 	live, err := room.Workshop.Create(ref, wish.displayName)
@@ -42,6 +38,15 @@ func (room *Room) createServer(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, room.serverModel(readerOf(auth.FromContext(r.Context())), live))
 }
 
+// wished reads which server is wanted and how. Its user must exist.
+func (room *Room) wished(r *http.Request) (ref hub.ServerRef, wish serverWish, err error) {
+	if wish, err = readWish(r); err != nil {
+		return ref, wish, err
+	}
+	ref = refOf(r)
+	return ref, wish, room.known(ref.User)
+}
+
 // known returns NotFound for a user who does not exist.
 func (room *Room) known(user string) error {
 	_, err := room.user(user)
@@ -50,12 +55,8 @@ func (room *Room) known(user string) error {
 
 // startServer answers POST /hub/api/users/U/server and /servers/S: 201 if it is ready in time, 202 if it goes on.
 func (room *Room) startServer(w http.ResponseWriter, r *http.Request) error {
-	wish, err := readWish(r)
+	ref, wish, err := room.wished(r)
 	if err != nil {
-		return err
-	}
-	ref := refOf(r)
-	if err := room.known(ref.User); err != nil {
 		return err
 	}
 	if err := room.createFirst(ref, wish); err != nil {

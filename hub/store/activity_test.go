@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -213,19 +212,7 @@ func TestKillLosesAtMostASecondOfActivity(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.TouchUser("alice", c.now().Add(time.Second)) // not flushed yet
-	raw, err := os.ReadFile(s.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "after-kill.db")
-	if err := os.WriteFile(path, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
+	again := afterKill(t, s)
 	if err := again.Check(); err != nil {
 		t.Error(err)
 	}

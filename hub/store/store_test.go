@@ -104,10 +104,9 @@ func TestFileIsPrivate(t *testing.T) {
 	}
 }
 
-// What was acknowledged is there after a kill: the file is opened from a copy taken while the first process still has it.
-func TestAcknowledgedIsOnDisk(t *testing.T) {
-	s, _ := cellar(t)
-	cast(t, s, "alice")
+// afterKill opens what a process that is killed now would leave: a copy of the file, taken while that process still has it.
+func afterKill(t *testing.T, s *Store) *Store {
+	t.Helper()
 	raw, err := os.ReadFile(s.path)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +119,15 @@ func TestAcknowledgedIsOnDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer again.Close()
+	t.Cleanup(func() { _ = again.Close() })
+	return again
+}
+
+// What was acknowledged is there after a kill.
+func TestAcknowledgedIsOnDisk(t *testing.T) {
+	s, _ := cellar(t)
+	cast(t, s, "alice")
+	again := afterKill(t, s)
 	view(t, again, func(tx *Tx) error { _, err := tx.User("alice"); return err })
 }
 
