@@ -53,8 +53,11 @@ func playFullDisk(dir string) error {
 		return err
 	}
 	err = s.Update(fillUp)
-	if hub.KindOf(err) != hub.Unavailable || !strings.Contains(hub.TextOf(err), "no room") {
+	if hub.KindOf(err) != hub.Unavailable || !strings.Contains(err.Error(), "no room on the disk that holds "+s.path) {
 		return fmt.Errorf("a full disk said %v", err)
+	}
+	if text := hub.TextOf(err); !strings.Contains(text, "disk is full") || strings.Contains(text, s.path) {
+		return fmt.Errorf("everybody is told %q", text)
 	}
 	s.TouchUser("alice", noon().at)
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 40, Max: 1 << 40}); err != nil {

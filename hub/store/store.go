@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -166,7 +167,8 @@ func (s *Store) wrap(err error) error {
 	case err == nil, hub.KindOf(err) != hub.Unknown:
 		return err
 	case noRoom(err):
-		return &hub.Error{Kind: hub.Unavailable, Text: "there is no room on the disk that holds " + s.path + ": nothing was changed", Err: err}
+		return &hub.Error{Kind: hub.Unavailable, Text: "The hub's disk is full: nothing was changed. Please tell your administrator.",
+			Err: fmt.Errorf("there is no room on the disk that holds %s: %w", s.path, err)}
 	case errors.Is(err, bolterrors.ErrDatabaseNotOpen):
 		return &hub.Error{Kind: hub.Unavailable, Text: "the store is closed", Err: err}
 	}
