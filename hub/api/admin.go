@@ -123,12 +123,16 @@ func (room *Room) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	return nothing(w)
 }
 
-// RemoveUser stops a user's servers, then removes the record with everything that hangs on it. Nobody removes themselves.
+// RemoveUser locks a user out, who could start anew otherwise what it stops next: their servers. Then it removes the record with
+// everything that hangs on it. Nobody removes themselves.
 func (room *Room) RemoveUser(ctx context.Context, a auth.Actor, name string) error {
 	if a.User != nil && a.User.Name == name {
 		return hub.Errorf(hub.Invalid, "Cannot delete yourself!")
 	}
 	if _, err := room.user(name); err != nil {
+		return err
+	}
+	if err := room.Doorman.LockOut(ctx, name); err != nil {
 		return err
 	}
 	if err := room.stopAllOf(ctx, name); err != nil {

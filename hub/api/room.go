@@ -15,6 +15,7 @@ type Options struct {
 	Workshop Workshop
 	Proxy    Proxy
 	Daemon   Daemon
+	Doorman  Doorman
 	Policy   func() *rbac.Policy // the one in force; a reload replaces it
 
 	BaseURL      string        // leading and trailing slash

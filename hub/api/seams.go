@@ -39,3 +39,8 @@ type Daemon interface {
 	// Shutdown ends the process soon; stopServers is nil where the caller did not say.
 	Shutdown(stopServers *bool)
 }
+
+// Doorman ends all that a user comes in with. *auth.Porter is one.
+type Doorman interface {
+	LockOut(ctx context.Context, user string) error
+}

@@ -252,3 +252,28 @@ func TestIdentityIsWhatSingleUserServersNeed(t *testing.T) {
 	w.ask("", "GET", "/hub/api/user").is(403, "Missing or invalid credentials")
 	w.ask("expired", "GET", "/hub/api/user").is(403)
 }
+
+// Vulnerability: a removed user's record went, and what her browsers had open went on: a WebSocket to a server of bob's, which
+// he had let her into, for as long as she keeps the page. And until the record went she could start anew what was stopped.
+// Attack: alice, about to be removed, is logged in, and her script asks for her server while the old one is being stopped.
+// Verified: the proxy ends her session, and by the time that her servers are stopped neither cookie nor token opens anything.
+func TestRemovedUsersAreLockedOutFirst(t *testing.T) {
+	w := newWorld(t)
+	token, alice := w.token("alice"), hub.ServerRef{User: "alice"}
+	var session hub.Session
+	w.update(func(tx *store.Tx) (err error) {
+		_, session, err = tx.NewSession(hub.Session{User: "alice", Expires: time.Now().Add(time.Hour)})
+		return err
+	})
+	w.ask(token, "POST", "/hub/api/users/alice/server").is(201)
+	w.shop.quick = false
+	admin := w.token("admin")
+	w.ask(admin, "DELETE", "/hub/api/users/alice").is(400, "taking long to stop")
+	w.ask(token, "POST", "/hub/api/users/alice/server").is(403)
+	if !slices.Equal(w.ended, []string{session.ID}) {
+		t.Errorf("the proxy ended %q, want alice's session %s", w.ended, session.ID)
+	}
+	w.shop.become(alice, hub.Stopped)
+	w.ask(admin, "DELETE", "/hub/api/users/alice").is(204)
+	w.ask(admin, "GET", "/hub/api/users/alice").is(404)
+}

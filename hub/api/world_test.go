@@ -29,6 +29,7 @@ type world struct {
 	shop   *workshop
 	daemon *daemon
 	porter *auth.Porter
+	ended  []string // sessions that the proxy was told to end
 	room   *api.Room
 	door   http.Handler // the proxy's
 	tokens http.Handler // 127.0.0.1:8081
@@ -52,10 +53,10 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, store: s, shop: newWorkshop(s), daemon: new(daemon)}
-	if w.porter, err = auth.New(auth.Options{Store: s, Rules: auth.Rules{Policy: policy}, BaseURL: "/"}); err != nil {
+	if w.porter, err = auth.New(auth.Options{Store: s, Rules: auth.Rules{Policy: policy}, Sessions: w, BaseURL: "/"}); err != nil {
 		t.Fatal(err)
 	}
-	o := api.Options{Store: s, Workshop: w.shop, Proxy: routes{}, Daemon: w.daemon, Policy: w.porter.Policy, BaseURL: "/", NamedServers: true, SlowSpawn: 50 * time.Millisecond, SlowStop: 50 * time.Millisecond}
+	o := api.Options{Store: s, Workshop: w.shop, Proxy: routes{}, Daemon: w.daemon, Doorman: w.porter, Policy: w.porter.Policy, BaseURL: "/", NamedServers: true, SlowSpawn: 50 * time.Millisecond, SlowStop: 50 * time.Millisecond}
 	for _, f := range change {
 		f(&o)
 	}
@@ -74,6 +75,12 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 		return nil
 	})
 	return w
+}
+
+// EndSession makes the world the proxy to whom ends of sessions are told.
+func (w *world) EndSession(_ context.Context, id string) error {
+	w.ended = append(w.ended, id)
+	return nil
 }
 
 func (w *world) update(f func(*store.Tx) error) {

@@ -41,8 +41,10 @@ func (p *Porter) Logout(w http.ResponseWriter, r *http.Request) error {
 	return p.endAll(r.Context(), over)
 }
 
-// EndSessions ends the connections of all sessions of a user who is about to be removed or disowned.
-func (p *Porter) EndSessions(ctx context.Context, user string) error {
+// LockOut ends everything that a user comes in with, before their servers are stopped or their record is removed: their
+// browsers' connections, wherever they lead, sessions and tokens. An Unavailable error means that nothing is sure to have ended:
+// try again.
+func (p *Porter) LockOut(ctx context.Context, user string) error {
 	var sessions []hub.Session
 	err := p.o.Store.View(func(tx *store.Tx) error {
 		sessions = tx.Sessions(user)
@@ -51,7 +53,10 @@ func (p *Porter) EndSessions(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
-	return p.endAll(ctx, sessions)
+	if err := p.endAll(ctx, sessions); err != nil {
+		return &hub.Error{Kind: hub.Unavailable, Text: "The proxy could not be told to close what " + user + " has open. Please try again in a moment.", Err: err}
+	}
+	return p.o.Store.Update(func(tx *store.Tx) error { return lockOut(tx, user) })
 }
 
 func (p *Porter) endAll(ctx context.Context, sessions []hub.Session) error {

@@ -79,13 +79,9 @@ func (p *Porter) replaced(a hub.Account) (gone []string, err error) {
 	return gone, err
 }
 
-// evict ends what a user has: their browsers' connections, sessions and tokens, then what runs for them. In this order nobody
-// can start anew what was just stopped. The uid stays until all of it has succeeded, so that the next login tries again.
+// evict locks a user out and then stops what runs for them: in this order nobody can start it anew. The uid stays until all of it has succeeded, so that the next login tries again.
 func (p *Porter) evict(ctx context.Context, name string) error {
-	if err := p.EndSessions(ctx, name); err != nil {
-		return err
-	}
-	if err := p.o.Store.Update(func(tx *store.Tx) error { return lockOut(tx, name) }); err != nil {
+	if err := p.LockOut(ctx, name); err != nil {
 		return err
 	}
 	if p.o.Evictor == nil {

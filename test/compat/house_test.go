@@ -97,7 +97,7 @@ func (h *house) furnish() {
 	if h.porter, err = auth.New(auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy}, BaseURL: "/"}); err != nil {
 		h.t.Fatal(err)
 	}
-	rest := api.New(api.Options{Store: h.store, Workshop: h.manager, Policy: h.porter.Policy, Daemon: nobody{}, BaseURL: "/", NamedServers: true})
+	rest := api.New(api.Options{Store: h.store, Workshop: h.manager, Policy: h.porter.Policy, Daemon: nobody{}, Doorman: h.porter, BaseURL: "/", NamedServers: true})
 	provider := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages{}})
 	h.hall, err = httpd.New(httpd.Options{BaseURL: "/", Porter: h.porter, Pages: pages{}, Log: zerolog.Nop(), API: append(rest.Routes(), provider.API()...), Browser: provider.Pages()})
 	if err != nil {
