@@ -62,6 +62,11 @@ func (room *Room) logo(w http.ResponseWriter, r *http.Request) error {
 	return room.files["logo.svg"].send(w, r, false)
 }
 
+// favicon answers GET /favicon.ico.
+func (room *Room) favicon(w http.ResponseWriter, r *http.Request) error {
+	return room.files["favicon.svg"].send(w, r, false)
+}
+
 func (f file) send(w http.ResponseWriter, r *http.Request, forever bool) error {
 	h := w.Header()
 	h.Set("Content-Type", f.kind)

@@ -315,6 +315,9 @@ func TestAssets(t *testing.T) {
 	}
 	b.get("/hub/static/style.css").want(http.StatusOK)
 	b.get("/hub/logo").want(http.StatusOK)
+	if icon := b.get("/favicon.ico").want(http.StatusOK).header.Get("Content-Type"); icon != "image/svg+xml" {
+		t.Errorf("the icon is %s", icon)
+	}
 	for _, wrong := range []string{"/hub/static/0123456789abcdef/style.css", "/hub/static/", "/hub/static/none", "/hub/static/..%2froom.go", "/hub/static/../room.go"} {
 		if p := b.get(wrong); p.status != http.StatusNotFound {
 			t.Errorf("%s: %d", wrong, p.status)

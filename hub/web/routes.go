@@ -29,6 +29,7 @@ func (room *Room) Routes() []auth.Route {
 		{Method: "GET", Pattern: "/hub/logo", Public: true, Style: auth.Page, Handle: room.logo},
 		{Method: "HEAD", Pattern: "/hub/logo", Public: true, Style: auth.Page, Handle: room.logo},
 
+		public("GET", "/favicon.ico", room.favicon), // what a browser asks for beside a page of a server's that names none
 		public("GET", "/hub", room.addSlash),
 		public("GET", "/user/{user}", room.addSlash),
 		public("GET", "/services/{service}", room.addSlash),
