@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/config"
 )
 
 // target is the unit whose drop-in is edited.
@@ -49,6 +50,11 @@ Without a flag it is for the user's default server, with --server for one named 
 			if err != nil {
 				return hinted(err, "getent passwd %s says what the name service knows", args[0])
 			}
+			if slice {
+				if err := a.ownSlice(acc); err != nil {
+					return err
+				}
+			}
 			return a.edit(cmd.Context(), targetOf(acc.Name, server, named, slice))
 		}),
 	}
@@ -56,6 +62,22 @@ Without a flag it is for the user's default server, with --server for one named 
 	cmd.Flags().BoolVar(&named, "named", false, "all of the user's named servers")
 	cmd.Flags().BoolVar(&slice, "slice", false, "the user's slice")
 	return cmd
+}
+
+// ownSlice refuses for somebody whose servers are in the slice of a group: a drop-in for the slice of their own would bind
+// nothing. A configuration with mistakes says nothing about it.
+func (a *app) ownSlice(acc hub.Account) error {
+	conf, err := config.Load(a.places.config)
+	if err != nil {
+		return nil
+	}
+	group := conf.Spawner.PolicyFor(acc.Name, acc.Groups, nil).SliceGroup
+	if group == "" {
+		return nil
+	}
+	shared := strings.Replace(targetOf(group, "", false, true).unit, "jupyter-user_", "jupyter-group_", 1)
+	return hinted(hub.Errorf(hub.Conflict, "%s has no slice: servers of the group %s share one, as group_slice says", acc.Name, group),
+		"for all of the group: systemctl edit '%s'", shared)
 }
 
 func targetOf(user, server string, named, slice bool) target {

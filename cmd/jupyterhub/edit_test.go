@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"jupyterhubd/hub"
 )
 
 func (m *stage) edit(t *testing.T, to target, script string) string {
@@ -81,5 +83,18 @@ func TestTargetsAreTheUnitsOfDesign(t *testing.T) {
 		if got.unit != want {
 			t.Errorf("got %s, want %s", got.unit, want)
 		}
+	}
+}
+
+// The slice of somebody whose group shares one would bind nothing.
+func TestASharedSliceIsTheGroupsToEdit(t *testing.T) {
+	m := newMachine(t, "[spawner.group.data-science]\ngroup_slice = true\n[spawner.group.staff]\nmem_limit = '8G'\n")
+	err := m.app.ownSlice(hub.Account{Name: "alice", Groups: []string{"alice", "data-science"}})
+	var failed *failure
+	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "group data-science share one") || failed.hint != `for all of the group: systemctl edit 'jupyter-group_data\x2dscience.slice'` {
+		t.Errorf("alice's slice: %v", err)
+	}
+	if err := m.app.ownSlice(hub.Account{Name: "bob", Groups: []string{"bob", "staff"}}); err != nil {
+		t.Errorf("bob's slice: %v", err)
 	}
 }
