@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"jupyterhubd/hub"
-	"jupyterhubd/hub/store"
 )
 
 // refusal is what everybody hears whose login is refused, whoever exists, is locked, or is not admitted.
@@ -65,35 +64,6 @@ func (p *Porter) Login(w http.ResponseWriter, r *http.Request, a Attempt) (Login
 		return p.wait(w, v, t), nil
 	}
 	return p.welcome(ctx, w, r, t)
-}
-
-// Verify asks the door once, without questions and without a session: for a request for a token that brings a name and what
-// its owner types (specification 1.5). The user must exist already. Refusals are as Login's.
-func (p *Porter) Verify(r *http.Request, username string, typed []string) (hub.User, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), talkLife)
-	defer cancel()
-	v := visitOf(r)
-	t, err := p.begin(ctx, v, strings.TrimSpace(username))
-	if err != nil {
-		return hub.User{}, err
-	}
-	done, err := p.converse(ctx, t, v, typed)
-	if err == nil && (!done || !p.exists(t.step.Account.Name)) {
-		err = hub.Errorf(hub.Forbidden, refusal)
-	}
-	if err != nil {
-		return hub.User{}, p.refused(ctx, t, err)
-	}
-	t.close()
-	user, err := p.admit(ctx, *t.step.Account)
-	if err != nil {
-		return hub.User{}, p.refused(ctx, t, err)
-	}
-	return user, t.pass.won()
-}
-
-func (p *Porter) exists(name string) bool {
-	return p.o.Store.View(func(tx *store.Tx) error { _, err := tx.User(name); return err }) == nil
 }
 
 // resume returns the conversation that the attempt is about, which from now on is ours to end, and the answers for it.

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -218,28 +217,6 @@ func TestNobodyChangesPasswords(t *testing.T) {
 	h.door.accounts["alice"].expired = true
 	res := h.browser("192.0.2.7").login("alice", "wonderland")
 	wantKind(t, res, hub.Expired)
-}
-
-// A token may be asked for with a password in place of a login: no session comes of it, and nobody new.
-func TestVerify(t *testing.T) {
-	h := newHouse(t, noon())
-	h.user(hub.User{Name: "alice"})
-	h.door.accounts["admin"].code = "123456"
-	verify := func(name string, typed ...string) (hub.User, error) {
-		return h.Verify(httptest.NewRequestWithContext(t.Context(), "POST", "/", nil), name, typed)
-	}
-	if u, err := verify("ALICE", "wonderland"); err != nil || u.Name != "alice" || u.UID != 1002 {
-		t.Errorf("alice: %+v, %v", u, err)
-	}
-	for _, typed := range [][]string{{"alice", "guess"}, {"alice"}, {"bob", "builder"}, {"admin", "swordfish"}} {
-		if _, err := verify(typed[0], typed[1:]...); hub.KindOf(err) != hub.Forbidden || hub.TextOf(err) != refusal {
-			t.Errorf("%v: %v", typed, err)
-		}
-	}
-	if n := h.door.talking(); n != 0 {
-		t.Errorf("%d conversations were left open", n)
-	}
-	checkEmpty(t, h.turnstile)
 }
 
 // A door that is away is not the visitor's failure.
