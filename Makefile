@@ -14,6 +14,8 @@ COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 VERSION ?= $(RELEASE)$(if $(COMMIT),+g$(COMMIT))
 PROGRAMS := $(notdir $(patsubst %/,%,$(dir $(wildcard cmd/*/main.go))))
 
+UNITS := $(patsubst units/%,%,$(wildcard $(addprefix units/*.,mount service slice socket target timer) units/*.d/*.conf units/*/*.preset))
+
 GO ?= go
 GOBUILD := $(GO) build -trimpath -buildvcs=false -ldflags '-X jupyterhubd/hub.Version=$(VERSION)'
 
@@ -49,13 +51,13 @@ install: ## what bin/ holds, units, configuration and documentation (DESTDIR=, P
 	install -d '$(to)$(bindir)' '$(to)$(libexecdir)'
 	install -m 0755 bin/jupyterhub '$(to)$(bindir)/'
 	install -m 0755 $(filter-out bin/jupyterhub,$(PROGRAMS:%=bin/%)) '$(to)$(libexecdir)/'
-	cd units && find . -type f ! -name '*.go' ! -path './examples/*' | while read -r f; do case $$f in \
-		./sysusers.d/*|./tmpfiles.d/*) d='$(PREFIX)/lib' ;; \
-		./system-preset/*) d='$(PREFIX)/lib/systemd' ;; \
-		*) d='$(unitdir)' ;; esac; \
-		install -d "$$(dirname "$(to)$$d/$$f")"; \
-		sed 's|/usr/libexec/jupyterhub/|$(libexecdir)/|; s|/usr/bin/jupyterhub |$(bindir)/jupyterhub |' "$$f" >"$(to)$$d/$$f"; \
-		chmod 0644 "$(to)$$d/$$f"; done
+	for file in $(UNITS); do case $$file in \
+		sysusers.d/*|tmpfiles.d/*) place='$(to)$(PREFIX)/lib' ;; \
+		system-preset/*) place='$(to)$(PREFIX)/lib/systemd' ;; \
+		*) place='$(to)$(unitdir)' ;; esac; \
+		install -d "$$(dirname "$$place/$$file")"; \
+		sed 's|/usr/libexec/jupyterhub/|$(libexecdir)/|; s|/usr/bin/jupyterhub |$(bindir)/jupyterhub |' "units/$$file" >"$$place/$$file"; \
+		chmod 0644 "$$place/$$file"; done
 	install -d '$(to)/etc/jupyterhub/jupyterhub.toml.d' '$(to)/etc/pam.d' '$(to)$(docdir)/examples'
 	install -m 0644 etc/jupyterhub/jupyterhub.toml '$(to)$(docdir)/examples/'
 	install -m 0644 units/examples/* '$(to)$(docdir)/examples/'

@@ -324,6 +324,24 @@ func TestInstalledInUsrLocal(t *testing.T) {
 	}
 }
 
+// What `make install` puts where is a promise to packagers: the list is testdata/installed.
+func TestInstalledFiles(t *testing.T) {
+	t.Parallel()
+	m := installed(t)
+	got := m.admin(`make --silent -C /usr/src/jupyterhub install PREFIX=/usr DESTDIR=/tmp/stage && cd /tmp/stage &&
+		find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2`)
+	want, err := os.ReadFile("testdata/installed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got+"\n" != string(want) {
+		t.Errorf("testdata/installed is out of date; installed is\n%s", got)
+	}
+	if strays := m.admin("find /tmp/stage -not -user root -o -perm /022 -not -type l"); strays != "" {
+		t.Errorf("not root's alone: %s", strays)
+	}
+}
+
 // The Debian package that `make deb` builds installs, upgrades, and goes as an admin expects.
 func TestDebianPackage(t *testing.T) {
 	t.Parallel()
