@@ -6,7 +6,7 @@
 //
 // It must not know pages, JSON models or what a route does; nor how a password is checked: that is behind Authenticator.
 //
-// Way in: Porter.Middleware attaches the actor to the request's context and refuses nothing; Porter.Guard makes a handler of
+// Way in: Porter.Browser, Tokens and Peers, one a door, attach the actor and refuse nothing; Porter.Guard makes a handler of
 // a Route, and refuses there. Way out: FromContext; errors of package hub, which the hall renders.
 //
 // Caveats: the hub is reached by the proxy alone, so X-Forwarded-* are believed at the browser's door and nowhere else. At
