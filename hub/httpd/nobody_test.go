@@ -34,6 +34,7 @@ var forAll = map[string]int{
 	"GET /hub":                          301,
 	"GET /hub/logo":                     200,
 	"HEAD /hub/logo":                    200,
+	"GET /favicon.ico":                  200, // browsers ask for it beside every page
 	"GET /hub/static/{name...}":         404, // of a file that is not there
 	"HEAD /hub/static/{name...}":        404,
 	"GET /user/{user}":                  301,
