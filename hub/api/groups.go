@@ -7,6 +7,7 @@ import (
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
 
@@ -178,7 +179,11 @@ func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*h
 	if !body.has("users") {
 		return hub.Errorf(hub.Invalid, "Must specify users: a list of names")
 	}
+	whole := room.wholeAdmin(auth.FromContext(r.Context()))
 	g, err := room.changeGroup(r.PathValue("group"), func(tx *store.Tx, g *hub.Group) error {
+		if slices.Contains(g.Roles, rbac.RoleAdmin) && !whole {
+			return hub.Errorf(hub.Forbidden, "Only admins can change who is in a group of admins")
+		}
 		change(g, names)
 		return allExist(tx, names)
 	})

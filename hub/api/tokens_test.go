@@ -173,3 +173,23 @@ func TestMakingTokensMakesNoAdmin(t *testing.T) {
 	w.ask(w.token("admin"), "POST", "/hub/api/users/admin/tokens").is(201)
 	w.ask(w.token("admin"), "POST", "/hub/api/users/alice/tokens").is(201)
 }
+
+// Vulnerability: a group can hold the role admin, and its members are whoever holds groups puts into it (JupyterHub has it so).
+// Attack: mallory's service, which keeps classes up to date, puts mallory among the staff.
+// Verified: that takes an admin; other groups are the service's as before.
+func TestFillingGroupsMakesNoAdmin(t *testing.T) {
+	w := newWorld(t)
+	w.update(func(tx *store.Tx) error {
+		if _, err := tx.PutGroup(hub.Group{Name: "class"}); err != nil {
+			return err
+		}
+		_, err := tx.PutGroup(hub.Group{Name: "staff", Roles: []string{"admin"}, Users: []string{"alice"}})
+		return err
+	})
+	service, body := w.service("classes", "groups"), `{"users":["mallory"]}`
+	w.ask(service, "POST", "/hub/api/groups/staff/users", body).is(403, "Only admins")
+	w.ask(service, "DELETE", "/hub/api/groups/staff/users", `{"users":["alice"]}`).is(403)
+	w.ask(w.token("mallory"), "GET", "/hub/api/users").is(403)
+	w.ask(service, "POST", "/hub/api/groups/class/users", body).is(200, "mallory")
+	w.ask(w.token("admin"), "POST", "/hub/api/groups/staff/users", body).is(200, "mallory")
+}
