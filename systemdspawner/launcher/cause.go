@@ -41,6 +41,10 @@ const (
 	execNoCommand  = 127
 )
 
+// firstSetup is the smallest status of a child of systemd's that did not become the unit's program. A smaller one is the
+// program's own, even where the unit was never seen active: systemd may notice a quick end before it notices the beginning.
+const firstSetup = 200
+
 // statuses are those with which systemd's child ends when it cannot become the unit's program (systemd.exec(5), "process
 // exit codes"), with the class of failure that each means to a user. What is missing here is of class system.
 var statuses = map[int32]struct {
@@ -89,7 +93,7 @@ func (e ending) kind() hub.CauseKind {
 		return hub.CauseTimeout
 	case e.OutOfTasks:
 		return hub.CauseTasks
-	case e.Result == "exit-code" && !e.Active:
+	case e.Result == "exit-code" && !e.Active && e.Status >= firstSetup:
 		if s, known := statuses[e.Status]; known {
 			return s.kind
 		}

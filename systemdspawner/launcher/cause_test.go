@@ -33,6 +33,12 @@ func TestEveryEndHasItsCause(t *testing.T) {
 		"half a credential": {
 			ending{Result: "exit-code", Code: cldExited, Status: 78, Active: true},
 			hub.CauseCredential, "Try again", "status=78"},
+		"half a credential, noticed before its unit was active": {
+			ending{Result: "exit-code", Code: cldExited, Status: 78},
+			hub.CauseCredential, "Try again", "status=78"},
+		"exit before the unit was active": {
+			ending{Result: "exit-code", Code: cldExited, Status: 3},
+			hub.CauseExited, "ended by itself with status 3", "status=3"},
 		"no account": {
 			ending{Result: "exit-code", Code: cldExited, Status: 217},
 			hub.CauseAccount, "does not know your account", "217/USER"},
