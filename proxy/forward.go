@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"jupyterhubd/proxy/strict"
 )
@@ -30,7 +31,7 @@ func (f *forwarder) carry(w http.ResponseWriter, ps *passage) {
 	proxy := httputil.ReverseProxy{
 		Transport:     up.transport,
 		BufferPool:    &f.buffers,
-		FlushInterval: -1, // the head at once, and every piece as it comes (D14)
+		FlushInterval: flushWithin,
 		ErrorLog:      f.quiet,
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			removeHops(pr.Out.Header) // the transport adds its own; an offered upgrade that is no WebSocket ends here (D7)
@@ -51,6 +52,11 @@ func (f *forwarder) carry(w http.ResponseWriter, ps *passage) {
 	}}
 	proxy.ServeHTTP(w, ps.in.WithContext(httptrace.WithClientTrace(ps.in.Context(), trace)))
 }
+
+// flushWithin is how long the head of an answer of known length, or a piece of its body, may wait for more to go out with it. Event
+// streams and answers of unknown length are passed on piece by piece without it (D14). At once would cost every small answer a
+// third write, from another goroutine.
+const flushWithin = 2 * time.Millisecond
 
 // errSwitched is an upstream's 101 to a request that offered no upgrade.
 var errSwitched = errors.New("the upstream switched protocols without being asked")

@@ -175,14 +175,16 @@ func TestD17SmugglingIsRefusedAtTheDoor(t *testing.T) {
 func TestD18DeathInTheMiddleIsSeen(t *testing.T) {
 	for name, head := range map[string]string{"sized": "Content-Length: 10", "chunked": "Transfer-Encoding: chunked"} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, Options{})
+			s, begun := newStage(t, Options{}), make(chan struct{})
 			up := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 				c, _, _ := http.NewResponseController(w).Hijack()
 				io.WriteString(c, "HTTP/1.1 200 OK\r\n"+head+"\r\n\r\n5\r\nhello")
+				<-begun
 				c.Close()
 			})
 			s.alice(up.URL)
 			res := s.raw("GET /user/alice/ HTTP/1.1\r\nHost: h\r\n\r\n")
+			close(begun)
 			if _, err := io.ReadAll(res.Body); err == nil {
 				t.Error("half an answer was given for a whole one")
 			}
