@@ -26,15 +26,23 @@ import (
 // spawnd is the door that a taken-over hub has most to gain at.
 const spawnd = "/run/jupyterhub/spawnd.sock"
 
-// takenOver boots a machine on which the play is the hub: the hub's program is gone, and its uid and its sockets are ours.
-func takenOver(t *testing.T, config string) *stage {
-	t.Helper()
-	s := ownStage(t, "[spawner]\ncmd = [\"mock-singleuser\"]\n"+config)
-	s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
+// The hub's program is gone, and a play is in its place, with the hub's uid and at the hub's sockets.
+func TestTheHubWasTakenOver(t *testing.T) {
+	t.Parallel()
+	s := ownStage(t, "[spawner]\ncmd = [\"mock-singleuser\"]\n[[spawner.profile]]\nname = \"big\"\nallowed_users = [\"alice\"]\nmem_limit = \"0\"\n")
 	s.run("systemctl", "stop", "jupyterhub.service", "jupyterhub-hub.socket", "jupyterhub-api.socket", "jupyterhub-admin.socket",
 		"jupyterhub-credentials.socket")
-	t.Cleanup(func() { _, _ = s.Run(context.WithoutCancel(s.ctx), "systemctl", "start", "jupyterhub.service") }) // for what clears up
-	return s
+	s.afterwards("systemctl", "start", "jupyterhub.service") // for what clears up
+	for name, play := range map[string]func(*stage){
+		"its account is not root": itsAccountIsNotRoot, "its options compose nothing": itsOptionsComposeNothing,
+		"its identities carry nothing else": itsIdentitiesCarryNothingElse, "the door under fire": theDoorUnderFire,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
+			play(&stage{Bed: s.Bed, t: t, ctx: t.Context(), hub: s.hub})
+			s.run("systemctl", "stop", "jupyter-*.service")
+		})
+	}
 }
 
 // dialAs connects to a socket of the machine as one of its accounts: the peer sees that account's uid.
@@ -98,8 +106,7 @@ func (s *stage) startAsHub(parameters map[string]any) (hub.Unit, error) {
 
 // Attack: the hub's uid, with all that it may reach, tries what only root may: secrets, root's files, units, the other doors.
 // Verified: refused, each.
-func TestTheHubsAccountIsNotRoot(t *testing.T) {
-	s := takenOver(t, "")
+func itsAccountIsNotRoot(s *stage) {
 	for _, attempt := range []string{
 		"cat /etc/shadow", "touch /etc/jupyterhub/jupyterhub.toml.d/x.toml", "touch /etc/systemd/system/x.service", "touch /usr/libexec/jupyterhub/x",
 		"touch /run/jupyter/x", "touch /run/jupyterhub/x", "ls /home/alice/.ssh", "su alice -c true </dev/null", "sudo -n true",
@@ -111,39 +118,38 @@ func TestTheHubsAccountIsNotRoot(t *testing.T) {
 	} {
 		command := []string{"setpriv", "--reuid=jupyterhub", "--regid=jupyterhub", "--init-groups", "--inh-caps=-all", "--", "sh", "-c", "timeout 20 " + attempt}
 		if out, err := s.Run(s.ctx, command[0], command[1:]...); err == nil {
-			t.Errorf("the hub's account can %s: %s", attempt, out)
+			s.t.Errorf("the hub's account can %s: %s", attempt, out)
 		}
 	}
 }
 
 // Attack: the hub fills options with everything that a unit could have, and names a profile that is not for that account.
 // Verified: the unit that comes of it is, line by line, the one that comes of nothing; the profile is refused.
-func TestOptionsOfTheHubComposeNothing(t *testing.T) {
-	s := takenOver(t, "[[spawner.profile]]\nname = \"big\"\nallowed_users = [\"alice\"]\nmem_limit = \"0\"\n")
-	giveCredentials(t, s.Path("/run/jupyterhub/credentials.sock"))
+func itsOptionsComposeNothing(s *stage) {
+	giveCredentials(s.t, s.Path("/run/jupyterhub/credentials.sock"))
 	evil := map[string]any{
 		"cmd": []string{"/bin/sh"}, "User": "root", "uid": 0, "mem_limit": "1T", "MemoryMax": "infinity", "Environment": "LD_PRELOAD=/tmp/x.so",
 		"profile": "big", "sandbox": map[string]any{"NoNewPrivileges": false}, "unit_extra_properties": map[string]any{"User": "root"},
 	}
 	composed := func(options any) string {
-		t.Helper()
+		s.t.Helper()
 		unit, err := s.startAsHub(map[string]any{"user": "bob", "server": "", "options": options})
 		if err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		text := s.run("cat", "/run/systemd/transient/"+unit.Name)
 		s.run("systemctl", "stop", unit.Name)
 		return text
 	}
 	if plain, filled := composed(nil), composed(evil); plain != filled {
-		t.Errorf("without options the unit is\n%s\nand with them\n%s", plain, filled)
+		s.t.Errorf("without options the unit is\n%s\nand with them\n%s", plain, filled)
 	}
 	if unit, err := s.startAsHub(map[string]any{"user": "bob", "server": "", "profile": "big"}); err == nil {
-		t.Errorf("bob gets a profile that is alice's: %+v", unit)
+		s.t.Errorf("bob gets a profile that is alice's: %+v", unit)
 	}
 	for _, more := range []string{"uid", "cmd", "properties", "environment", "slice", "unit", "account"} {
 		if unit, err := s.startAsHub(map[string]any{"user": "bob", "server": "", more: "root"}); hub.KindOf(err) != hub.Invalid {
-			t.Errorf("with %s the answer is %+v, %v", more, unit, err)
+			s.t.Errorf("with %s the answer is %+v, %v", more, unit, err)
 		}
 	}
 }
@@ -151,8 +157,7 @@ func TestOptionsOfTheHubComposeNothing(t *testing.T) {
 // Attack: the hub answers the service manager with an identity that holds variables which change how programs are loaded, and
 // with pieces of one.
 // Verified: the server's program never runs, and the cause says that the identity did not arrive.
-func TestIdentityOfTheHubCarriesNothingElse(t *testing.T) {
-	s := takenOver(t, "")
+func itsIdentitiesCarryNothingElse(s *stage) {
 	s.put("/usr/local/bin/mock-singleuser", "#!/bin/sh\ntouch it-ran\nexec sleep 1000\n", 0o755)
 	good := forged("JUPYTERHUB_USER=bob\x00")
 	for name, identity := range map[string]string{
@@ -161,21 +166,21 @@ func TestIdentityOfTheHubCarriesNothingElse(t *testing.T) {
 		"no name": forged("=x\x00"), "no value": forged("JUPYTERHUB_USER\x00"), "a name twice": forged("JUPYTERHUB_USER=bob\x00JUPYTERHUB_USER=alice\x00"),
 		"half": good[:len(good)/2], "nothing": "", "a byte too many": good + "x", "too much": forged("JUPYTERHUB_USER=" + strings.Repeat("x", 1<<17) + "\x00"),
 	} {
-		stop := answerCredentials(t, s.Path("/run/jupyterhub/credentials.sock"), []byte(identity))
+		stop := answerCredentials(s.t, s.Path("/run/jupyterhub/credentials.sock"), []byte(identity))
 		_, _ = s.startAsHub(map[string]any{"user": "bob", "server": ""}) // the end may come after the answer
 		s.eventually("the server with an identity with "+name+" has ended", func() bool { return !s.unit(bob).State.Alive() })
 		if cause := s.unit(bob).Cause; cause == nil || cause.Kind != hub.CauseCredential {
-			t.Errorf("an identity with %s ends with %+v", name, cause)
+			s.t.Errorf("an identity with %s ends with %+v", name, cause)
 		}
 		stop()
 	}
 	ran := func() string { return s.run("find", "/home", "-name", "it-ran") }
 	if ran := ran(); ran != "" {
-		t.Errorf("the server's program ran: %s", ran)
+		s.t.Errorf("the server's program ran: %s", ran)
 	}
-	t.Cleanup(answerCredentials(t, s.Path("/run/jupyterhub/credentials.sock"), []byte(good)))
+	s.t.Cleanup(answerCredentials(s.t, s.Path("/run/jupyterhub/credentials.sock"), []byte(good)))
 	if _, err := s.startAsHub(map[string]any{"user": "bob", "server": ""}); err != nil {
-		t.Error(err)
+		s.t.Error(err)
 	}
 	s.eventually("with a whole identity the program runs", func() bool { return ran() != "" })
 }
@@ -189,9 +194,8 @@ func forged(variables string) string {
 // and with bytes at random; some over a megabyte, some that never end.
 // Verified: what runs afterwards are servers of people whom root admits, each as its own account, and nothing else came to be;
 // root's side is the same process as before.
-func TestTheSpawnersDoorUnderFire(t *testing.T) {
-	s := takenOver(t, "")
-	giveCredentials(t, s.Path("/run/jupyterhub/credentials.sock"))
+func theDoorUnderFire(s *stage) {
+	giveCredentials(s.t, s.Path("/run/jupyterhub/credentials.sock"))
 	everything := func() []string {
 		list := strings.Fields(s.run("sh", "-c", "systemctl list-units --all --plain --no-legend | awk '{ print $1 }'"))
 		return slices.DeleteFunc(list, func(unit string) bool { return strings.HasPrefix(unit, "run-credentials") })
@@ -209,23 +213,23 @@ func TestTheSpawnersDoorUnderFire(t *testing.T) {
 		fire(s.dialAs("jupyterhub", spawnd), flood)
 	}
 	if now := s.mainPID("jupyterhub-spawnd.service"); now != pid {
-		t.Errorf("root's side was process %s and is %s", pid, now)
+		s.t.Errorf("root's side was process %s and is %s", pid, now)
 	}
 	ours := regexp.MustCompile(`^jupyter-(?:user_)?(admin|alice|bob|mallory)(-[a-z0-9_:.\\-]*)?\.(service|slice)$|^jupyter\.slice$`)
 	for _, unit := range everything() {
 		m := ours.FindStringSubmatch(unit)
 		if m == nil && !slices.Contains(before, unit) && !strings.HasPrefix(unit, "run-jupyter") {
-			t.Errorf("there is a new unit %s", unit)
+			s.t.Errorf("there is a new unit %s", unit)
 		}
 		if m == nil || !strings.HasSuffix(unit, ".service") {
 			continue
 		}
 		if user, uid := s.property(unit, "User"), s.run("id", "--user", m[1]); user != uid {
-			t.Errorf("%s runs as %s, and %s is %s", unit, user, m[1], uid)
+			s.t.Errorf("%s runs as %s, and %s is %s", unit, user, m[1], uid)
 		}
 	}
 	if _, err := s.startAsHub(map[string]any{"user": "bob", "server": "afterwards"}); err != nil {
-		t.Errorf("the next call: %v", err)
+		s.t.Errorf("the next call: %v", err)
 	}
 }
 
