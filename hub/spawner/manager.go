@@ -43,6 +43,7 @@ type Manager struct {
 
 	table  sync.RWMutex  // read-held by whoever edits one route of the proxy's, held by whoever compares all; taken before mu
 	redo   chan struct{} // asks for a comparison of the proxy's table
+	read   chan struct{} // closed when the proxy's table was read for the first time
 	synced chan struct{} // closed by the first inventory
 	work   sync.WaitGroup
 
@@ -80,7 +81,7 @@ func New(o Options) *Manager {
 	return &Manager{
 		store: o.Store, spawner: o.Spawner, router: o.Router, probe: o.Probe, journal: o.Journal,
 		urls: o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
-		redo: make(chan struct{}, 1), synced: make(chan struct{}), inventory: make(chan struct{}),
+		redo: make(chan struct{}, 1), read: make(chan struct{}), synced: make(chan struct{}), inventory: make(chan struct{}),
 		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, known: map[string]hub.Route{},
 	}
 }

@@ -91,6 +91,11 @@ func (m *Manager) routes(ctx context.Context) ([]hub.Route, error) {
 	for _, r := range have {
 		m.known[r.Spec] = r
 	}
+	select {
+	case <-m.read:
+	default:
+		close(m.read)
+	}
 	return have, nil
 }
 
@@ -120,19 +125,22 @@ func (m *Manager) wantedRoutes() (want map[string]hub.Route, all bool) {
 }
 
 // addRoute leads requests to a server. While the proxy does not answer it asks again. A server that was found running has
-// its route as a rule.
+// its route as a rule: what the proxy has is looked at with the table locked, since a comparison under way may be taking it
+// away.
 func (m *Manager) addRoute(ctx context.Context, s *server) error {
 	m.mu.Lock()
 	s.routed = true
 	r := m.urls.route(s.ref, s.unit)
-	known, is := m.known[r.Spec]
 	m.mu.Unlock()
-	if is && same(known, r) {
-		return nil
-	}
+	pause(ctx, m.read, routerPatience)
 	retry := backoff{first: 100 * time.Millisecond, most: 5 * time.Second}
 	for {
-		err := m.alone(func() error { return m.add(ctx, r) })
+		err := m.alone(func() error {
+			if m.has(r) {
+				return nil
+			}
+			return m.add(ctx, r)
+		})
 		switch {
 		case err == nil:
 			return nil
@@ -145,6 +153,14 @@ func (m *Manager) addRoute(ctx context.Context, s *server) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// has reports whether the proxy has the route, as far as is known.
+func (m *Manager) has(r hub.Route) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, is := m.known[r.Spec]
+	return is && same(known, r)
 }
 
 // dropRoute leads no more requests to a server. If the proxy cannot be told now, it will be.
