@@ -22,7 +22,7 @@ func (m *Manager) launch(ctx context.Context, s *server) error {
 	retry := backoff{first: 250 * time.Millisecond, most: 5 * time.Second}
 	for {
 		told := m.nextInventory()
-		unit, err := m.spawner.Start(ctx, s.ref, live.Profile, live.Options)
+		unit, err := m.ask(ctx, s, live)
 		switch {
 		case err == nil:
 			return m.launched(s, unit)
@@ -39,6 +39,18 @@ func (m *Manager) launch(ctx context.Context, s *server) error {
 			return nil
 		}
 	}
+}
+
+// ask asks once.
+func (m *Manager) ask(ctx context.Context, s *server, live hub.Live) (hub.Unit, error) {
+	m.mu.Lock()
+	s.asking = true
+	m.mu.Unlock()
+	unit, err := m.spawner.Start(ctx, s.ref, live.Profile, live.Options)
+	m.mu.Lock()
+	s.asking = false
+	m.mu.Unlock()
+	return unit, err
 }
 
 // away reports whether an error means that nobody answers, rather than that somebody refuses.

@@ -179,14 +179,18 @@ func (m *Manager) observe(u hub.Unit) {
 }
 
 // see takes in what is reported of an active server's unit. Answers of Start and reports of Watch come by different ways, so
-// the end of a unit may be known before its beginning; the invocation tells whose end it is.
+// the end of a unit may be known before its beginning; the invocation tells whose end it is. While Start has not answered, it
+// may be the end of the unit before this one, told late; if it is this one's, the answer says so.
 func (m *Manager) see(s *server, u hub.Unit) {
 	if !u.State.Alive() {
-		if u.Invocation != s.unit.Invocation || !s.unit.State.Alive() {
+		switch {
+		case u.Invocation != s.unit.Invocation || !s.unit.State.Alive():
 			s.obituary = u
-			return
+		case s.asking:
+			s.obituary, s.unit = u, hub.Unit{}
+		default:
+			m.bury(s, u)
 		}
-		m.bury(s, u)
 		return
 	}
 	again := s.state == hub.Running && u.Invocation != s.unit.Invocation

@@ -28,6 +28,7 @@ type server struct {
 	changed  chan struct{}           // closed when state or unit changes, then replaced, except at the end
 	cancel   context.CancelCauseFunc // ends the start under way
 	turn     chan struct{}           // closed when the queue lets it start; nil for an adopted server
+	asking   bool                    // the Spawner is asked to start it and has not answered
 	routed   bool                    // its route belongs into the proxy's table
 	forget   bool                    // once stopped its record goes too
 	before   choice                  // what the user chose the last time

@@ -100,6 +100,13 @@ func (f *Fake) Plant(u hub.Unit) {
 	f.put(u)
 }
 
+// Say tells whoever watches of a unit as it was once: news that is late.
+func (f *Fake) Say(u hub.Unit) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tell(u)
+}
+
 // Crash breaks every connection; until Return, nobody answers. Units go on.
 func (f *Fake) Crash() {
 	f.mu.Lock()
