@@ -104,8 +104,17 @@ func identity(o Order, c Composition) []sd.Property {
 		prop("LogRateLimitBurst", uint32(1000)),
 		// Ordered after the daemons, so that at shutdown servers end before them; and after what homes may lie on.
 		prop("After", []string{"jupyterhub.service", "jupyterhub-proxy.service", "remote-fs.target", "nss-user-lookup.target"}),
-		prop("RequiresMountsFor", []string{o.Account.Home}),
+		prop("RequiresMountsFor", []string{plain(o.Account.Home)}),
 	}
+}
+
+// plain returns the path, or where it leads through a name with spaces or signs, what is before. Systemd 252 writes the path of
+// RequiresMountsFor= into the unit as it is, and reads it as words at the next daemon-reload.
+func plain(path string) string {
+	for strings.ContainsAny(path, " \t\r\n\"'\\%") {
+		path = filepath.Dir(path)
+	}
+	return path
 }
 
 // process says what runs, as whom, and how it ends.

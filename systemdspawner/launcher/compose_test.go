@@ -146,3 +146,15 @@ func TestNamesStayNames(t *testing.T) {
 		}
 	}
 }
+
+// Systemd reads the unit again at a daemon-reload: what it would take for several words is not in there.
+func TestMountsAreRequiredByPathsThatSystemdReadsAgain(t *testing.T) {
+	for home, want := range map[string]string{
+		"/home/alice": "/home/alice", "/srv/häuser/däve": "/srv/häuser/däve", "/srv/ho mes/däve": "/srv", "/home/al'ice": "/home",
+		"/my homes/alice": "/", "/home/100%": "/home", "/home/a\\x20b": "/home",
+	} {
+		if got := plain(home); got != want {
+			t.Errorf("%q requires %q, want %q", home, got, want)
+		}
+	}
+}
