@@ -9,7 +9,8 @@ import (
 	"jupyterhubd/hub/spawner"
 )
 
-// Reload reads the configuration again and says what changes here; with check it only says so. A mistake changes nothing.
+// Reload reads the configuration again and says what changes here; with check it only says so. A mistake changes nothing. What
+// only a restart changes stays as it is in every part, and is said again at the next reload.
 // Other daemons read theirs when `jupyterhub reload` asks them.
 func (h *house) Reload(_ context.Context, check bool) ([]string, error) {
 	h.reloading.Lock()
@@ -18,7 +19,8 @@ func (h *house) Reload(_ context.Context, check bool) ([]string, error) {
 	if err != nil {
 		return nil, &hub.Error{Kind: hub.Invalid, Text: err.Error()}
 	}
-	rooms, rules, err := h.furnish(next)
+	held := config.Held(h.config, next)
+	rooms, rules, err := h.furnish(held)
 	if err != nil {
 		return nil, &hub.Error{Kind: hub.Invalid, Text: err.Error()}
 	}
@@ -27,9 +29,9 @@ func (h *house) Reload(_ context.Context, check bool) ([]string, error) {
 		return changes, nil
 	}
 	h.porter.SetRules(rules)
-	h.manager.SetPolicy(policyOf(next))
+	h.manager.SetPolicy(policyOf(held))
 	h.rooms.Store(rooms)
-	h.config = next
+	h.config = held
 	for _, change := range changes {
 		h.daemon.Log.Info().Str("change", change).Msg("configuration changed")
 	}
