@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
 
 	"jupyterhubd/hub"
@@ -25,6 +26,7 @@ type Launcher struct {
 	sockets sockets
 	cgroups cgroups
 	eyes    *eyes
+	turns   *semaphore.Weighted // of units that systemd brings up
 
 	loading sync.Mutex // one reading of the configuration at a time, with its taking over
 
@@ -64,7 +66,7 @@ func New(o Options) (*Launcher, error) {
 	groups := mountedCgroups()
 	o.Layout.Witness = !groups.unified
 	l := &Launcher{
-		o: o, roster: newRoster(o.Now), cgroups: groups, eyes: e,
+		o: o, roster: newRoster(o.Now), cgroups: groups, eyes: e, turns: newTurns(),
 		sockets: sockets{base: o.Layout.Sockets, group: o.Group},
 	}
 	l.policy.Store(policy)

@@ -27,6 +27,7 @@ type entry struct {
 	evidence *evidence
 	blind    func()        // stops looking for the socket
 	changed  chan struct{} // closed at the next change
+	unwait   func()        // ends the wait for its turn; nil before
 	starting bool          // a Start is at work on it
 	stopping bool          // it was asked to stop: however it ends is well
 	failed   bool          // systemd still keeps it as failed, until its cause has been told
@@ -126,7 +127,20 @@ func (r *roster) ask(name string) *entry {
 		return nil
 	}
 	e.stopping = true
+	if e.unwait != nil {
+		e.unwait()
+	}
 	return e
+}
+
+// waits gives a unit that is being started what ends the wait for its turn.
+func (r *roster) waits(e *entry, unwait func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.unwait = unwait
+	if e.stopping {
+		unwait()
+	}
 }
 
 // unit returns what the entry says of its unit.

@@ -150,6 +150,11 @@ func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition)
 	if err != nil {
 		return "", err
 	}
+	up, err := l.turn(ctx, e)
+	if err != nil {
+		return "", err
+	}
+	defer up()
 	if err := l.sockets.make(c.Unit, o.Account.UID); err != nil {
 		return "", refused(hub.Unknown, hub.CauseSystem, notSetUp, err)
 	}
