@@ -230,19 +230,24 @@ func eval[T any](x *tab, expression string) (value T) {
 // becomes waits until an expression of JavaScript is true, over pages that load themselves again.
 func (x *tab) becomes(expression string) {
 	x.t.Helper()
-	look, late := time.NewTicker(50*time.Millisecond), time.After(patience)
+	if !x.becomesWithin(patience, expression) {
+		x.picture("stuck")
+		x.t.Fatalf("never true at %s: %s\n%s", x.at(), expression, x.text("body"))
+	}
+}
+
+func (x *tab) becomesWithin(limit time.Duration, expression string) bool {
+	look, late := time.NewTicker(50*time.Millisecond), time.After(limit)
 	defer look.Stop()
 	for {
 		var holds bool
-		err := x.try(chromedp.Evaluate("Boolean("+expression+")", &holds))
-		if err == nil && holds {
-			return
+		if err := x.try(chromedp.Evaluate("Boolean("+expression+")", &holds)); err == nil && holds {
+			return true
 		}
 		select {
 		case <-look.C:
 		case <-late:
-			x.picture("stuck")
-			x.t.Fatalf("never true at %s: %s (%v)\n%s", x.at(), expression, err, x.text("body"))
+			return false
 		}
 	}
 }
@@ -326,8 +331,10 @@ func (x *tab) picture(name string) {
 	if dir == "" {
 		dir = x.t.TempDir()
 	}
+	ctx, done := context.WithTimeout(x.ctx, patience/6) // a picture is no part of the play
+	defer done()
 	var png []byte
-	if err := x.try(chromedp.CaptureScreenshot(&png)); err != nil {
+	if err := chromedp.Run(ctx, chromedp.CaptureScreenshot(&png)); err != nil {
 		x.t.Logf("no picture of %s: %v", name, err)
 		return
 	}
