@@ -86,7 +86,7 @@ func TestRealPAMKeepsTheRulesOfAuthenticators(t *testing.T) {
 }
 
 // Vulnerability: the time of an answer tells which accounts exist. Attack: mallory compares. Verified: whoever it is, the
-// refusal comes a whole second after the password, or whole seconds where the machine is slow.
+// refusal does not come before a second has passed. That it comes at whole seconds is the door's own test, on a clock of its own.
 func TestRefusalsTakeTheSameTime(t *testing.T) {
 	s := onStage(t)
 	var tries sync.WaitGroup
@@ -101,7 +101,7 @@ func TestRefusalsTakeTheSameTime(t *testing.T) {
 			defer c.Close()
 			asked := time.Now()
 			_, err = c.Answer(s.ctx, []string{"wrong"})
-			if took := time.Since(asked); hub.KindOf(err) != hub.Forbidden || took < time.Second || took%time.Second > 300*time.Millisecond {
+			if took := time.Since(asked); hub.KindOf(err) != hub.Forbidden || took < time.Second {
 				t.Errorf("%s is refused after %v: %v", name, took, err)
 			}
 		})

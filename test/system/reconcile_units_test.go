@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
@@ -22,7 +21,7 @@ func TestAdminStopsAUnit(t *testing.T) {
 	}
 }
 
-// A server is killed: within a second its user is told why, and can start it again.
+// A server is killed: its user is told why, without anybody asking systemd again and again, and can start it anew.
 func TestServerIsKilled(t *testing.T) {
 	s := onStage(t)
 	s.mocked("bob")
@@ -30,11 +29,7 @@ func TestServerIsKilled(t *testing.T) {
 	if err := s.Kill(s.ctx, hub.UnitName(bob), "SIGKILL"); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
 	s.becomes(bob, hub.Failed)
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("it took %s to be seen", took)
-	}
 	last := s.lastEvent(bob)
 	if !last.Failed || last.Cause == nil || last.Cause.Signal != "SIGKILL" || last.Cause.Message == "" {
 		t.Errorf("the user is told %+v", last)
@@ -52,7 +47,7 @@ func (s *stage) lastEvent(ref hub.ServerRef) (last hub.Event) {
 	return last
 }
 
-// Every way in which a server can fail to start gives its user a sentence within a second of its end, and the admin the
+// Every way in which a server can fail to start gives its user a sentence as soon as it has ended, and the admin the
 // last lines of the unit's journal.
 func TestFailedStartsAreTold(t *testing.T) {
 	s := onStage(t)
@@ -70,10 +65,9 @@ func TestFailedStartsAreTold(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := settle(t, s.Bed)
 			s.configure("[spawner.user.bob]\n" + c.config + "\n")
-			began := time.Now()
-			ready, err := s.hub.StartServer(s.ctx, bob, client.StartRequest{})
-			if took := time.Since(began); ready || err == nil || took > 5*time.Second {
-				t.Errorf("after %s the answer is ready=%t, %v", took, ready, err)
+			// Told within the request, which would say "still starting" after slow_spawn_timeout.
+			if ready, err := s.hub.StartServer(s.ctx, bob, client.StartRequest{}); ready || err == nil {
+				t.Errorf("the answer is ready=%t, %v", ready, err)
 			}
 			cause := s.lastEvent(bob).Cause
 			if cause == nil || cause.Kind != c.kind || cause.Message == "" {

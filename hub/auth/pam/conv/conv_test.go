@@ -60,6 +60,7 @@ func TestEveryRefusalIsForbidden(t *testing.T) {
 	m.account("empty", "x")
 	m.run("", "passwd", "-d", "empty")
 	m.account("ancient", "correct horse", "--lastday", "2001-01-01", "--maxdays", "10", "--inactive", "10")
+	shortest := time.Hour
 	for _, c := range [][2]string{{"alice", "wrong"}, {"alice", ""}, {"alice", "correct horse\x00"}, {"alice", strings.Repeat("x", 1<<16)},
 		{"nobody-knows", "x"}, {"locked", "correct horse"}, {"ended", "correct horse"}, {"empty", ""}, {"ancient", "correct horse"}} {
 		started := time.Now()
@@ -67,9 +68,13 @@ func TestEveryRefusalIsForbidden(t *testing.T) {
 		if hub.KindOf(err) != hub.Forbidden || hub.TextOf(err) != "" {
 			t.Errorf("%q with %.20q: %v (text %q)", c[0], c[1], err, hub.TextOf(err))
 		}
-		if took := time.Since(started); took > 900*time.Millisecond {
-			t.Errorf("%q took %v: libpam's own delay (1 s at least) is on", c[0], took)
+		if c[0] == "alice" {
+			shortest = min(shortest, time.Since(started))
 		}
+	}
+	// libpam's own delay is a second at least after each wrong password; a busy machine is not that slow every time.
+	if shortest > 900*time.Millisecond {
+		t.Errorf("every wrong password took %v and more: libpam's own delay is on", shortest)
 	}
 }
 
