@@ -11,8 +11,8 @@ import (
 func TestAdminLooksWithSystemdsTools(t *testing.T) {
 	s := onStage(t)
 	s.probed("", "bob")
+	s.put("/usr/local/bin/probe-singleuser", strings.Replace(probe, "server.serve", "print('said by his server', flush=True)\nserver.serve", 1), 0o755)
 	s.start(bob)
-	s.can(bob, "systemd-cat echo said by his server")
 	status := s.run("systemctl", "status", "--no-pager", "jupyterhub*", "jupyter-*")
 	for _, unit := range append([]string{hub.UnitName(bob), "jupyter-user_bob.slice"}, everything...) {
 		if !strings.Contains(status, unit+" ") {

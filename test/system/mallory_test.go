@@ -174,7 +174,9 @@ func TestMalloryRunsAwayFromHerUnit(t *testing.T) {
 	}
 
 	s.can(mallory, "(setsid nohup bash -c 'exec -a runaway sleep 1000' >/dev/null 2>&1 &)")
-	group := s.run("sh", "-c", "cat /proc/$(pgrep -f '^runaway')/cgroup")
+	const runaway = "cat /proc/$(pgrep -f '^runaway')/cgroup 2>/dev/null || true"
+	s.eventually("her detached process runs", func() bool { return s.run("sh", "-c", runaway) != "" })
+	group := s.run("sh", "-c", runaway)
 	if !strings.Contains(group, hub.UnitName(mallory)) {
 		t.Errorf("a detached process is in\n%s", group)
 	}
