@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -97,8 +98,16 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 		return err
 	})
 	h.started.Observe(time.Since(began).Seconds())
-	h.daemon.Ready("serving, %d servers active", len(h.manager.Active()))
+	h.daemon.Ready("%s", serving(len(h.manager.Active())))
 	return g.Wait()
+}
+
+// serving is the line of ours that `systemctl status` shows. The workshop tells when the number changes.
+func serving(active int) string {
+	if active == 1 {
+		return "serving, 1 server active"
+	}
+	return fmt.Sprintf("serving, %d servers active", active)
 }
 
 // awaitSight waits until the workshop knows what runs. A spawner that does not answer keeps nobody from logging in.

@@ -53,6 +53,7 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 	h.manager = spawner.New(spawner.Options{
 		Store: s, Spawner: h.spawnd, Router: h.proxy, Journal: h.spawnd.Journal,
 		Policy: policyOf(c), URLs: urlsOf(c), Log: d.Log, Metrics: h.metrics,
+		Report: func(active int) { d.Status("%s", serving(active)) },
 	})
 	rules, err := rulesOf(c)
 	if err != nil {

@@ -26,6 +26,9 @@ type Options struct {
 	Now     func() time.Time      // nil: time.Now
 	// ServiceTokenLife is how long a token lasts that a service's unit fetches; zero: ten minutes.
 	ServiceTokenLife time.Duration
+	// Report is told how many servers are ready or pending: when that is first known, and when it changes, at most once
+	// a second.
+	Report func(active int)
 }
 
 // Manager runs the life of every server. Its methods may be called from anywhere; they wait where they say so.
@@ -40,12 +43,14 @@ type Manager struct {
 	metrics *metrics
 	now     func() time.Time
 	life    time.Duration // of a service's token
+	report  func(active int)
 
-	table  sync.RWMutex  // read-held by whoever edits one route of the proxy's, held by whoever compares all; taken before mu
-	redo   chan struct{} // asks for a comparison of the proxy's table
-	read   chan struct{} // closed when the proxy's table was read for the first time
-	synced chan struct{} // closed by the first inventory
-	work   sync.WaitGroup
+	table   sync.RWMutex  // read-held by whoever edits one route of the proxy's, held by whoever compares all; taken before mu
+	redo    chan struct{} // asks for a comparison of the proxy's table
+	read    chan struct{} // closed when the proxy's table was read for the first time
+	counted chan struct{} // asks for a report
+	synced  chan struct{} // closed by the first inventory
+	work    sync.WaitGroup
 
 	mu        sync.Mutex // guards the rest
 	running   context.Context
@@ -78,10 +83,14 @@ func New(o Options) *Manager {
 	if o.ServiceTokenLife == 0 {
 		o.ServiceTokenLife = serviceTokenLife
 	}
+	if o.Report == nil {
+		o.Report = func(int) {}
+	}
 	return &Manager{
 		store: o.Store, spawner: o.Spawner, router: o.Router, probe: o.Probe, journal: o.Journal,
 		urls: o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
-		redo: make(chan struct{}, 1), read: make(chan struct{}), synced: make(chan struct{}), inventory: make(chan struct{}),
+		report: o.Report, redo: make(chan struct{}, 1), read: make(chan struct{}), counted: make(chan struct{}, 1),
+		synced: make(chan struct{}), inventory: make(chan struct{}),
 		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, known: map[string]hub.Route{},
 	}
 }
@@ -93,6 +102,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.running = ctx
 	m.mu.Unlock()
 	m.work.Go(func() { m.runRoutes(ctx) })
+	m.work.Go(func() { m.runReport(ctx) })
 	m.runWatch(ctx)
 	m.work.Wait()
 	return nil

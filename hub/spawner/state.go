@@ -42,6 +42,7 @@ func (m *Manager) change(s *server, to hub.State) bool {
 		return false
 	}
 	m.metrics.moved(s.state, to)
+	m.tally()
 	s.state = to
 	switch to {
 	case hub.Stopped, hub.Failed:
