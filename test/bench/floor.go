@@ -132,7 +132,8 @@ func (f *floor) start(ctx context.Context, a hub.Account) error {
 		return fmt.Errorf("start %s: %w", f.unitOf(a), err)
 	}
 	if err := f.await(ctx, done); err != nil {
-		return fmt.Errorf("start %s: %w\n%s", f.unitOf(a), err, f.s.bed.Journal(ctx, f.unitOf(a)))
+		told, _ := f.s.bed.Run(context.WithoutCancel(ctx), "systemctl", "status", "--no-pager", f.unitOf(a)) // for whoever looks for the cause
+		return fmt.Errorf("start %s: %w\n%s", f.unitOf(a), err, told)
 	}
 	return firstAnswer(ctx, f.s.bed.Path(c.Socket))
 }

@@ -12,16 +12,13 @@ import (
 // measureRestart restarts a hub under running servers, and asks it and one of them all the while.
 func (s *stage) measureRestart(ctx context.Context) error {
 	return s.eachSite(ctx, min(3, s.size.rounds), func(ctx context.Context, w *site) error {
-		who := w.starter()
-		for i := range s.size.running {
-			if err := who.start(ctx, s.people[i]); err != nil {
-				return err
-			}
+		if err := s.crowd(ctx, w.starter()); err != nil {
+			return err
 		}
 		if err := s.restart(ctx, w); err != nil {
 			return err
 		}
-		return s.stopAll(ctx, s.size.running, who)
+		return s.stopAll(ctx, s.size.running, w.starter())
 	})
 }
 

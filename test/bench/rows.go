@@ -42,6 +42,8 @@ func (g goal) held(value float64) bool {
 var rows = []row{
 	{"spawn", "start a server: POST to its first answer through the proxy, p50", "ms", bareUnit, goal{atMost: 1.3}},
 	{"spawn", "", "ms", jupyterhub, goal{atMost: 0.3}},
+	{"crowd", "  beside {running} running servers, times what it takes alone", "x", jupyterhub, goal{}},
+	{"crowd", "", "x", "", goal{atMost: 1.3}},
 	{"burst", "start {burst} at once", "starts/s", bareUnit, goal{atLeast: 0.85}},
 	{"burst", "", "starts/s", jupyterhub, goal{atLeast: 3}},
 	{"burst-p50", "  until ready, p50", "ms", bareUnit, goal{}},

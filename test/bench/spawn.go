@@ -67,21 +67,47 @@ func (s *stage) compareUnits(ctx context.Context, f *floor) error {
 	return errors.Join(err, mine.stop(ctx, a), f.stop(ctx, a))
 }
 
-// serial starts one server after the other, and notes the median.
 func (s *stage) serial(ctx context.Context, who starter) error {
+	p50, err := s.oneByOne(ctx, who)
+	if err == nil {
+		s.scores.note("spawn", who.name, milliseconds(p50))
+	}
+	return err
+}
+
+// oneByOne starts one server after the other, and returns how long the median took. These people are the last of all.
+func (s *stage) oneByOne(ctx context.Context, who starter) (time.Duration, error) {
 	var took []time.Duration
 	for i := range s.size.serial {
-		a := s.people[i%len(s.people)]
+		a := s.people[len(s.people)-1-i]
 		began := time.Now()
 		if err := who.start(ctx, a); err != nil {
-			return err
+			return 0, err
 		}
 		took = append(took, time.Since(began))
 		if err := who.stop(ctx, a); err != nil {
+			return 0, err
+		}
+	}
+	return percentile(took, 50), nil
+}
+
+// crowd starts servers and lets them run. A start after that ought to take what it took before.
+func (s *stage) crowd(ctx context.Context, who starter) error {
+	before, err := s.oneByOne(ctx, who)
+	if err != nil {
+		return err
+	}
+	for i := range s.size.running {
+		if err := who.start(ctx, s.people[i]); err != nil {
 			return err
 		}
 	}
-	s.scores.note("spawn", who.name, milliseconds(percentile(took, 50)))
+	after, err := s.oneByOne(ctx, who)
+	if err != nil {
+		return err
+	}
+	s.scores.note("crowd", who.name, float64(after)/float64(before))
 	return nil
 }
 

@@ -96,7 +96,7 @@ const firstUID = 20000
 // addPeople makes accounts as a directory service would, all at once: nobody logs in to them.
 func (s *stage) addPeople(ctx context.Context) error {
 	var passwd, group strings.Builder
-	for i := range max(s.size.burst, s.size.large, s.size.running) {
+	for i := range max(s.size.burst, s.size.large, s.size.running+s.size.serial) {
 		a := hub.Account{Name: fmt.Sprintf("p%03d", i), UID: int64(firstUID + i), GID: int64(firstUID + i)}
 		a.Home = "/home/" + a.Name
 		s.people = append(s.people, a)
