@@ -2,14 +2,17 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/store"
 	"jupyterhubd/test/testbed"
 )
 
@@ -63,8 +66,40 @@ func settle(t *testing.T, bed *testbed.Bed) *stage {
 		}
 	}
 	s.clear(s.ctx)
-	t.Cleanup(func() { s.clear(context.WithoutCancel(s.ctx)) })
+	copied := filepath.Join(t.TempDir(), "jupyterhub.db")
+	t.Cleanup(func() {
+		s.clear(context.WithoutCancel(s.ctx))
+		s.backup(context.WithoutCancel(s.ctx), copied)
+	})
 	return s
+}
+
+// backup copies the hub's database through admin.sock and looks whether all its invariants hold.
+func (s *stage) backup(ctx context.Context, file string) {
+	s.t.Helper()
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = s.hub.Backup(ctx, f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		s.t.Errorf("copy the database: %v", err)
+		return
+	}
+	s.sound(file)
+}
+
+// sound opens a copy of the database as the hub would, and checks it.
+func (s *stage) sound(file string) {
+	s.t.Helper()
+	db, err := store.Open(file, store.Options{})
+	if err != nil {
+		s.t.Errorf("open a copy of the database: %v", err)
+		return
+	}
+	if err := errors.Join(db.Check(), db.Close()); err != nil {
+		s.t.Errorf("the database does not hold together: %v", err)
+	}
 }
 
 // connect makes a new client: after a reboot the socket is another.
