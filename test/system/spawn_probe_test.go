@@ -102,11 +102,17 @@ func (s *stage) can(ref hub.ServerRef, command string) string {
 	return output
 }
 
-// cannot runs a command that has to fail inside a server's unit.
+// cannot runs a command that has to fail inside a server's unit. A program that is not there refuses nothing, so that is no
+// failure that counts.
 func (s *stage) cannot(ref hub.ServerRef, command string) {
 	s.t.Helper()
-	if output, ok := s.tries(ref, command); ok {
+	const untried = "(no such program)"
+	output, ok := s.tries(ref, "("+command+"\n); code=$?; [ $code != 127 ] || echo '"+untried+"'; exit $code")
+	if ok {
 		s.t.Errorf("%s can %s:\n%s", ref, command, output)
+	}
+	if strings.HasSuffix(output, untried) {
+		s.t.Errorf("nobody knows whether %s can %s:\n%s", ref, command, output)
 	}
 }
 
