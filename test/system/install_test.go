@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -91,20 +92,29 @@ func (m machine) mustBeUp(when string) {
 	if err := m.bed.AwaitHub(m.Context()); err != nil {
 		m.Errorf("%s: %v", when, err)
 	}
-	if up := m.active(); len(up) != len(everything) {
-		m.Errorf("%s: only these are active: %v", when, up)
-	}
+	m.await(when, "active")
 	if failed := m.admin("systemctl --failed --no-legend"); failed != "" {
 		m.Errorf("%s: failed: %s", when, failed)
+	}
+}
+
+// await waits until every unit is in one of the states: what systemctl was told to start or stop takes others along, and it
+// waits for the former alone.
+func (m machine) await(when string, states ...string) {
+	m.Helper()
+	ctx, done := context.WithTimeout(m.Context(), patience)
+	defer done()
+	for _, unit := range everything {
+		if _, err := m.bed.AwaitUnit(ctx, unit, states...); err != nil {
+			m.Errorf("%s: %v", when, err)
+		}
 	}
 }
 
 // mustBeDown holds when no door is open: nothing of ours is active, nobody listens, no socket lies about.
 func (m machine) mustBeDown(when string) {
 	m.Helper()
-	if up := m.active(); len(up) > 0 {
-		m.Errorf("%s: these are active: %v", when, up)
-	}
+	m.await(when, "inactive", "failed")
 	for _, address := range []string{"127.0.0.1:8000", "127.0.0.1:8081"} {
 		if c, err := m.bed.Dial(m.Context(), "tcp", address); !errors.Is(err, syscall.ECONNREFUSED) {
 			m.Errorf("%s: somebody listens at %s: %v", when, address, err)
@@ -158,7 +168,14 @@ func TestAdminHasHerExpectationsMet(t *testing.T) {
 	m.reboot()
 	m.mustBeUp("rebooted")
 
-	m.admin("systemctl disable --now jupyterhub && systemctl stop jupyterhub.target")
+	m.admin("systemctl disable --now jupyterhub")
+	if up := m.active(); !slices.Contains(up, "jupyterhub-proxy.service") || !slices.Contains(up, "jupyterhub-hub.socket") {
+		m.Errorf("with the hub went others; these are active: %v", up)
+	}
+	if err := m.bed.AwaitHub(m.Context()); err != nil {
+		m.Errorf("disabled, its sockets start it for whoever comes: %v", err)
+	}
+	m.admin("systemctl stop jupyterhub.target")
 	m.mustBeDown("disabled")
 	m.reboot()
 	m.mustBeDown("disabled and rebooted")
