@@ -33,7 +33,8 @@ type Launcher struct {
 	mu  sync.Mutex // guards bus
 	bus *bus       // nil while there is no connection
 
-	looks looks // who looks at which unit just now
+	looks    looks // who looks at which unit just now
+	unmounts looks // who is after which unit's credential
 }
 
 // Options are what a main decides.
@@ -87,6 +88,7 @@ func (l *Launcher) Run(ctx context.Context) error {
 	group.Go(func() error { return l.reportAtFirst(ctx) })
 	err := group.Wait()
 	l.looks.wait()
+	l.unmounts.wait()
 	return err
 }
 
@@ -220,11 +222,12 @@ func (l *Launcher) Alive(ctx context.Context) error {
 	return err
 }
 
-// watchSocket begins to look for the unit's socket.
-func (l *Launcher) watchSocket(name string) func() {
+// watchSocket begins to look for the unit's socket, and looks at the unit once more when it is there.
+func (l *Launcher) watchSocket(ctx context.Context, name string) func() {
 	stop, err := l.eyes.watch(l.sockets.dir(name), unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE|unix.IN_ONLYDIR, func(file string) {
 		if file == socketName || file == "" {
 			l.roster.listens(name, l.sockets.listening(name))
+			l.lookAt(ctx, name)
 		}
 	})
 	if err != nil {

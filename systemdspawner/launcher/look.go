@@ -86,7 +86,8 @@ func (l *Launcher) look(ctx context.Context, name string) error {
 	case s.state() == hub.UnitFailed && ours:
 		return l.settle(ctx, b, s, ref)
 	case s.state().Alive() && ours:
-		l.adopt(s, ref)
+		l.adopt(ctx, s, ref)
+		l.unmounts.begin(name, func() { l.unmount(ctx, name) })
 	case isKnown && known.alive() && !known.starting && !s.state().Alive():
 		l.ended(known.unit, l.shutdown(ctx, b), false)
 	}
@@ -94,13 +95,13 @@ func (l *Launcher) look(ctx context.Context, name string) error {
 }
 
 // adopt takes a unit that is alive into the picture, and begins to watch it when it is new or runs anew.
-func (l *Launcher) adopt(s seen, ref hub.ServerRef) {
+func (l *Launcher) adopt(ctx context.Context, s seen, ref hub.ServerRef) {
 	u := s.unit(ref)
 	u.Socket = socketPath(l.sockets.base, u.Name)
 	if !l.roster.update(u, s.text("ControlGroup")) {
 		return
 	}
-	blind := l.watchSocket(u.Name)
+	blind := l.watchSocket(ctx, u.Name)
 	var v *evidence
 	if group := s.text("ControlGroup"); group != "" {
 		v = observe(l.cgroups, l.eyes, group, l.o.Now)

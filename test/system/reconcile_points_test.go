@@ -191,6 +191,19 @@ func (s *stage) dieInTheAnswer() {
 // dieWhenTheServer lets the hub die while bob's server stands at a point.
 func (s *stage) dieWhenTheServer(point string) {
 	s.t.Helper()
+	s.halts(point)
+	s.ask()
+	s.reached()
+	if point == "bound" {
+		s.tells("listens. Waiting for its first answer")
+	}
+	s.hubDies()
+	s.goOn()
+}
+
+// halts lets bob's server halt at a point, and makes the pipes for it.
+func (s *stage) halts(point string) {
+	s.t.Helper()
 	s.halting(point)
 	for _, pipe := range []string{"reached", "go"} {
 		path := "/home/bob/" + pipe
@@ -199,14 +212,11 @@ func (s *stage) dieWhenTheServer(point string) {
 		}
 		s.afterwards("rm", path)
 	}
-	s.ask()
-	s.run("timeout", "30", "cat", "/home/bob/reached")
-	if point == "bound" {
-		s.tells("listens. Waiting for its first answer")
-	}
-	s.hubDies()
-	s.run("timeout", "30", "sh", "-c", ": >/home/bob/go")
 }
+
+// reached waits until bob's server halts, and goOn lets it go on.
+func (s *stage) reached() { s.t.Helper(); s.run("timeout", "30", "cat", "/home/bob/reached") }
+func (s *stage) goOn()    { s.t.Helper(); s.run("timeout", "30", "sh", "-c", ": >/home/bob/go") }
 
 func (s *stage) dieBeforeTheRoute() {
 	const proxy = "jupyterhub-proxy.service"
