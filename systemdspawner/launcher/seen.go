@@ -31,11 +31,24 @@ func (s seen) state() hub.UnitState {
 	switch state := s.text("ActiveState"); state {
 	case "reloading", "refreshing", "maintenance":
 		return hub.UnitActive
-	case "":
+	case "", "inactive":
+		if s.queued() {
+			return hub.UnitActivating // an admin restarts it: between its stop and its start
+		}
 		return hub.UnitInactive
 	default:
 		return hub.UnitState(state)
 	}
+}
+
+// queued reports whether systemd has a job for the unit. For one that is inactive that is its start.
+func (s seen) queued() bool {
+	job, _ := s["Job"].([]any)
+	if len(job) == 0 {
+		return false
+	}
+	id, _ := job[0].(uint32)
+	return id != 0
 }
 
 func (s seen) invocation() string {

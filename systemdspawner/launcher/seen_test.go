@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -66,6 +67,25 @@ func TestSlicesDoNotNestByAccident(t *testing.T) {
 	} {
 		if name != want {
 			t.Errorf("got %s, want %s", name, want)
+		}
+	}
+}
+
+// Between the stop and the start of a restart a unit is inactive, and has not ended.
+func TestAUnitWithAStartAheadHasNotEnded(t *testing.T) {
+	job := func(id uint32) []any { return []any{id, "/org/freedesktop/systemd1/job/" + fmt.Sprint(id)} }
+	for _, c := range []struct {
+		properties seen
+		want       hub.UnitState
+	}{
+		{seen{"ActiveState": "inactive", "Job": job(7)}, hub.UnitActivating},
+		{seen{"ActiveState": "inactive", "Job": job(0)}, hub.UnitInactive},
+		{seen{"ActiveState": "inactive"}, hub.UnitInactive},
+		{seen{"ActiveState": "failed", "Job": job(7)}, hub.UnitFailed},
+		{seen{}, hub.UnitInactive},
+	} {
+		if got := c.properties.state(); got != c.want {
+			t.Errorf("%v is %s, want %s", c.properties, got, c.want)
 		}
 	}
 }
