@@ -16,11 +16,16 @@ import (
 // door is root's login door on the stage, seen from the hub's side.
 func (s *stage) door() *pam.Client { return pam.New(s.Path(pam.LoginDoor)) }
 
-// account makes an account for the play with a password, and takes it away afterwards.
+// account makes an account for the play with a password. Afterwards it goes, and with it whom the hub has come to know by it.
 func (s *stage) account(name, password string, commands ...string) {
 	s.t.Helper()
 	s.run("useradd", "--create-home", name)
-	s.t.Cleanup(func() { s.undo("userdel", "--remove", "--force", name) })
+	s.t.Cleanup(func() {
+		if err := s.hub.DeleteUser(context.WithoutCancel(s.ctx), name); err != nil && hub.KindOf(err) != hub.NotFound {
+			s.t.Error(err)
+		}
+		s.undo("userdel", "--remove", "--force", name)
+	})
 	s.password(name, password)
 	for _, c := range commands {
 		s.run("sh", "-c", c)
