@@ -1,8 +1,8 @@
 # The JupyterHub that ours is compared with: sqlite, systemdspawner, a configurable-http-proxy that outlives it.
+import json
 import os
 
 c = get_config()  # noqa: F821
-c.JupyterHub.log_level = "WARN"
 c.JupyterHub.bind_url = "http://127.0.0.1:18000"
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:18081"
 c.JupyterHub.db_url = "sqlite:////var/lib/bench/jupyterhub.sqlite"
@@ -28,3 +28,14 @@ c.JupyterHub.load_roles = [
         "scopes": ["admin:users", "admin:servers", "list:users", "tokens", "users:activity", "access:servers"],
     }
 ]
+
+# Who asks for it gets the sandbox of ours: systemdspawner's own is next to nothing.
+with open("/var/lib/bench/sandbox.json") as f:
+    sandbox = json.load(f)
+
+
+def choose(spawner):
+    spawner.unit_extra_properties = dict(sandbox) if spawner.user_options.get("sandbox") else {}
+
+
+c.Spawner.pre_spawn_hook = choose

@@ -4,14 +4,17 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
+	"jupyterhubd/hub/config"
 	"jupyterhubd/test/testbed"
 )
 
@@ -68,7 +71,7 @@ func (s *stage) startJupyterHub(ctx context.Context) error {
 		return nil
 	}
 	token, secret := rand.Text(), rand.Text()
-	if err := s.bed.WriteFile(ctx, here+"/jupyterhub_config.py", jupyterhubConfig, 0o644); err != nil {
+	if err := s.configureJupyterHub(ctx); err != nil {
 		return err
 	}
 	proxy := unit{
@@ -91,6 +94,30 @@ func (s *stage) startJupyterHub(ctx context.Context) error {
 		return err
 	}
 	return s.other.createUsers(ctx, s.names())
+}
+
+// configureJupyterHub writes its configuration, and the sandbox of our servers as systemdspawner takes properties.
+func (s *stage) configureJupyterHub(ctx context.Context) error {
+	c, err := config.Load(s.bed.Path("/etc/jupyterhub"))
+	if err != nil {
+		return err
+	}
+	sandbox := map[string]string{}
+	for name, value := range c.Spawner.Sandbox {
+		list, ok := value.([]any)
+		if !ok {
+			list = []any{value}
+		}
+		sandbox[name] = strings.Trim(fmt.Sprint(list), "[]")
+	}
+	b, err := json.Marshal(sandbox)
+	if err != nil {
+		return err
+	}
+	if err := s.bed.WriteFile(ctx, here+"/sandbox.json", string(b), 0o644); err != nil {
+		return err
+	}
+	return s.bed.WriteFile(ctx, here+"/jupyterhub_config.py", jupyterhubConfig, 0o644)
 }
 
 // patience bounds waiting for something to be up.

@@ -24,13 +24,16 @@ func newSite(name, url, api, token string, t *http.Transport) *site {
 }
 
 // startPatience bounds one start.
-const startPatience = time.Minute
+const startPatience = 2 * time.Minute
 
 // start starts the user's server and returns when it has answered.
-func (w *site) start(ctx context.Context, user string) error {
+func (w *site) start(ctx context.Context, user string) error { return w.startWith(ctx, user, nil) }
+
+// startWith starts it with options, which are JSON.
+func (w *site) startWith(ctx context.Context, user string, options []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	if _, err := w.call(ctx, http.MethodPost, "/users/"+user+"/server", nil, http.StatusCreated, http.StatusAccepted); err != nil {
+	if _, err := w.call(ctx, http.MethodPost, "/users/"+user+"/server", options, http.StatusCreated, http.StatusAccepted); err != nil {
 		return err
 	}
 	again := time.NewTicker(5 * time.Millisecond)
