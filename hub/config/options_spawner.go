@@ -79,7 +79,7 @@ var policyOptions = each(AtStart, []row[Policy]{
 		note("Classes such as \"char-drm\" too. With any of them PrivateDevices gives way to a list of devices (DevicePolicy=closed)."),
 	option("sandbox", properties, defaultSandbox(), func(p *Policy) *map[string]any { return &p.Sandbox },
 		"What the kernel keeps from servers, as properties of systemd.exec(5); a key here replaces that key alone.", propertyNames).
-		note("An empty value leaves a property out: PrivateDevices = \"\". By default systemctl, loginctl and hostnamectl do not work in "+
+		note("An empty value leaves a property out: PrivateDevices = \"\". By default systemctl, loginctl and hostnamectl do not work in " +
 			"JupyterLab's terminal: the system bus is not seen."),
 	option("unit_extra_properties", properties, nil, func(p *Policy) *map[string]any { return &p.UnitExtraProperties },
 		"Further properties of a server's unit, as in systemd.exec(5) and systemd.resource-control(5).", propertyNames),
