@@ -190,6 +190,7 @@ func TestKeyboardOnly(t *testing.T) {
 	h.plainFor("alice")
 	x := h.open(1280, 800)
 	x.visit("hub/home")
+	x.becomes(`document.activeElement.name == "username"`) // where the page put her, once it is there
 	x.keys("alice", tabulator, h.Password("alice"), enter)
 	x.sees("#start")
 	x.keys(tabulator)
