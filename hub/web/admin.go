@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
@@ -25,6 +26,8 @@ type adminPage struct {
 	Later   string
 	Running int
 	Usage   bool // memory and CPU may be seen
+	Adds    bool // users may be added
+	Halts   bool // all servers may be stopped
 	Query   string
 }
 
@@ -34,16 +37,22 @@ type sortLink struct {
 	Sort  string // "ascending", "descending" or ""
 }
 
+// adminRow is a user as far as the reader's scopes show one: what may not be read is not there. Servers has at least one
+// element, for its actions.
 type adminRow struct {
-	User    hub.User
-	Self    bool
-	Servers []adminServer
+	Name     string
+	Admin    bool
+	Activity *time.Time // nil: may not be seen
+	Removes  bool       // the user may be removed
+	Servers  []adminServer
 }
 
 type adminServer struct {
 	hub.Live
-	Memory int64 // -1 unknown
-	CPU    int64
+	Seen          bool  // state and failure may be seen
+	Starts, Stops bool  // there is such a button: the reader may, and it makes sense as far as the reader may know
+	Memory        int64 // -1 unknown
+	CPU           int64
 }
 
 // admin answers GET /hub/admin?search=&sort=&offset=. Search, order and paging are the store's work; the page never holds more
@@ -52,13 +61,14 @@ func (room *Room) admin(w http.ResponseWriter, r *http.Request) error {
 	q, a := r.URL.Query(), auth.FromContext(r.Context())
 	offset, _ := strconv.Atoi(q.Get("offset")) // anything else is the first page
 	offset = max(offset, 0)
-	find := store.UserQuery{Offset: offset, Limit: room.PageSize, NameContains: q.Get("search"), Sort: order(q.Get("sort"))}
+	find := store.UserQuery{Offset: offset, Limit: room.PageSize, NameContains: q.Get("search"), Sort: order(a, q.Get("sort"))}
 	reach := a.Scopes.Horizon("list:users")
 	if !reach.All {
 		find.Keep = func(name string) bool { return reach.ShowsUser(name, a.Groups(name)) }
 	}
 	var users []hub.User
 	p := adminPage{Search: find.NameContains, Sort: find.Sort, Usage: a.Has("admin:server_state")}
+	p.Adds, p.Halts = a.Has("admin:users"), a.Has("delete:servers")
 	err := room.Store.View(func(tx *store.Tx) (err error) {
 		users, p.Total, err = tx.Users(find)
 		return err
@@ -75,10 +85,14 @@ func (room *Room) admin(w http.ResponseWriter, r *http.Request) error {
 	return room.show(w, http.StatusOK, "admin", p)
 }
 
-// order returns a sort that the store knows.
-func order(sort string) string {
+// order returns a sort that the store knows. The order of activity tells as much as the times do.
+func order(a auth.Actor, sort string) string {
 	switch strings.TrimPrefix(sort, "-") {
-	case "name", "last_activity", "id":
+	case "last_activity":
+		if a.Has("read:users:activity") {
+			return sort
+		}
+	case "name", "id":
 		return sort
 	}
 	return "name"
@@ -89,23 +103,52 @@ func (room *Room) fill(r *http.Request, p *adminPage, users []hub.User) {
 	if p.Usage {
 		used, _ = room.Workshop.Usage(r.Context()) // the page is of use without numbers, ignoring
 	}
+	a := auth.FromContext(r.Context())
 	for _, u := range users {
-		row := adminRow{User: u, Self: u.Name == p.User}
-		def, named, err := room.serversOf(u.Name)
-		if err == nil {
-			for _, live := range append([]hub.Live{def}, named...) {
-				s := adminServer{live, -1, -1}
-				if unit, ok := used[live.ServerRef]; ok {
-					s.Memory, s.CPU = unit.Memory, unit.CPU
-				}
-				if live.State.Active() {
-					p.Running++
-				}
-				row.Servers = append(row.Servers, s)
+		row := userRow(a, u)
+		if def, named, err := room.serversOf(u.Name); err == nil {
+			row.Servers = serverRows(a, def, named)
+		}
+		for i := range row.Servers {
+			s := &row.Servers[i]
+			if unit, ok := used[s.ServerRef]; ok {
+				s.Memory, s.CPU = unit.Memory, unit.CPU
+			}
+			if s.Seen && s.State.Active() {
+				p.Running++
 			}
 		}
 		p.Rows = append(p.Rows, row)
 	}
+}
+
+// userRow shows what the API's model of a user shows to the same reader.
+func userRow(a auth.Actor, u hub.User) adminRow {
+	who := rbac.UserResource(u.Name)
+	row := adminRow{Name: u.Name, Removes: u.Name != a.Owner.Name && a.May("delete:users", who)}
+	row.Admin = u.Admin && (a.May("read:users:name", who) || a.May("read:roles:users", who))
+	if a.May("read:users:activity", who) {
+		row.Activity = &u.LastActivity
+	}
+	return row
+}
+
+// serverRows shows the servers that may be read. The default server is there for its buttons, even where it may not be read.
+func serverRows(a auth.Actor, def hub.Live, named []hub.Live) (rows []adminServer) {
+	for i, live := range append([]hub.Live{def}, named...) {
+		what := rbac.ServerResource(live.ServerRef)
+		s := adminServer{Live: live, Seen: a.May("read:servers", what), Memory: -1, CPU: -1}
+		s.Starts, s.Stops = a.May("start:servers", what), a.May("delete:servers", what)
+		if s.Seen {
+			s.Starts, s.Stops = s.Starts && !live.State.Active(), s.Stops && live.State.Active() && live.State != hub.Stopping
+		} else {
+			s.Live = hub.Live{Server: hub.Server{ServerRef: live.ServerRef}}
+		}
+		if s.Seen || i == 0 {
+			rows = append(rows, s)
+		}
+	}
+	return rows
 }
 
 // paging works out the addresses of the other pages and orders.

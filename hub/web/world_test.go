@@ -40,6 +40,9 @@ type world struct {
 	url       string
 }
 
+// roles are what an admin configured beside the default ones.
+var roles = []rbac.Role{{Name: "warden", Scopes: []string{"admin-ui", "list:users"}}}
+
 func newWorld(t *testing.T, change func(*web.Options)) *world {
 	t.Helper()
 	w := &world{t: t, workshop: newWorkshop(), directory: &directory{}, doors: authtest.NewDouble()}
@@ -51,7 +54,7 @@ func newWorld(t *testing.T, change func(*web.Options)) *world {
 		w.must(w.store.Check())
 		w.must(w.store.Close())
 	})
-	policy, err := rbac.New(nil, nil)
+	policy, err := rbac.New(roles, nil)
 	w.must(err)
 	porter, err := auth.New(auth.Options{
 		Store: w.store, Rules: auth.Rules{Policy: policy, AdminGroups: []string{"sudo"}}, Authenticator: door{w.doors}, Changer: w.doors.Changer(), BaseURL: "/", Now: now,
