@@ -11,11 +11,23 @@ type Unit struct {
 	State      UnitState `json:"state"`
 	Listening  bool      `json:"listening"` // the socket is there
 	Invocation string    `json:"invocation_id"`
-	Since      time.Time `json:"since,omitzero"`  // when it became active
-	Memory     int64     `json:"memory_bytes"`    // now; -1 unknown
-	CPU        int64     `json:"cpu_nanoseconds"` // consumed since the start; -1 unknown
-	Tasks      int64     `json:"tasks"`           // now; -1 unknown
-	Cause      *Cause    `json:"cause,omitempty"` // why it ended, when it ended badly
+	Since      time.Time `json:"since,omitzero"`   // when it became active
+	Memory     int64     `json:"memory_bytes"`     // now; -1 unknown
+	CPU        int64     `json:"cpu_nanoseconds"`  // consumed since the start; -1 unknown
+	Tasks      int64     `json:"tasks"`            // now; -1 unknown
+	Frozen     bool      `json:"frozen,omitempty"` // it sleeps: no process of it gets a turn until it is thawed
+	Used       *Usage    `json:"used,omitempty"`   // what Usage tells besides; nil elsewhere
+	Cause      *Cause    `json:"cause,omitempty"`  // why it ended, when it ended badly
+}
+
+// Usage is what a unit consumed so far, and its limits. Numbers of bytes; -1 where a number is not known.
+type Usage struct {
+	MemoryPeak int64  `json:"memory_peak_bytes"` // the most at any moment
+	Swap       int64  `json:"swap_bytes"`        // now
+	TasksPeak  int64  `json:"tasks_peak"`
+	IORead     int64  `json:"io_read_bytes"`
+	IOWritten  int64  `json:"io_written_bytes"`
+	Limits     Limits `json:"limits"`
 }
 
 // UnitState is systemd's ActiveState, as far as it matters here.
@@ -65,6 +77,12 @@ const (
 	CauseOutOfMemory    CauseKind = "out-of-memory"
 	CauseTasks          CauseKind = "too-many-tasks"
 	CauseMissingHome    CauseKind = "missing-home"
+	CauseFullHome       CauseKind = "full-home"      // no room on its disk, or no quota left
+	CauseMissingDevice  CauseKind = "missing-device" // a device that the profile promises is not there
+	CauseSandbox        CauseKind = "sandbox"        // the kernel cannot do what the sandbox asks, or the sandbox forbade a call
+	CausePAM            CauseKind = "pam"            // a drop-in has PAMName=, and its stack refused
+	CauseNoRoom         CauseKind = "no-room"        // the machine cannot hold what the server is guaranteed
+	CauseCannotFreeze   CauseKind = "cannot-freeze"  // the kernel or systemd of this machine cannot; let it run, or stop it
 	CauseTimeout        CauseKind = "timeout"
 	CauseCredential     CauseKind = "credential"
 	CauseAccount        CauseKind = "account"    // no such account, or root's rules do not admit it

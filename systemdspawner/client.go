@@ -24,16 +24,14 @@ func New(path string) *Client { return &Client{path: path} }
 // alive already is a Conflict. Other refusals carry a hub.Cause: Forbidden or NotFound for an account that may not or does
 // not exist, Unknown for a unit that did not come up.
 func (c *Client) Start(ctx context.Context, ref hub.ServerRef, profile string, options json.RawMessage) (hub.Unit, error) {
-	in := struct {
-		hub.ServerRef
-		Profile string          `json:"profile,omitempty"`
-		Options json.RawMessage `json:"options,omitempty"`
-	}{ref, profile, options}
-	var out struct {
-		Unit hub.Unit `json:"unit"`
-	}
-	err := c.call(ctx, "Start", in, &out)
-	return out.Unit, err
+	return c.unit(ctx, "Start", choice{ref, profile, options})
+}
+
+// choice is a server as its user wants it.
+type choice struct {
+	hub.ServerRef
+	Profile string          `json:"profile,omitempty"`
+	Options json.RawMessage `json:"options,omitempty"`
 }
 
 // Stop returns once the server's unit is gone. It ends a start that is under way; a server without a unit is no error.
@@ -87,6 +85,62 @@ func (c *Client) Usage(ctx context.Context) ([]hub.Unit, error) {
 	}
 	err := c.call(ctx, "Usage", nil, &out)
 	return out.Units, err
+}
+
+// Profiles returns the profiles that the user may choose.
+func (c *Client) Profiles(ctx context.Context, user string) ([]hub.Offer, error) {
+	in := struct {
+		User string `json:"user"`
+	}{user}
+	var out struct {
+		Profiles []hub.Offer `json:"profiles"`
+	}
+	err := c.call(ctx, "Profiles", in, &out)
+	return out.Profiles, err
+}
+
+// Explain returns how the server would start now, and which file says so. It refuses what Start would refuse.
+func (c *Client) Explain(ctx context.Context, ref hub.ServerRef, profile string, options json.RawMessage) (hub.Explanation, error) {
+	var out struct {
+		Explanation hub.Explanation `json:"explanation"`
+	}
+	err := c.call(ctx, "Explain", choice{ref, profile, options}, &out)
+	return out.Explanation, err
+}
+
+// Limit changes what is given of a server's limits and returns what holds then. Nil limits are those of root's file again.
+// It is Forbidden over what root's file allows, TooLarge over what the machine has, and NotRunning for a server that does
+// not run, unless the change is for good.
+func (c *Client) Limit(ctx context.Context, ref hub.ServerRef, limits *hub.Limits, forGood bool) (hub.Limits, error) {
+	in := struct {
+		hub.ServerRef
+		Limits  *hub.Limits `json:"limits"`
+		ForGood bool        `json:"for_good"`
+	}{ref, limits, forGood}
+	var out struct {
+		Limits hub.Limits `json:"limits"`
+	}
+	err := c.call(ctx, "Limit", in, &out)
+	return out.Limits, err
+}
+
+// Freeze lays the server to sleep and returns once no process of it runs. It is NotRunning unless the unit is active, and
+// has a Cause of kind CauseCannotFreeze where the machine cannot.
+func (c *Client) Freeze(ctx context.Context, ref hub.ServerRef) (hub.Unit, error) {
+	return c.unit(ctx, "Freeze", ref)
+}
+
+// Thaw wakes the server and returns once it runs. One that is awake is no error.
+func (c *Client) Thaw(ctx context.Context, ref hub.ServerRef) (hub.Unit, error) {
+	return c.unit(ctx, "Thaw", ref)
+}
+
+func (c *Client) unit(ctx context.Context, verb string, in any) (hub.Unit, error) {
+	var out struct {
+		Unit hub.Unit `json:"unit"`
+	}
+	err := c.call(ctx, verb, in, &out)
+	return out.Unit, err
 }
 
 // Journal returns at most the given number of lines that the newest run of the server left in the journal.
