@@ -61,8 +61,11 @@ func (a api) mayEnter(r *http.Request) bool {
 	if uid, ok := r.Context().Value(peerKey).(int64); ok && slices.Contains(a.options.APIPeers, uid) {
 		return true
 	}
+	if a.options.APIToken == "" {
+		return a.options.APIOpen
+	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "token ")
-	return ok && a.options.APIToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(a.options.APIToken)) == 1
+	return ok && subtle.ConstantTimeCompare([]byte(strings.TrimLeft(token, " ")), []byte(a.options.APIToken)) == 1
 }
 
 // apiPeer returns the uid of a Unix socket's peer, for mayEnter.

@@ -1,13 +1,10 @@
 package proxy
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"html/template"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -75,6 +72,9 @@ func (p *Proxy) tell(r *route, err error) {
 func (p *Proxy) answer(w http.ResponseWriter, ps *passage, what problem) {
 	p.metrics.proxied(what.Status)
 	h := w.Header()
+	if wantsWebSocket(ps.in) {
+		h["Connection"] = []string{"close"}
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -86,13 +86,9 @@ func (p *Proxy) answer(w http.ResponseWriter, ps *passage, what problem) {
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	if ps.route == nil || !ps.route.isHub() {
-		if page, policy := p.borrow(ps.in.Context(), what.Status, ps.place.raw); page != nil {
-			h["Content-Security-Policy"] = policy
-			w.WriteHeader(what.Status)
-			w.Write(page)
-			return
-		}
+	if page := p.pageFor(ps, what.Status); page != nil {
+		page.write(w, what.Status)
+		return
 	}
 	w.WriteHeader(what.Status)
 	problemPage.Execute(w, what)
@@ -124,36 +120,3 @@ var problemPage = template.Must(template.New("problem").Parse(`<!DOCTYPE html>
 <body><main><h1>{{.Title}}</h1><p>{{.Text}}</p><p><small>{{.Status}}</small></p></main></body>
 </html>
 `))
-
-// Limits of a page that somebody else renders.
-const (
-	borrowTime  = 2 * time.Second
-	borrowBytes = 1 << 20
-)
-
-// borrow asks the error target for its page: GET <target>/<status>?url=<path>. Neither cookies nor the query go there, since
-// both can hold secrets. It returns nil when there is no target or no page in time: the page is a courtesy. The policy is the
-// page's own Content-Security-Policy.
-func (p *Proxy) borrow(ctx context.Context, status int, path string) (page []byte, policy []string) {
-	if p.pages == nil {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, borrowTime)
-	defer cancel()
-	to := p.pages.target
-	u := url.URL{Scheme: to.scheme, Host: to.host, Path: to.path + "/" + strconv.Itoa(status), RawQuery: "url=" + url.QueryEscape(path)}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, nil
-	}
-	answer, err := p.pages.transport.RoundTrip(r)
-	if err != nil {
-		return nil, nil
-	}
-	defer answer.Body.Close()
-	page, err = io.ReadAll(io.LimitReader(answer.Body, borrowBytes))
-	if err != nil || answer.StatusCode != http.StatusOK || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") {
-		return nil, nil
-	}
-	return page, answer.Header["Content-Security-Policy"]
-}

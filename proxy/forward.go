@@ -68,6 +68,7 @@ func (f *forwarder) answered(w http.ResponseWriter, ps *passage, answer *http.Re
 	}
 	f.done(answer.StatusCode)
 	removeHops(answer.Header)
+	ps.manners.rewrite(answer, ps)
 	ps.route.jar.filterAnswer(answer.Header)
 	if answer.Header["Content-Type"] == nil {
 		w.Header()["Content-Type"] = nil // net/http shall not guess one (D21)

@@ -20,6 +20,7 @@ type gate struct {
 	net.Listener
 	certs   *certificates
 	crowd   *crowd
+	quiet   time.Duration // for a connection to say nothing; 0: as long as it likes
 	ready   chan admitted
 	closing chan struct{}
 	once    sync.Once
@@ -30,8 +31,8 @@ type admitted struct {
 	err  error
 }
 
-func newGate(l net.Listener, certs *certificates, crowd *crowd) *gate {
-	g := &gate{Listener: l, certs: certs, crowd: crowd, ready: make(chan admitted), closing: make(chan struct{})}
+func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Duration) *gate {
+	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, ready: make(chan admitted), closing: make(chan struct{})}
 	go g.listen()
 	return g
 }
@@ -83,7 +84,7 @@ func (g *gate) admit(c net.Conn) {
 		return
 	}
 	watchPeer(c)
-	ready, err := g.secure(counted)
+	ready, err := g.secure(timed(counted, g.quiet))
 	if err != nil || !g.hand(admitted{conn: ready}) {
 		counted.Close()
 	}

@@ -13,6 +13,7 @@ type passage struct {
 	query     string
 	bareQuery bool // the target ends in "?"
 	route     *route
+	manners   *Manners
 	client    client
 	sessions  []sessionID // that the request's cookies name
 	ended     bool        // one of these has ended
@@ -23,7 +24,7 @@ type passage struct {
 // not looked at (D1, D3).
 func (ps *passage) url() *url.URL {
 	to := ps.route.target
-	path, query := to.forward(ps.route.at(ps.place), ps.query)
+	path, query := ps.manners.path(ps.route, ps.place, ps.query)
 	decoded, err := unescape(path)
 	if err != nil {
 		decoded = path // a target's own path, which was parsed when the route was made
@@ -36,8 +37,10 @@ func (ps *passage) prepare(out *http.Request) {
 	out.URL = ps.url()
 	out.Host = ps.in.Host
 	out.Trailer = nil // net/http would send the names without their values (D16)
-	removeClaims(out.Header)
-	ps.client.introduce(out.Header, ps.route.isHub())
+	if ps.manners.TargetHost {
+		out.Host = ps.route.target.host
+	}
+	ps.manners.introduce(out, ps)
 	if ps.ended {
 		filterCookies(out.Header, survives)
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"log"
@@ -33,8 +34,14 @@ type Options struct {
 	CountControlFrames bool
 
 	APIToken string                                                  // opens the API for those who send it; "": nobody's does
+	APIOpen  bool                                                    // without a token the API is for everybody who can connect
 	APIPeers []int64                                                 // uids that may use the API over a Unix socket
+	APITLS   *tls.Config                                             // of the API's door; nil: plain HTTP
 	Reload   func(ctx context.Context, check bool) ([]string, error) // what POST /api/reload does; nil: nothing
+
+	Manners   Manners       // how requests are passed on
+	KeepAlive time.Duration // for a client between two requests; 0: 10 minutes
+	Quiet     time.Duration // for a client to say and take nothing, WebSockets left out; 0: as long as it likes
 
 	Grace          time.Duration // for the connections of a removed route; 0: 3 s
 	Drain          time.Duration // for requests under way when Serve's context ends; 0: 10 s
@@ -46,6 +53,7 @@ type Options struct {
 type Settings struct {
 	Trusted     []netip.Prefix // proxies in front of this one, whose X-Forwarded-* are believed
 	Certificate Certificate
+	Adjust      func(*tls.Config) // changes how TLS is served with the certificate; may be nil
 }
 
 // Proxy routes requests to upstreams by its table. Its methods may be called from any goroutine.
@@ -82,7 +90,7 @@ func New(o Options) (*Proxy, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.pages = newUpstream(to, hub.NoUID, true)
+		p.pages = newUpstream(to, hub.NoUID, &p.options.Manners, true)
 	}
 	if err := p.restore(); err != nil {
 		p.options.Log.Error().Err(err).Msg("starting with an empty table")
@@ -95,6 +103,9 @@ func (p *Proxy) Apply(s Settings) error {
 	config, err := readCertificate(s.Certificate)
 	if err != nil {
 		return err
+	}
+	if config != nil && s.Adjust != nil {
+		s.Adjust(config)
 	}
 	trusted := trust(s.Trusted)
 	p.trusted.Store(&trusted)
@@ -123,6 +134,7 @@ func (p *Proxy) setDefault() error {
 		r.uid = p.options.DefaultUID
 	}
 	p.set(r)
+	p.tellAdded(r)
 	return nil
 }
 
@@ -142,7 +154,12 @@ func (p *Proxy) Add(path string, data map[string]json.RawMessage) error {
 	}
 	p.set(r)
 	p.ledger.change()
+	p.tellAdded(r)
 	return nil
+}
+
+func (p *Proxy) tellAdded(r *route) {
+	p.options.Log.Info().Str("route", r.key).Str("target", r.spec).Msg("Route added")
 }
 
 func (p *Proxy) set(r *route) {
@@ -151,7 +168,7 @@ func (p *Proxy) set(r *route) {
 		if old != nil && old.isHub() == r.isHub() && old.up.same(r.target, r.uid) {
 			r.up = old.up
 		} else {
-			r.up = newUpstream(r.target, r.uid, r.isHub())
+			r.up = newUpstream(r.target, r.uid, &p.options.Manners, r.isHub())
 			if old != nil {
 				gone = old.up
 			}
@@ -171,6 +188,7 @@ func (p *Proxy) remove(key string) bool {
 	}
 	p.retire(r.up)
 	p.ledger.change()
+	p.options.Log.Info().Str("route", r.key).Msg("Route removed")
 	return true
 }
 
@@ -236,7 +254,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // read finds out what a request wants and who it comes from.
 func (p *Proxy) read(r *http.Request) (*passage, *problem) {
-	ps := &passage{in: r}
+	ps := &passage{in: r, manners: &p.options.Manners}
 	if r.Method == http.MethodConnect {
 		return ps, &noTunnels
 	}

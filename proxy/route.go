@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,6 +21,7 @@ type route struct {
 	about    about
 	uid      int64 // who must listen at a Unix target, or hub.NoUID
 	target   target
+	spec     string // the target as it was posted
 	jar      jar
 	posted   string // the path as it was posted
 	unsaved  bool   // the default target, which the command line sets anew at each start
@@ -54,7 +56,7 @@ func newRoute(path string, data map[string]json.RawMessage, hosts bool) (*route,
 	}
 	data = maps.Clone(data)
 	delete(data, "last_activity") // ours to say
-	r.data, r.about, r.uid, r.target = data, readAbout(data), uid, to
+	r.data, r.about, r.uid, r.target, r.spec = data, readAbout(data), uid, to, spec
 	r.posted, r.jar = path, jarOf(r)
 	return r, nil
 }
@@ -128,6 +130,16 @@ func (r *route) MarshalJSON() ([]byte, error) {
 	out := maps.Clone(r.data)
 	out["last_activity"] = fmt.Appendf(nil, "%q", r.up.lastActivity().Format(timeLayout))
 	return json.Marshal(out)
+}
+
+// below returns the path that is left of a request's when the route's own part is cut off.
+func (r *route) below(p place) string {
+	for i, end := range p.ends {
+		if end == len(r.prefix) {
+			return cmp.Or(p.raw[p.rawEnds[i]:], "/")
+		}
+	}
+	return p.raw
 }
 
 // at returns the path that goes upstream: the route's own part in the upstream's spelling, the rest as it came. A client may

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -34,7 +35,7 @@ const (
 // requests under way finish for a while, and returns nil. It closes the listener.
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	server := p.server(ctx, p)
-	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = readHeadTime, idleClient, maxHead
+	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = readHeadTime, cmp.Or(p.options.KeepAlive, idleClient), maxHead
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 128}
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if guarded, ok := c.(*strict.Conn); ok {
@@ -42,7 +43,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		}
 		return context.WithValue(ctx, entranceKey, entranceOf(c))
 	}
-	return p.until(ctx, server, newGate(l, &p.certs, p.crowd))
+	return p.until(ctx, server, newGate(l, &p.certs, p.crowd, p.options.Quiet))
 }
 
 // ServeAPI serves the hub on a listener until ctx ends. It closes the listener.
@@ -56,7 +57,9 @@ func (p *Proxy) ServeAPI(ctx context.Context, l net.Listener) error {
 		return ctx
 	}
 	everybody := &crowd{trusted: func() trust { return nil }, most: math.MaxInt, total: math.MaxInt, here: map[netip.Addr]int{}}
-	return p.until(ctx, server, newGate(l, &certificates{}, everybody))
+	certs := &certificates{}
+	certs.now.Store(p.options.APITLS)
+	return p.until(ctx, server, newGate(l, certs, everybody, 0))
 }
 
 // MetricsHandler serves /metrics to whoever asks, for a listener of its own.

@@ -49,6 +49,7 @@ func (e *strangerError) Error() string {
 type upstream struct {
 	target    target
 	uid       int64
+	tls       *tls.Config // for https targets
 	transport *http.Transport
 	active    atomic.Int64 // last activity, nanoseconds
 	told      atomic.Int64 // when its absence was last logged, nanoseconds
@@ -58,8 +59,8 @@ type upstream struct {
 	ended bool
 }
 
-func newUpstream(to target, uid int64, isHub bool) *upstream {
-	u := &upstream{target: to, uid: uid, conns: map[*upstreamConn]struct{}{}}
+func newUpstream(to target, uid int64, m *Manners, isHub bool) *upstream {
+	u := &upstream{target: to, uid: uid, tls: m.tlsFor(to), conns: map[*upstreamConn]struct{}{}}
 	u.transport = &http.Transport{
 		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) },
 		TLSHandshakeTimeout:    dialTimeout,
@@ -69,9 +70,8 @@ func newUpstream(to target, uid int64, isHub bool) *upstream {
 		IdleConnTimeout:        idleTime,
 		MaxResponseHeaderBytes: maxAnswerHead,
 		ExpectContinueTimeout:  continueWait,
-	}
-	if isHub {
-		u.transport.ResponseHeaderTimeout = hubTimeout
+		ResponseHeaderTimeout:  m.answerIn(isHub),
+		TLSClientConfig:        u.tls,
 	}
 	return u
 }
@@ -101,7 +101,7 @@ func (u *upstream) open(ctx context.Context) (net.Conn, error) {
 	if err != nil || u.target.scheme != "https" {
 		return c, err
 	}
-	secure := tls.Client(c, &tls.Config{ServerName: hostKey(u.target.host)})
+	secure := tls.Client(c, u.tls)
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // websocket opens a tunnel: the upstream is asked first, and only its 101 turns the client's connection into one.
@@ -19,7 +20,11 @@ func (p *Proxy) websocket(w http.ResponseWriter, ps *passage) {
 		return
 	}
 	given := context.AfterFunc(ctx, func() { server.Close() }) // the client may leave before the answer
+	if limit := ps.manners.answerIn(ps.route.isHub()); limit > 0 {
+		server.SetReadDeadline(time.Now().Add(limit))
+	}
 	answer, br, err := greet(server, ps.handshake(ctx))
+	server.SetReadDeadline(time.Time{})
 	if err != nil {
 		server.Close()
 		p.fail(w, ps, err)
@@ -28,6 +33,7 @@ func (p *Proxy) websocket(w http.ResponseWriter, ps *passage) {
 	p.metrics.proxied(answer.StatusCode)
 	if answer.StatusCode != http.StatusSwitchingProtocols {
 		defer server.Close()
+		ps.manners.rewrite(answer, ps)
 		relay(w, answer, ps.route.jar)
 		return
 	}
@@ -82,6 +88,7 @@ func takeOver(w http.ResponseWriter) (net.Conn, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	untime(c)
 	return c, rest(rw.Reader), nil
 }
 
