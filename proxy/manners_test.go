@@ -71,7 +71,7 @@ func TestRedirectsAreRewritten(t *testing.T) {
 	})
 	s.alice(alice.URL)
 	for ask, want := range map[string]string{
-		"/user/alice/":                                 "https://hub.example:8443/user/alice/lab",
+		"/user/alice/": "https://hub.example:8443/user/alice/lab",
 		"/user/alice/?to=http://elsewhere.example/lab": "http://elsewhere.example/lab",
 		"/user/alice/?to=/user/alice/lab":              "/user/alice/lab",
 	} {
