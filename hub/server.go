@@ -89,4 +89,8 @@ type Event struct {
 	Failed      bool   `json:"failed,omitempty"`
 	URL         string `json:"url,omitempty"`
 	Cause       *Cause `json:"cause,omitempty"` // ours: why, with a failed event
+
+	Position int       `json:"position,omitempty"`         // ours: place in line, 1 is next
+	Estimate float64   `json:"estimate_seconds,omitempty"` // ours: until its turn; absent: nobody can tell
+	Deadline time.Time `json:"deadline,omitzero"`          // ours: when the start is given up
 }

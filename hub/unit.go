@@ -47,6 +47,16 @@ func (s UnitState) Alive() bool {
 	return s == UnitActivating || s == UnitActive || s == UnitDeactivating
 }
 
+// Headroom is what the machine that runs servers has left. Pressure is the share of the last ten seconds in which work stood
+// still for want of something, in per cent (the kernel's PSI, avg10): all of it for memory and IO ("full"), some of it for
+// the CPU. -1 is not known.
+type Headroom struct {
+	Memory         int64   `json:"memory_bytes"` // that can be had without swapping
+	MemoryPressure float64 `json:"memory_pressure"`
+	IOPressure     float64 `json:"io_pressure"`
+	CPUPressure    float64 `json:"cpu_pressure"`
+}
+
 // Inventory is all our units at one moment, the level that the workshop reconciles from.
 type Inventory struct {
 	BootID string `json:"boot_id"`

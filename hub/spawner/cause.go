@@ -49,11 +49,19 @@ func withCause(c *hub.Cause) error {
 	return &hub.Error{Kind: hub.Unavailable, Text: c.Message, Cause: c}
 }
 
-func timeout(limit time.Duration, option string) error {
+func timeout(limit time.Duration, option, stage string) error {
 	return withCause(&hub.Cause{
 		Kind:    hub.CauseTimeout,
-		Message: fmt.Sprintf("The server was not ready within %s.", spoken(limit)),
+		Message: fmt.Sprintf("The server was not ready within %s. %s", spoken(limit), stage),
 		Detail:  fmt.Sprintf("%s = %s", option, limit),
+	})
+}
+
+func stuck(limit time.Duration) error {
+	return withCause(&hub.Cause{
+		Kind:    hub.CauseTimeout,
+		Message: fmt.Sprintf("The server did not end within %s. Please tell your administrator.", spoken(limit)),
+		Detail:  fmt.Sprintf("stop_timeout = %s", limit),
 	})
 }
 

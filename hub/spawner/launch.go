@@ -103,6 +103,51 @@ func (m *Manager) nextInventory() <-chan struct{} {
 	return m.inventory
 }
 
+// untilDeadline bounds a start. Whoever watches it is told when it will be given up; halfway there a start that is slow is
+// told apart from one that is stuck.
+func (m *Manager) untilDeadline(ctx context.Context, s *server, limit time.Duration) (context.Context, context.CancelFunc) {
+	s.progress.until(m.now().Add(limit))
+	ctx, cancel := context.WithCancelCause(ctx)
+	over := time.AfterFunc(limit, func() { cancel(m.tooLate(s, limit)) })
+	half := time.AfterFunc(limit/2, func() { m.sayHowItGoes(ctx, s) })
+	return ctx, func() { over.Stop(); half.Stop(); cancel(nil) }
+}
+
+// tooLate is why a start is given up: how far it came says where to look.
+func (m *Manager) tooLate(s *server, limit time.Duration) error {
+	u := m.unitOf(s)
+	switch {
+	case !u.State.Alive():
+		return timeout(limit, "start_timeout", "The system did not get it to run.")
+	case !u.Listening:
+		return timeout(limit, "start_timeout", "It runs, and did not come so far as to listen: it may just be slow. Try again.")
+	}
+	return timeout(limit, "start_timeout", "It runs and listens.")
+}
+
+// sayHowItGoes tells who watches a start that takes long whether the server is at work.
+func (m *Manager) sayHowItGoes(ctx context.Context, s *server) {
+	limited, done := context.WithTimeout(ctx, lookPatience)
+	defer done()
+	units, err := m.spawner.Usage(limited)
+	if err != nil {
+		return // the next step, or the deadline, says more
+	}
+	for _, u := range units {
+		if u.ServerRef != s.ref || u.CPU < 0 {
+			continue
+		}
+		word := "It has not done much yet"
+		if u.CPU > int64(slowButAlive) {
+			word = "It is slow, not stuck"
+		}
+		s.progress.step(50, "The server runs and has worked for %s of processor time. %s", spoken(time.Duration(u.CPU).Round(time.Second/10)), word)
+	}
+}
+
+// slowButAlive is the processor time that tells a server which works from one that waits for something.
+const slowButAlive = time.Second
+
 // awaitListening waits for the server's socket. A unit that ends meanwhile ends ctx.
 func (m *Manager) awaitListening(ctx context.Context, s *server, limit time.Duration) (hub.Unit, error) {
 	told := false
@@ -149,7 +194,7 @@ func (m *Manager) awaitAnswer(ctx context.Context, s *server, unit hub.Unit, pol
 		m.log.Warn().Str("user", s.ref.User).Str("server", s.ref.Server).Msg("a server that runs does not answer, keeping it")
 		return nil
 	}
-	return timeout(policy.HTTPTimeout, "http_timeout")
+	return timeout(policy.HTTPTimeout, "http_timeout", "It listens and gives no answer.")
 }
 
 // pause waits for a channel, a time or the end of ctx, whichever is first.

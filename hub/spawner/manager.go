@@ -19,11 +19,13 @@ type Options struct {
 	Router  Router
 	Probe   Probe   // nil: HTTP over the unit's socket
 	Journal Journal // nil: failures that only the hub sees come without journal lines
-	Policy  Policy
-	URLs    URLs
-	Log     zerolog.Logger
-	Metrics prometheus.Registerer // nil: measured and not shown
-	Now     func() time.Time      // nil: time.Now
+	// Headroom says what the machine has left; nil: nobody waits for that.
+	Headroom Headroom
+	Policy   Policy
+	URLs     URLs
+	Log      zerolog.Logger
+	Metrics  prometheus.Registerer // nil: measured and not shown
+	Now      func() time.Time      // nil: time.Now
 	// ServiceTokenLife is how long a token lasts that a service's unit fetches; zero: ten minutes.
 	ServiceTokenLife time.Duration
 	// Report is told how many servers are ready or pending: when that is first known, and when it changes, at most once
@@ -38,6 +40,7 @@ type Manager struct {
 	router  Router
 	probe   Probe
 	journal Journal
+	measure Headroom
 	urls    URLs
 	log     zerolog.Logger
 	metrics *metrics
@@ -87,7 +90,7 @@ func New(o Options) *Manager {
 		o.Report = func(int) {}
 	}
 	return &Manager{
-		store: o.Store, spawner: o.Spawner, router: o.Router, probe: o.Probe, journal: o.Journal,
+		store: o.Store, spawner: o.Spawner, router: o.Router, probe: o.Probe, journal: o.Journal, measure: o.Headroom,
 		urls: o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
 		report: o.Report, redo: make(chan struct{}, 1), read: make(chan struct{}), counted: make(chan struct{}, 1),
 		synced: make(chan struct{}), inventory: make(chan struct{}),

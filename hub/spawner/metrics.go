@@ -38,10 +38,27 @@ func status(err error) string {
 
 // metrics is what the workshop measures, under JupyterHub's names; the queue is ours.
 type metrics struct {
-	spawn                       *prometheus.HistogramVec
+	spawn, stages               *prometheus.HistogramVec
 	stop, proxyAdd, proxyDelete outcome
 	proxyPoll, checkRoutes      prometheus.Histogram
 	runningServers, queued      prometheus.Gauge
+}
+
+// stage is a part of a start, in the order in which they come.
+type stage string
+
+const (
+	stageQueue  stage = "queue"  // until its turn
+	stageUnit   stage = "unit"   // until systemd says that the unit is active
+	stageSocket stage = "socket" // until the server listens
+	stageAnswer stage = "answer" // until its first answer
+	stageRoute  stage = "route"  // until the proxy leads to it
+)
+
+var stages = []stage{stageQueue, stageUnit, stageSocket, stageAnswer, stageRoute}
+
+func (m *metrics) staged(s stage, d time.Duration) {
+	m.stages.WithLabelValues(string(s)).Observe(d.Seconds())
 }
 
 // Buckets, in seconds. The first are JupyterHub's for starts, the second its default.
@@ -62,8 +79,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	spawn := histogram("server_spawn_duration_seconds", "Time from the request of a server to its being ready, or to its failure")
 	spawn.Buckets = spawnBuckets
+	staged := histogram("server_spawn_stage_seconds", "Time that a start spent in each of its stages")
+	staged.Buckets = append([]float64{.001, .005, .01, .05, .1, .25}, spawnBuckets...)
 	m := &metrics{
 		spawn:       prometheus.NewHistogramVec(spawn, []string{"status", "reason"}),
+		stages:      prometheus.NewHistogramVec(staged, []string{"stage"}),
 		stop:        byStatus("server_stop_seconds", "Time to stop a server"),
 		proxyAdd:    byStatus("proxy_add_duration_seconds", "Time to add a route"),
 		proxyDelete: byStatus("proxy_delete_duration_seconds", "Time to delete a route"),
@@ -78,8 +98,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for _, reason := range []string{reasonExited, reasonTimeout, reasonFull, reasonOther} {
 		m.spawn.WithLabelValues(failed, reason)
 	}
+	for _, s := range stages {
+		m.stages.WithLabelValues(string(s))
+	}
 	if r != nil {
-		r.MustRegister(m.spawn, m.stop, m.proxyAdd, m.proxyDelete, m.proxyPoll, m.checkRoutes, m.runningServers, m.queued)
+		r.MustRegister(m.spawn, m.stages, m.stop, m.proxyAdd, m.proxyDelete, m.proxyPoll, m.checkRoutes, m.runningServers, m.queued)
 	}
 	return m
 }

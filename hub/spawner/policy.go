@@ -18,7 +18,9 @@ type Policy struct {
 	HTTPTimeout              time.Duration // of that, from its socket to its first answer
 	StopTimeout              time.Duration // for systemd to get rid of a unit
 	ConcurrentSpawnLimit     int           // servers starting at once; more wait in line; 0: no limit
-	ActiveServerLimit        int           // servers that are ready or pending; 0: no limit
+	ActiveServerLimit        int           // servers that had their turn and are not stopped yet; more wait in line; 0: no limit
+	SpawnQueueLimit          int           // servers that wait in line; more are refused; 0: no limit
+	Reserve                  Reserve       // of the machine, without which nobody's turn comes
 	AllowNamedServers        bool
 	NamedServerLimitPerUser  int      // named servers a user may have, stopped ones too; 0: no limit
 	ServerTokenScopes        []string // of a server's own token; empty: JupyterHub's role "server"
@@ -28,7 +30,8 @@ type Policy struct {
 
 // DefaultPolicy is JupyterHub's defaults, with a longer line.
 func DefaultPolicy() Policy {
-	return Policy{StartTimeout: 60 * time.Second, HTTPTimeout: 30 * time.Second, StopTimeout: 2 * time.Minute, ConcurrentSpawnLimit: 100}
+	return Policy{StartTimeout: 60 * time.Second, HTTPTimeout: 30 * time.Second, StopTimeout: 2 * time.Minute, ConcurrentSpawnLimit: 100,
+		SpawnQueueLimit: 1000}
 }
 
 // SetPolicy replaces the policy, as a reload does.

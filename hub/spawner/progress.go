@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"sync"
+	"time"
 
 	"jupyterhubd/hub"
 )
@@ -15,10 +16,11 @@ const maxEvents = 200
 // progress is the history of one start. Each watcher reads it at its own pace, so a slow one keeps nobody waiting and a
 // late one misses nothing.
 type progress struct {
-	mu     sync.Mutex // guards the rest
-	events []hub.Event
-	more   chan struct{} // closed when there are more events, then replaced
-	done   bool
+	mu       sync.Mutex // guards the rest
+	events   []hub.Event
+	more     chan struct{} // closed when there are more events, then replaced
+	done     bool
+	deadline time.Time // of the start; zero while it waits for its turn
 }
 
 func newProgress() *progress {
@@ -33,10 +35,20 @@ func (p *progress) add(e hub.Event) {
 	if p.done || !last && len(p.events) >= maxEvents {
 		return
 	}
+	if !last {
+		e.Deadline = p.deadline
+	}
 	p.events = append(p.events, e)
 	p.done = last
 	close(p.more)
 	p.more = make(chan struct{})
+}
+
+// until sets when the start will be given up; the events from now on say so.
+func (p *progress) until(deadline time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deadline = deadline
 }
 
 func (p *progress) step(percent int, format string, args ...any) {

@@ -34,5 +34,8 @@ type Router interface {
 // It keeps asking until it has one or ctx ends, except that a stranger behind the socket is an error at once.
 type Probe func(ctx context.Context, unit hub.Unit, prefix string) (version string, err error)
 
+// Headroom returns what the machine has left on which servers run.
+type Headroom func(ctx context.Context) (hub.Headroom, error)
+
 // Journal returns the last lines that a server's unit wrote.
 type Journal func(ctx context.Context, ref hub.ServerRef, lines int) ([]string, error)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/store"
@@ -16,7 +15,7 @@ var errCancelled = errors.New("cancelled")
 
 // Start wishes that a server runs and returns at once, with the server queued or starting; Wait and Watch tell how it goes
 // on. Options nil means those of the last start. Asking again while a start is pending is no error; a server that runs or
-// is being stopped is a Conflict, one over active_server_limit TooMany. A named server without a record is created.
+// is being stopped is a Conflict, one for which there is no place in line TooMany. A named server without a record is created.
 //
 // Only right after the hub's own start, before it has seen what runs, may it take some seconds.
 func (m *Manager) Start(ctx context.Context, ref hub.ServerRef, profile string, options json.RawMessage) (hub.Live, error) {
@@ -60,10 +59,10 @@ func (m *Manager) reserve(ref hub.ServerRef) (*server, context.Context, error) {
 		}
 		return nil, nil, hub.Errorf(hub.Conflict, "%s is already running", ref)
 	}
-	if limit := m.policy.ActiveServerLimit; limit > 0 && len(m.servers) >= limit {
+	if limit := m.policy.SpawnQueueLimit; limit > 0 && m.queue.line(m) >= limit {
 		m.metrics.refused()
-		return nil, nil, &hub.Error{Kind: hub.TooMany, RetryAfter: time.Minute,
-			Text: "As many servers are active as this hub allows. Try again in a few minutes."}
+		return nil, nil, &hub.Error{Kind: hub.TooMany, RetryAfter: m.queue.pace.retry(limit),
+			Text: "As many servers wait to be started as this hub has room for. Try again in a few minutes."}
 	}
 	s := m.enter(ref, hub.Queued)
 	s.progress.step(0, "Server requested")
@@ -113,6 +112,9 @@ func (m *Manager) bringUp(life context.Context, s *server, from origin) {
 	ready := err == nil && m.change(s, hub.Running)
 	switch {
 	case ready:
+		if from == asked {
+			m.queue.pace.add(m.now().Sub(s.turned))
+		}
 		s.progress.add(readyEvent(m.urls.Prefix(s.ref)))
 	case refused(err):
 		s.refusal = err
@@ -140,12 +142,14 @@ func (m *Manager) start(ctx context.Context, s *server, from origin) error {
 		}
 	}
 	policy := m.policyNow()
-	ctx, done := context.WithTimeoutCause(ctx, policy.StartTimeout, timeout(policy.StartTimeout, "start_timeout"))
+	ctx, done := m.untilDeadline(ctx, s, policy.StartTimeout)
 	defer done()
+	clock := m.stopwatch(from)
 	if from == asked {
 		if err := m.launch(ctx, s); err != nil {
 			return err
 		}
+		clock(stageUnit)
 	}
 	if err := m.samePerson(s); err != nil {
 		return err
@@ -154,10 +158,28 @@ func (m *Manager) start(ctx context.Context, s *server, from origin) error {
 	if err != nil {
 		return err
 	}
+	clock(stageSocket)
 	if err := m.awaitAnswer(ctx, s, unit, policy, from); err != nil {
 		return err
 	}
-	return m.addRoute(ctx, s)
+	clock(stageAnswer)
+	if err := m.addRoute(ctx, s); err != nil {
+		return err
+	}
+	clock(stageRoute)
+	return nil
+}
+
+// stopwatch returns what measures a start's stages, each from the end of the one before.
+func (m *Manager) stopwatch(from origin) func(stage) {
+	began := m.now()
+	return func(s stage) {
+		now := m.now()
+		if from == asked {
+			m.metrics.staged(s, now.Sub(began))
+		}
+		began = now
+	}
 }
 
 // samePerson refuses a unit that runs as another account than the one which the user logged in with. A name can pass from

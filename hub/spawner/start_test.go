@@ -3,7 +3,6 @@ package spawner_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -181,60 +180,6 @@ func TestCancel(t *testing.T) {
 			})
 		})
 	}
-}
-
-// 100 of a class start at nine, three at a time: everybody gets their turn in order, is told where they stand, and nobody
-// is refused.
-func TestQueue(t *testing.T) {
-	play(t, func(t *testing.T, h *house) {
-		h.options.Policy.ConcurrentSpawnLimit = 3
-		h.SetPolicy(h.options.Policy)
-		var refs []hub.ServerRef
-		for i := range 100 {
-			ref := hub.ServerRef{User: fmt.Sprintf("student%02d", i)}
-			h.update(func(tx *store.Tx) error { _, err := tx.PutUser(hub.User{Name: ref.User, UID: hub.NoUID}); return err })
-			h.machine.Script(ref, spawnertest.Script{StartDelay: time.Second})
-			h.start(ref)
-			refs = append(refs, ref)
-		}
-		h.is(refs[2], hub.Starting)
-		h.is(refs[3], hub.Queued)
-		if got := messages(h.story(refs[5])); !strings.Contains(got, "Waiting in line, 2 before you") {
-			t.Errorf("number five is told %q", got)
-		}
-		if _, err := h.Stop(t.Context(), refs[4]); err != nil {
-			t.Fatal(err)
-		}
-		h.is(refs[4], hub.Stopped)
-		sleep(1100 * time.Millisecond)
-		for i, want := range map[int]hub.State{2: hub.Running, 3: hub.Starting, 5: hub.Starting, 6: hub.Starting, 7: hub.Queued} {
-			h.is(refs[i], want)
-		}
-		sleep(time.Minute)
-		for i, ref := range refs {
-			if i != 4 && h.state(ref) != hub.Running {
-				t.Errorf("%s is %s", ref, h.state(ref))
-			}
-		}
-	})
-}
-
-func TestActiveServerLimit(t *testing.T) {
-	play(t, func(t *testing.T, h *house) {
-		h.options.Policy.ActiveServerLimit = 1
-		h.SetPolicy(h.options.Policy)
-		h.run(alice)
-		_, err := h.Start(t.Context(), bob, "", nil)
-		var e *hub.Error
-		if !errors.As(err, &e) || e.Kind != hub.TooMany || e.RetryAfter == 0 {
-			t.Errorf("answered %v", err)
-		}
-		if _, err := h.Stop(t.Context(), alice); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		h.run(bob)
-	})
 }
 
 func TestNamedServers(t *testing.T) {

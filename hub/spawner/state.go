@@ -28,6 +28,8 @@ type server struct {
 	changed  chan struct{}           // closed when state or unit changes, then replaced, except at the end
 	cancel   context.CancelCauseFunc // ends the start under way
 	turn     chan struct{}           // closed when the queue lets it start; nil for an adopted server
+	place    int                     // in line, as it was last told; 0: not yet
+	turned   time.Time               // when its turn came; zero for an adopted server
 	asking   bool                    // the Spawner is asked to start it and has not answered
 	routed   bool                    // its route belongs into the proxy's table
 	forget   bool                    // once stopped its record goes too
@@ -43,11 +45,13 @@ func (m *Manager) change(s *server, to hub.State) bool {
 	}
 	m.metrics.moved(s.state, to)
 	m.tally()
+	m.queue.count(s.state, to)
 	s.state = to
 	switch to {
 	case hub.Stopped, hub.Failed:
 		delete(m.servers, s.ref)
 		close(s.changed)
+		m.admit() // a place is free
 	default:
 		s.tell()
 	}

@@ -158,7 +158,7 @@ func (m *Manager) stopUnit(ctx context.Context, s *server) error {
 		return nil
 	}
 	limit := m.policyNow().StopTimeout
-	ctx, done := context.WithTimeoutCause(ctx, limit, timeout(limit, "stop_timeout"))
+	ctx, done := context.WithTimeoutCause(ctx, limit, stuck(limit))
 	defer done()
 	retry := backoff{first: 250 * time.Millisecond, most: 5 * time.Second}
 	for {
