@@ -87,6 +87,15 @@ func (c *Client) Usage(ctx context.Context) ([]hub.Unit, error) {
 	return out.Units, err
 }
 
+// Headroom returns what the machine has left for further servers.
+func (c *Client) Headroom(ctx context.Context) (hub.Headroom, error) {
+	var out struct {
+		Headroom hub.Headroom `json:"headroom"`
+	}
+	err := c.call(ctx, "Headroom", nil, &out)
+	return out.Headroom, err
+}
+
 // Profiles returns the profiles that the user may choose.
 func (c *Client) Profiles(ctx context.Context, user string) ([]hub.Offer, error) {
 	in := struct {

@@ -32,6 +32,11 @@ func policyOf(c *config.Config) spawner.Policy {
 	p := spawner.DefaultPolicy()
 	p.StartTimeout, p.HTTPTimeout = c.Spawner.StartTimeout.Std(), c.Spawner.HTTPTimeout.Std()
 	p.ConcurrentSpawnLimit, p.ActiveServerLimit = int(c.Hub.ConcurrentSpawnLimit), int(c.Hub.ActiveServerLimit)
+	p.SpawnQueueLimit = int(c.Hub.SpawnQueueLimit)
+	p.Reserve = spawner.Reserve{
+		Memory: int64(c.Hub.SpawnMemoryReserve), MemoryPressure: c.Hub.SpawnMemoryPressure,
+		IOPressure: c.Hub.SpawnIOPressure, CPUPressure: c.Hub.SpawnCPUPressure,
+	}
 	p.AllowNamedServers, p.NamedServerLimitPerUser = c.Hub.AllowNamedServers, int(c.Hub.NamedServerLimitPerUser)
 	for _, profile := range c.Spawner.Profiles {
 		if profile.StartAtBoot {

@@ -17,6 +17,11 @@ type Hub struct {
 	NamedServerLimitPerUser int64 // 0: no limit
 	ConcurrentSpawnLimit    int64 // 0: no limit
 	ActiveServerLimit       int64 // 0: no limit
+	SpawnQueueLimit         int64 // 0: no limit
+	SpawnMemoryReserve      Bytes
+	SpawnMemoryPressure     float64 // per cent, as those below; 0: whatever it is
+	SpawnIOPressure         float64
+	SpawnCPUPressure        float64
 	DefaultURL              string
 	RedirectToServer        bool
 	ShutdownOnLogout        bool
@@ -59,7 +64,19 @@ var hubOptions = []row[Hub]{
 	option("concurrent_spawn_limit", count, 100, func(h *Hub) *int64 { return &h.ConcurrentSpawnLimit },
 		"Most servers that start at one time; the rest wait in a queue; 0 is no limit.", atLeast(0)),
 	option("active_server_limit", count, 0, func(h *Hub) *int64 { return &h.ActiveServerLimit },
-		"Most servers that run at one time; over it a start is refused; 0 is no limit.", atLeast(0)),
+		"Most servers that run at one time; the rest wait in the queue until some are stopped; 0 is no limit.", atLeast(0)),
+	option("spawn_queue_limit", count, 1000, func(h *Hub) *int64 { return &h.SpawnQueueLimit },
+		"Most servers that wait in the queue; over it a start is refused with 429; 0 is no limit.", atLeast(0)),
+	option("spawn_memory_reserve", size, 128<<20, func(h *Hub) *Bytes { return &h.SpawnMemoryReserve },
+		"Memory that must stay free for a start's turn to come; 0 starts whatever is free.").
+		note("Free is what the machine, or jupyter.slice where it has a limit, can give without swapping, less 128M for each server that is starting."),
+	option("spawn_memory_pressure", real, 40, func(h *Hub) *float64 { return &h.SpawnMemoryPressure },
+		"Per cent of time that all work stood still for want of memory, over which starts wait; 0 does not ask.", realWithin(0, 100)).
+		note("From /proc/pressure, where the kernel has it (PSI, the average of ten seconds)."),
+	option("spawn_io_pressure", real, 0, func(h *Hub) *float64 { return &h.SpawnIOPressure },
+		"The same of disks; 0 does not ask.", realWithin(0, 100)),
+	option("spawn_cpu_pressure", real, 0, func(h *Hub) *float64 { return &h.SpawnCPUPressure },
+		"Per cent of time that some work waited for a processor, over which starts wait; 0 does not ask.", realWithin(0, 100)),
 
 	option("default_url", text, "", func(h *Hub) *string { return &h.DefaultURL },
 		"Page after login, such as \"/hub/home\"; empty is the user's server.", emptyOr(urlPath)),

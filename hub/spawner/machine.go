@@ -21,7 +21,7 @@ const (
 	lookLasts    = time.Second     // that a look is good for
 	lookAgain    = 5 * time.Second // between looks while the machine has nothing left
 	lookPatience = 2 * time.Second
-	firstBite    = 256 << 20 // bytes that a server is taken to need until it is ready
+	firstBite    = 128 << 20 // bytes that a server is taken to need until it is ready
 )
 
 // machine is what was last seen of the machine. It is guarded by Manager.mu.
@@ -111,7 +111,7 @@ func (m *Manager) lookForRoom(after time.Duration) {
 			return
 		}
 		if err != nil {
-			m.log.Warn().Err(err).Msg("look at what the machine has left, ignoring")
+			m.log.Debug().Err(err).Msg("look at what the machine has left, ignoring")
 			left = hub.Headroom{Memory: -1, MemoryPressure: -1, IOPressure: -1, CPUPressure: -1}
 		}
 		m.mu.Lock()

@@ -166,7 +166,7 @@ func (r *headroom) look(context.Context) (hub.Headroom, error) {
 func TestStartsWaitForTheMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t)
-		room := &headroom{left: hub.Headroom{Memory: 300 << 20, MemoryPressure: -1, IOPressure: -1, CPUPressure: -1}}
+		room := &headroom{left: hub.Headroom{Memory: 200 << 20, MemoryPressure: -1, IOPressure: -1, CPUPressure: -1}}
 		h.options.Headroom = room.look
 		h.options.Policy.Reserve = spawner.Reserve{Memory: 128 << 20, MemoryPressure: 40}
 		h.open()
@@ -177,7 +177,7 @@ func TestStartsWaitForTheMachine(t *testing.T) {
 		if got := messages(h.story(bob)); !strings.Contains(got, "Waiting in line, 1 before you. The machine is short of memory just now") {
 			t.Errorf("bob is told %q", got)
 		}
-		room.left.Memory = 500 << 20 // for one that starts, not for two
+		room.left.Memory = 300 << 20 // for one that starts, not for two
 		sleep(6 * time.Second)
 		h.is(alice, hub.Running)
 		h.is(bob, hub.Starting) // alice's has become ready, and what it took shows in what is left

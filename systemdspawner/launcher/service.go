@@ -25,6 +25,7 @@ func (l *Launcher) Interface() varlink.Interface {
 			"List":               l.serveList,
 			"Watch":              l.serveWatch,
 			"Usage":              l.serveUsage,
+			"Headroom":           l.serveHeadroom,
 			"Journal":            l.serveJournal,
 			"Check":              l.serveCheck,
 			"CheckConfiguration": l.serveCheckConfiguration,
