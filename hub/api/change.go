@@ -64,6 +64,9 @@ func (room *Room) change(ctx context.Context, live hub.Live, body object) (hub.L
 	if err != nil {
 		return live, err
 	}
+	if err := room.Store.Update(func(tx *store.Tx) error { return tx.MoveShares(live.ServerRef, made.ServerRef) }); err != nil {
+		return live, err
+	}
 	return made, room.forget(ctx, live.ServerRef)
 }
 

@@ -6,8 +6,8 @@
 // It must not know who asks and whether they may (the row's plate and the porter say so), how a server comes to be (the
 // workshop does), or where a route is written (the proxy does).
 //
-// Way in: Room.Routes, one row an endpoint; and for pages whose forms do the same, NewToken, RevokeToken, AddUsers and
-// RemoveUser, which check what they are told and leave the plate to the caller. Way out: hub/store for what is remembered,
+// Way in: Room.Routes, one row an endpoint; and for pages whose forms do the same, NewToken, RevokeToken, AddUsers,
+// RemoveUser, Offer and AcceptShare, which check what they are told and leave the plate to the caller. Way out: hub/store for what is remembered,
 // Workshop for servers, Proxy for routes, Daemon for the process itself; wire types of hub/client.
 //
 // Caveats. Refused looks like absent, so no handler asks whether something exists before its row's plate was passed. Bodies

@@ -11,7 +11,7 @@ import (
 
 // fill writes names into a pattern.
 func fill(pattern string) string {
-	return strings.NewReplacer("{user}", "alice", "{server}", "gpu", "{group}", "class", "{service}", "culler", "{id}", "a1").Replace(pattern)
+	return strings.NewReplacer("{user}", "alice", "{server}", "gpu", "{group}", "class", "{service}", "culler", "{id}", "a1", "{owner}", "bob").Replace(pattern)
 }
 
 // As nobody: every row of the table refuses a stranger with 403, never 401 or 404, except those that say they are for all.

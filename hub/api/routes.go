@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
@@ -11,15 +12,23 @@ import (
 // Routes is the door plate of the room. {server} is the name of a named server; the paths without one, or with an empty
 // one, mean the default server.
 func (room *Room) Routes() []auth.Route {
-	rows := []auth.Route{
+	return slices.Concat(room.hubRows(), room.userRows(), room.serverRows(), room.tokenRows(), room.groupRows(), room.serviceRows(), room.shareRows(), room.ourRows())
+}
+
+func (room *Room) hubRows() []auth.Route {
+	return []auth.Route{
 		{Method: "GET", Pattern: "/hub/api", Public: true, NoXSRF: true, Handle: room.version},
 		{Method: "GET", Pattern: "/hub/api/", Public: true, NoXSRF: true, Handle: room.version},
 		plate("GET", "/info", house, room.info, "read:hub"),
-		plate("GET", "/user", house, room.identity, auth.Authenticated),
 		plate("POST", "/shutdown", house, room.shutdown, "shutdown"),
 		plate("GET", "/proxy", house, room.routes, "proxy"),
 		plate("POST", "/proxy", house, room.resync, "proxy"),
+	}
+}
 
+func (room *Room) userRows() []auth.Route {
+	return []auth.Route{
+		plate("GET", "/user", house, room.identity, auth.Authenticated),
 		plate("GET", "/users", listOf(rbac.User), room.listUsers, "list:users"),
 		plate("POST", "/users", house, room.createUsers, "admin:users"),
 		plate("GET", "/users/{user}", user, room.showUser, seeUser...),
@@ -27,30 +36,10 @@ func (room *Room) Routes() []auth.Route {
 		plate("PATCH", "/users/{user}", user, room.changeUser, "admin:users"),
 		plate("DELETE", "/users/{user}", user, room.deleteUser, "delete:users"),
 		plate("POST", "/users/{user}/activity", user, room.activity, "users:activity"),
-
-		plate("GET", "/users/{user}/tokens", user, room.listTokens, "read:tokens"),
-		// This one asks for the scope itself: whoever may not gets 403 here, never 404.
-		{Method: "POST", Pattern: "/hub/api/users/{user}/tokens", Public: true, Handle: room.createToken},
-		plate("GET", "/users/{user}/tokens/{id}", user, room.showToken, "read:tokens"),
-		plate("DELETE", "/users/{user}/tokens/{id}", user, room.deleteToken, "tokens"),
-
-		plate("GET", "/groups", listOf(rbac.Group), room.listGroups, "list:groups"),
-		plate("POST", "/groups", house, room.createGroups, "admin:groups"),
-		plate("GET", "/groups/{group}", group, room.showGroup, "read:groups", "read:groups:name", "read:roles:groups"),
-		plate("POST", "/groups/{group}", group, room.createGroup, "admin:groups"),
-		plate("DELETE", "/groups/{group}", group, room.deleteGroup, "delete:groups"),
-		plate("POST", "/groups/{group}/users", group, room.addMembers, "groups"),
-		plate("DELETE", "/groups/{group}/users", group, room.removeMembers, "groups"),
-		plate("PUT", "/groups/{group}/properties", group, room.setProperties, "groups"),
-
-		plate("GET", "/services", listOf(rbac.Service), room.listServices, "list:services"),
-		plate("GET", "/services/{service}", service, room.showService, "read:services", "read:services:name", "read:roles:services"),
-
-		// Ours.
-		plate("POST", "/reload", house, room.reload, "shutdown"),
-		plate("GET", "/backup", house, room.backup, "shutdown"),
-		plate("GET", "/usage", house, room.usage, "admin:server_state"),
 	}
+}
+
+func (room *Room) serverRows() (rows []auth.Route) {
 	for _, at := range []string{"/users/{user}/server", "/users/{user}/servers/", "/users/{user}/servers/{server}"} {
 		rows = append(rows,
 			plate("GET", at, server, room.showServer, "read:servers"),
@@ -62,6 +51,70 @@ func (room *Room) Routes() []auth.Route {
 		)
 	}
 	return rows
+}
+
+func (room *Room) tokenRows() []auth.Route {
+	return []auth.Route{
+		plate("GET", "/users/{user}/tokens", user, room.listTokens, "read:tokens"),
+		// This one asks for the scope itself: whoever may not gets 403 here, never 404.
+		{Method: "POST", Pattern: "/hub/api/users/{user}/tokens", Public: true, Handle: room.createToken},
+		plate("GET", "/users/{user}/tokens/{id}", user, room.showToken, "read:tokens"),
+		plate("DELETE", "/users/{user}/tokens/{id}", user, room.deleteToken, "tokens"),
+	}
+}
+
+func (room *Room) groupRows() []auth.Route {
+	return []auth.Route{
+		plate("GET", "/groups", listOf(rbac.Group), room.listGroups, "list:groups"),
+		plate("POST", "/groups", house, room.createGroups, "admin:groups"),
+		plate("GET", "/groups/{group}", group, room.showGroup, "read:groups", "read:groups:name", "read:roles:groups"),
+		plate("POST", "/groups/{group}", group, room.createGroup, "admin:groups"),
+		plate("DELETE", "/groups/{group}", group, room.deleteGroup, "delete:groups"),
+		plate("POST", "/groups/{group}/users", group, room.addMembers, "groups"),
+		plate("DELETE", "/groups/{group}/users", group, room.removeMembers, "groups"),
+		plate("PUT", "/groups/{group}/properties", group, room.setProperties, "groups"),
+	}
+}
+
+func (room *Room) serviceRows() []auth.Route {
+	return []auth.Route{
+		plate("GET", "/services", listOf(rbac.Service), room.listServices, "list:services"),
+		plate("GET", "/services/{service}", service, room.showService, "read:services", "read:services:name", "read:roles:services"),
+	}
+}
+
+func (room *Room) shareRows() []auth.Route {
+	rows := []auth.Route{
+		plate("GET", "/users/{user}/shared", user, room.sharedWithUser, "read:users:shares"),
+		plate("GET", "/groups/{group}/shared", group, room.sharedWithGroup, "read:groups:shares"),
+		plate("GET", "/shares/{user}", user, room.sharesOfUser, "read:shares"),
+		plate("GET", "/share-codes/{user}", user, room.codesOfUser, "read:shares"),
+	}
+	for _, name := range []string{"", "{server}"} {
+		rows = append(rows,
+			plate("GET", "/shares/{user}/"+name, server, room.sharesOfServer, "read:shares"),
+			plate("POST", "/shares/{user}/"+name, server, room.share, "shares"),
+			plate("PATCH", "/shares/{user}/"+name, server, room.narrowShare, "shares"),
+			plate("DELETE", "/shares/{user}/"+name, server, room.unshare, "shares"),
+			plate("GET", "/share-codes/{user}/"+name, server, room.codesOfServer, "read:shares"),
+			plate("POST", "/share-codes/{user}/"+name, server, room.makeShareCode, "shares"),
+			plate("DELETE", "/share-codes/{user}/"+name, server, room.revokeShareCodes, "shares"),
+			plate("GET", "/users/{user}/shared/{owner}/"+name, user, room.showShared, "read:users:shares"),
+			plate("DELETE", "/users/{user}/shared/{owner}/"+name, user, room.leaveShared, "users:shares"),
+			plate("GET", "/groups/{group}/shared/{owner}/"+name, group, room.showShared, "read:groups:shares"),
+			plate("DELETE", "/groups/{group}/shared/{owner}/"+name, group, room.leaveShared, "groups:shares"),
+		)
+	}
+	return rows
+}
+
+// ourRows are those that JupyterHub does not have.
+func (room *Room) ourRows() []auth.Route {
+	return []auth.Route{
+		plate("POST", "/reload", house, room.reload, "shutdown"),
+		plate("GET", "/backup", house, room.backup, "shutdown"),
+		plate("GET", "/usage", house, room.usage, "admin:server_state"),
+	}
 }
 
 // seeUser are the scopes that show something of a user each.

@@ -142,7 +142,7 @@ func (p *Porter) actor(tx *store.Tx, o hub.Owner) (Actor, error) {
 	if err != nil {
 		return Actor{}, err
 	}
-	a.User, a.Scopes = &u, p.Policy().User(u, tx.GroupRoles(u.Groups), nil)
+	a.User, a.Scopes = &u, p.Policy().User(u, tx.GroupRoles(u.Groups), tx.SharedScopes(u.Name, u.Groups))
 	return a, nil
 }
 
@@ -153,7 +153,7 @@ func Holds(tx *store.Tx, policy *rbac.Policy, o hub.Owner) (rbac.Set, error) {
 		return policy.Service(s), err
 	}
 	u, err := tx.User(o.Name)
-	return policy.User(u, tx.GroupRoles(u.Groups), nil), err
+	return policy.User(u, tx.GroupRoles(u.Groups), tx.SharedScopes(u.Name, u.Groups)), err
 }
 
 // GroupsIn answers for group filters inside a transaction.

@@ -84,7 +84,7 @@ func TestNobodyPassesAnyPlate(t *testing.T) {
 			t.Errorf("%s: public is %t, the list says %t", name, row.Public, public)
 		}
 		seen[name] = public
-		path := strings.NewReplacer("{user}", "alice", "{server}", "gpu", "{group}", "class", "{service}", "wiki", "{id}", "a1", "{rest...}", "x/api", "{name...}", "x").Replace(row.Pattern)
+		path := strings.NewReplacer("{user}", "alice", "{server}", "gpu", "{group}", "class", "{service}", "wiki", "{id}", "a1", "{owner}", "bob", "{rest...}", "x/api", "{name...}", "x").Replace(row.Pattern)
 		got := httptest.NewRecorder()
 		hall.Browser().ServeHTTP(got, httptest.NewRequest(row.Method, path, nil))
 		switch toLogin := strings.HasPrefix(got.Header().Get("Location"), "/hub/login?next="); {

@@ -106,6 +106,7 @@ func (c *checker) collect() {
 		c.refer("server "+s.String(), "user", s.User)
 	})
 	c.collectSecrets()
+	c.collectShares()
 	throttles := make(map[string]int64)
 	each(c, bucketThrottles, nil, func(k string, t Throttle) {
 		throttles[classOf(k)]++
@@ -148,6 +149,21 @@ func (c *checker) collectSecrets() {
 		c.names["session "+k] = true
 		c.expect(sessionRows(s))
 		c.refer("session "+k, "user", s.User)
+	})
+}
+
+// collectShares goes through what is shared, and the codes for it.
+func (c *checker) collectShares() {
+	each(c, bucketShares, func(s hub.Share) []byte { return number(s.ID) }, func(_ string, s hub.Share) {
+		from := fmt.Sprintf("share %d", s.ID)
+		c.expect(shareRows(s))
+		c.refer(from, "server", s.Server.String())
+		kind, name := shareWith(s)
+		c.refer(from, kind, name)
+	})
+	each(c, bucketShareCodes, func(r shareCodeRecord) []byte { return number(r.ID) }, func(_ string, r shareCodeRecord) {
+		c.expect(shareCodeRows(r))
+		c.refer(fmt.Sprintf("share code %d", r.ID), "server", r.Server.String())
 	})
 }
 

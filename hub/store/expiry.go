@@ -15,7 +15,7 @@ func expiryRow(at time.Time, bucket, key string) row {
 // pruneBatch is how many records one transaction removes, so that nobody waits long behind it.
 const pruneBatch = 1000
 
-// Prune removes what is expired: tokens, codes, sessions, throttles. Reads do not see these before either; this only gives
+// Prune removes what is expired: tokens, codes, sessions, throttles, codes for shares. Reads do not see these before either; this only gives
 // their room back. more is true when it stopped after a batch.
 func (tx *Tx) Prune() (more bool, err error) {
 	due, more := tx.due(tx.now(), pruneBatch)
@@ -51,6 +51,8 @@ func (tx *Tx) pruneOne(bucket, key string) error {
 		return tx.DeleteToken(unnumber(key))
 	case bucketSessions:
 		return tx.DeleteSession(key)
+	case bucketShareCodes:
+		return tx.DeleteShareCode(unnumber(key))
 	case bucketThrottles:
 		return tx.DeleteThrottle(key)
 	}

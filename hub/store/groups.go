@@ -114,12 +114,15 @@ func without(names []string, name string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
 }
 
-// DeleteGroup removes a group; its members stay.
+// DeleteGroup removes a group and what was shared with it; its members stay.
 func (tx *Tx) DeleteGroup(name string) error {
 	if _, err := tx.storedGroup(name); err != nil {
 		return err
 	}
 	if err := tx.setMembers(name, nil); err != nil {
+		return err
+	}
+	if err := tx.deleteShares(tx.keys(indexShareWith, key("group", name, ""))); err != nil {
 		return err
 	}
 	return tx.erase(bucketGroups, []byte(name), nil)

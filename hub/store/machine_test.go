@@ -28,6 +28,8 @@ type machine struct {
 	tokens   map[string]modelToken // by value
 	sessions map[string]modelSession
 	clients  map[string]hub.ServerRef
+	shares   map[modelShare][]string // scopes
+	codes    map[string]modelCode    // by value
 }
 
 type modelUser struct {
@@ -58,7 +60,8 @@ func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n++
 		m := &machine{path: filepath.Join(dir, fmt.Sprintf("%d.db", n)), clock: noon(), users: map[string]modelUser{}, groups: map[string]bool{},
-			servers: map[hub.ServerRef]time.Time{}, tokens: map[string]modelToken{}, sessions: map[string]modelSession{}, clients: map[string]hub.ServerRef{}}
+			servers: map[hub.ServerRef]time.Time{}, tokens: map[string]modelToken{}, sessions: map[string]modelSession{}, clients: map[string]hub.ServerRef{},
+			shares: map[modelShare][]string{}, codes: map[string]modelCode{}}
 		m.open(t)
 		defer os.Remove(m.path)
 		defer func() { m.store.Close() }()
@@ -109,6 +112,7 @@ func (m *machine) DeleteUser(t *rapid.T) {
 		maps.DeleteFunc(m.servers, func(ref hub.ServerRef, _ time.Time) bool { return ref.User == name })
 		maps.DeleteFunc(m.tokens, func(_ string, k modelToken) bool { return k.owner == name })
 		m.endSessions(func(s modelSession) bool { return s.user == name })
+		m.endShares(func(s modelShare) bool { return s.server.User == name || s.user == name })
 	}
 }
 
@@ -127,6 +131,7 @@ func (m *machine) RenameUser(t *rapid.T) {
 			m.servers[hub.ServerRef{User: name, Server: ref.Server}] = at
 		}
 	}
+	m.renameInShares(old, name)
 	for value, k := range m.tokens {
 		if k.owner == old {
 			k.owner = name
@@ -173,6 +178,7 @@ func (m *machine) DeleteGroup(t *rapid.T) {
 		for u := range m.users {
 			delete(m.users[u].groups, name)
 		}
+		m.endShares(func(s modelShare) bool { return s.group == name })
 	}
 }
 
@@ -190,6 +196,7 @@ func (m *machine) DeleteServer(t *rapid.T) {
 		delete(m.servers, ref)
 		m.endClients(func(r hub.ServerRef) bool { return r == ref })
 		m.endServerToken(ref)
+		m.endShares(func(s modelShare) bool { return s.server == ref })
 	}
 }
 
@@ -306,6 +313,7 @@ func (m *machine) Prune(t *rapid.T) {
 	now := m.clock.now()
 	maps.DeleteFunc(m.tokens, func(_ string, k modelToken) bool { return !k.expires.IsZero() && !k.expires.After(now) })
 	m.endSessions(func(s modelSession) bool { return !s.expires.After(now) })
+	maps.DeleteFunc(m.codes, func(_ string, c modelCode) bool { return !c.expires.After(now) })
 }
 
 // Reopen ends the process well and starts the next one.

@@ -17,6 +17,7 @@ func (m *machine) Check(t *rapid.T) {
 	err := m.store.View(func(tx *Tx) error {
 		m.checkUsers(t, tx)
 		m.checkSecrets(t, tx)
+		m.checkShares(t, tx)
 		return nil
 	})
 	if err != nil {

@@ -103,6 +103,15 @@ func (tx *Tx) keys(bucket string, prefix []byte) (tails []string) {
 	return tails
 }
 
+// values returns copies of the values of the entries whose keys begin with prefix.
+func (tx *Tx) values(bucket string, prefix []byte) (values []string) {
+	_ = tx.scan(bucket, prefix, func(_, v []byte) error {
+		values = append(values, string(v))
+		return nil
+	})
+	return values
+}
+
 // get returns an index entry's value as a string, "" if there is none.
 func (tx *Tx) get(bucket string, key []byte) string {
 	return string(tx.b.Bucket([]byte(bucket)).Get(key))

@@ -16,39 +16,46 @@ import (
 // The buckets. Those in the first block hold records, JSON of the noun; the rest are indexes, which the …Rows functions
 // name. Compound keys are joined by a zero byte, numbers and times are big-endian, so that order is order.
 const (
-	bucketMeta      = "meta"      // schema, release, user count
-	bucketUsers     = "users"     // name
-	bucketGroups    = "groups"    // name
-	bucketServers   = "servers"   // user, server
-	bucketTokens    = "tokens"    // id
-	bucketServices  = "services"  // name
-	bucketClients   = "clients"   // id
-	bucketCodes     = "codes"     // hash of the value
-	bucketSessions  = "sessions"  // id
-	bucketSecrets   = "secrets"   // name; 32 random bytes, not JSON
-	bucketThrottles = "throttles" // key
+	bucketMeta       = "meta"       // schema, release, user count
+	bucketUsers      = "users"      // name
+	bucketGroups     = "groups"     // name
+	bucketServers    = "servers"    // user, server
+	bucketTokens     = "tokens"     // id
+	bucketServices   = "services"   // name
+	bucketClients    = "clients"    // id
+	bucketCodes      = "codes"      // hash of the value
+	bucketSessions   = "sessions"   // id
+	bucketSecrets    = "secrets"    // name; 32 random bytes, not JSON
+	bucketThrottles  = "throttles"  // key
+	bucketShares     = "shares"     // id
+	bucketShareCodes = "sharecodes" // id
 
-	indexUserID       = "users.id"        // id -> name
-	indexUserUID      = "users.uid"       // uid -> name
-	indexUserActivity = "users.activity"  // last activity, id -> name
-	indexMembers      = "groups.users"    // group, user
-	indexTokenHash    = "tokens.hash"     // hash of the value -> id
-	indexTokenOwner   = "tokens.owner"    // kind, name, id
-	indexTokenClient  = "tokens.client"   // client, id
-	indexTokenSession = "tokens.session"  // session, id
-	indexTokenServer  = "tokens.server"   // user, server -> id of the server's own token
-	indexClientOwner  = "clients.owner"   // user, server -> id; or service -> id
-	indexCookie       = "sessions.cookie" // hash of the cookie -> id
-	indexSessionUser  = "sessions.user"   // user, id
-	indexExpiry       = "expiry"          // moment, bucket, key
-	indexThrottleAge  = "throttles.age"   // class, moment of the last failure, key
+	indexUserID          = "users.id"          // id -> name
+	indexUserUID         = "users.uid"         // uid -> name
+	indexUserActivity    = "users.activity"    // last activity, id -> name
+	indexMembers         = "groups.users"      // group, user
+	indexTokenHash       = "tokens.hash"       // hash of the value -> id
+	indexTokenOwner      = "tokens.owner"      // kind, name, id
+	indexTokenClient     = "tokens.client"     // client, id
+	indexTokenSession    = "tokens.session"    // session, id
+	indexTokenServer     = "tokens.server"     // user, server -> id of the server's own token
+	indexClientOwner     = "clients.owner"     // user, server -> id; or service -> id
+	indexCookie          = "sessions.cookie"   // hash of the cookie -> id
+	indexSessionUser     = "sessions.user"     // user, id
+	indexExpiry          = "expiry"            // moment, bucket, key
+	indexShareServer     = "shares.server"     // user, server, kind, name of whom it is shared with -> id
+	indexShareWith       = "shares.with"       // kind, name, id
+	indexShareCodeHash   = "sharecodes.hash"   // hash of the value -> id
+	indexShareCodeServer = "sharecodes.server" // user, server, id
+	indexThrottleAge     = "throttles.age"     // class, moment of the last failure, key
 )
 
 var recordBuckets = []string{bucketMeta, bucketUsers, bucketGroups, bucketServers, bucketTokens, bucketServices, bucketClients,
-	bucketCodes, bucketSessions, bucketSecrets, bucketThrottles}
+	bucketCodes, bucketSessions, bucketSecrets, bucketThrottles, bucketShares, bucketShareCodes}
 
 var indexBuckets = []string{indexUserID, indexUserUID, indexUserActivity, indexMembers, indexTokenHash, indexTokenOwner,
-	indexTokenClient, indexTokenSession, indexTokenServer, indexClientOwner, indexCookie, indexSessionUser, indexExpiry, indexThrottleAge}
+	indexTokenClient, indexTokenSession, indexTokenServer, indexClientOwner, indexCookie, indexSessionUser, indexExpiry, indexThrottleAge,
+	indexShareServer, indexShareWith, indexShareCodeHash, indexShareCodeServer}
 
 var (
 	keySchema  = []byte("schema")
@@ -62,7 +69,9 @@ var (
 type migration func(*bbolt.Tx) error
 
 // migrations[i] leads from schema i+1 to i+2. A released step is never changed.
-var migrations = []migration{}
+var migrations = []migration{
+	func(*bbolt.Tx) error { return nil }, // shares and their codes: two buckets, which create makes, and nothing in them
+}
 
 // migrate brings the file to the schema that the steps lead to. A file of an older schema is copied beside itself first.
 func (s *Store) migrate(steps []migration) error {

@@ -61,7 +61,7 @@ func (tx *Tx) PutServer(s hub.Server) error {
 	return save(tx, bucketServers, serverKey(s.ServerRef), s, nil, nil)
 }
 
-// DeleteServer forgets a server, its own token and its OAuth client with all that was issued through it.
+// DeleteServer forgets a server, what was shared of it, its own token and its OAuth client with all that was issued through it.
 func (tx *Tx) DeleteServer(ref hub.ServerRef) error {
 	if _, err := tx.Server(ref); err != nil {
 		return err
@@ -73,6 +73,12 @@ func (tx *Tx) DeleteServer(ref hub.ServerRef) error {
 		if err := tx.DeleteClient(id); err != nil {
 			return err
 		}
+	}
+	if err := tx.deleteShares(tx.values(indexShareServer, key(ref.User, ref.Server, ""))); err != nil {
+		return err
+	}
+	if err := tx.deleteShareCodesOfServer(ref); err != nil {
+		return err
 	}
 	tx.forgetServer(ref)
 	return tx.erase(bucketServers, serverKey(ref), nil)
@@ -90,5 +96,8 @@ func (tx *Tx) renameServer(old, ref hub.ServerRef) error {
 		return err
 	}
 	s.ServerRef = ref
-	return save(tx, bucketServers, serverKey(ref), s, nil, nil)
+	if err := save(tx, bucketServers, serverKey(ref), s, nil, nil); err != nil {
+		return err
+	}
+	return tx.MoveShares(old, ref)
 }

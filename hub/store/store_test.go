@@ -3,8 +3,10 @@ package store
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,7 +203,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 	before, _ := os.ReadFile(path)
 	_, err = Open(path, Options{})
-	wantKind(t, err, hub.Unavailable, path, "jupyterhubd 9.1.0", "schema 7", hub.Version, "up to 1", "newer release again", "backup")
+	wantKind(t, err, hub.Unavailable, path, "jupyterhubd 9.1.0", "schema 7", hub.Version, fmt.Sprintf("up to %d", len(migrations)+1), "newer release again", "backup")
 	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 		t.Error("the file was changed")
 	}
@@ -219,13 +221,14 @@ func TestMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	released := len(migrations) + 1
 	step := func(err error) []migration {
-		return []migration{func(tx *bbolt.Tx) error {
+		return append(slices.Clone(migrations), func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket([]byte(bucketUsers)).Delete([]byte("alice")), err)
-		}}
+		})
 	}
 	_, err = open(path, Options{}, step(errors.New("the machine went away")))
-	if err == nil || !strings.Contains(err.Error(), "from schema 1 to 2") {
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("from schema %d to %d", released, released+1)) {
 		t.Fatalf("a failed migration said %v", err)
 	}
 	s, err = Open(path, Options{}) // the old release still can
@@ -241,13 +244,13 @@ func TestMigration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if have, _, _ := s.schema(); have != 2 {
+	if have, _, _ := s.schema(); have != uint64(released)+1 {
 		t.Errorf("schema %d after the migration", have)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := Open(path+".schema-1", Options{})
+	kept, err := Open(fmt.Sprintf("%s.schema-%d", path, released), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,7 +129,8 @@ func (tx *Tx) countUsers(by int64) error {
 	return tx.b.Bucket([]byte(bucketMeta)).Put(keyUsers, binary.BigEndian.AppendUint64(nil, n))
 }
 
-// DeleteUser removes a user with everything of theirs: servers, tokens, sessions, OAuth clients and memberships.
+// DeleteUser removes a user with everything of theirs: servers, tokens, sessions, OAuth clients, memberships, and what was
+// shared with them.
 func (tx *Tx) DeleteUser(name string) error {
 	u, ok, err := tx.storedUser(name)
 	if err != nil || !ok {
@@ -153,6 +154,9 @@ func (tx *Tx) deleteBelongings(name string) error {
 		}
 	}
 	if err := tx.deleteClientsOfUser(name); err != nil {
+		return err
+	}
+	if err := tx.deleteShares(tx.keys(indexShareWith, key("user", name, ""))); err != nil {
 		return err
 	}
 	if err := tx.DeleteTokensOf(hub.Owner{Kind: hub.OwnerUser, Name: name}); err != nil {
@@ -207,6 +211,9 @@ func (tx *Tx) renameBelongings(old, name string) error {
 		if err := tx.renameServer(hub.ServerRef{User: old, Server: server}, hub.ServerRef{User: name, Server: server}); err != nil {
 			return err
 		}
+	}
+	if err := tx.renameSharee(old, name); err != nil {
+		return err
 	}
 	for _, id := range tx.keys(indexTokenOwner, key(string(hub.OwnerUser), old, "")) {
 		if err := tx.changeToken(unnumber(id), func(t *tokenRecord) { t.Owner.Name = name }); err != nil {

@@ -1,0 +1,82 @@
+package api
+
+import (
+	"net/http"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/store"
+)
+
+// sharedWithUser answers GET /hub/api/users/U/shared: what others share with a user, by themselves and through groups.
+func (room *Room) sharedWithUser(w http.ResponseWriter, r *http.Request) error {
+	return room.writeShares(w, r, func(tx *store.Tx) ([]hub.Share, error) {
+		u, err := tx.User(r.PathValue("user"))
+		return tx.SharedWith(u.Name, u.Groups), err
+	})
+}
+
+// sharedWithGroup answers GET /hub/api/groups/G/shared.
+func (room *Room) sharedWithGroup(w http.ResponseWriter, r *http.Request) error {
+	return room.writeShares(w, r, func(tx *store.Tx) ([]hub.Share, error) {
+		_, err := tx.Group(r.PathValue("group"))
+		return tx.SharedWithGroup(r.PathValue("group")), err
+	})
+}
+
+// shareIn finds the share that a path names: of /users/U/shared/O/S and /groups/G/shared/O/S.
+func shareIn(tx *store.Tx, r *http.Request) (hub.Share, error) {
+	ref := hub.ServerRef{User: r.PathValue("owner"), Server: r.PathValue("server")}
+	return tx.Share(ref, r.PathValue("user"), r.PathValue("group"))
+}
+
+// showShared answers GET …/shared/O/S.
+func (room *Room) showShared(w http.ResponseWriter, r *http.Request) error {
+	var s hub.Share
+	err := room.Store.View(func(tx *store.Tx) (err error) {
+		s, err = shareIn(tx, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, room.shareModel(s))
+}
+
+// leaveShared answers DELETE …/shared/O/S: whoever something was shared with gives it up.
+func (room *Room) leaveShared(w http.ResponseWriter, r *http.Request) error {
+	err := room.Store.Update(func(tx *store.Tx) error {
+		s, err := shareIn(tx, r)
+		if err != nil {
+			return err
+		}
+		return tx.DeleteShare(s.ID)
+	})
+	if err != nil {
+		return err
+	}
+	return nothing(w)
+}
+
+// shareModel shows a share to whoever may see it at all.
+func (room *Room) shareModel(s hub.Share) client.Share {
+	m := client.Share{Server: room.sharedServer(s.Server), Scopes: hub.ScopesFor(s.Server, s.Scopes), Kind: "user", CreatedAt: client.At(s.Created)}
+	if s.Group != "" {
+		m.Kind, m.Group = "group", &client.Name{Name: s.Group}
+	} else {
+		m.User = &client.Name{Name: s.User}
+	}
+	return m
+}
+
+// sharedServer says of a server what strangers to it may know. One that cannot be looked up just now is not ready.
+func (room *Room) sharedServer(ref hub.ServerRef) client.SharedServer {
+	m := client.SharedServer{User: client.Name{Name: ref.User}, Name: ref.Server}
+	if live, err := room.Workshop.Server(ref); err == nil {
+		m.URL, m.Ready = live.URL, live.State.Ready()
+	}
+	if room.PublicOrigin != "" {
+		m.FullURL = client.Text(room.PublicOrigin + m.URL)
+	}
+	return m
+}
