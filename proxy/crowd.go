@@ -78,5 +78,15 @@ func (c *countedConn) CloseWrite() error {
 	return c.Conn.Close()
 }
 
+// detach makes the connection a tunnel's, which goes on being counted.
+func (c *countedConn) detach() (*socket, error) {
+	s, err := detach(c.Conn)
+	if err != nil {
+		return nil, err
+	}
+	c.Conn = s
+	return s, nil
+}
+
 // NetConn returns the connection below.
 func (c *countedConn) NetConn() net.Conn { return c.Conn }

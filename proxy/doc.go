@@ -33,6 +33,12 @@
 // (Clear-Site-Data, Strict-Transport-Security and the like) are dropped. For ten minutes after a session's end its requests come
 // without the cookies that speak for it, because single-user servers remember their visitors for up to five.
 //
+// # WebSockets
+//
+// Once an upstream has said 101 a WebSocket is a tunnel: two descriptors that a loop watches with epoll, without a goroutine or a
+// buffer while nothing moves; with TLS, what crypto/tls keeps is added. What one side does not take waits with the other. A plain
+// tunnel can be taken out of one process and put into the next in the middle of a frame (see parked).
+//
 // # Caveats
 //
 // What reads request heads twice in different ways is refused by package strict before net/http sees it. net/http does the

@@ -32,6 +32,9 @@ type Options struct {
 	// CountControlFrames makes pings and pongs of a WebSocket activity, as configurable-http-proxy does. Then an open tab
 	// keeps its server busy for good.
 	CountControlFrames bool
+	// Silence is after how long without a word from its client, not even the pong to a server's ping, a WebSocket is closed. It
+	// finds clients that have gone where the kernel cannot, behind another proxy; servers that never ping need 0: never.
+	Silence time.Duration
 
 	APIToken string                                                  // opens the API for those who send it; "": nobody's does
 	APIOpen  bool                                                    // without a token the API is for everybody who can connect
@@ -196,11 +199,15 @@ func (p *Proxy) remove(key string) bool {
 func (p *Proxy) retire(u *upstream) {
 	u.transport.CloseIdleConnections()
 	time.AfterFunc(p.options.Grace, func() {
-		if p.tunnels.close(goingAway, func(t *tunnel) bool { return t.up == u }) == 0 {
+		end := func() {
 			u.end()
+			p.tunnels.drop(u)
+		}
+		if p.tunnels.close(goingAway, func(t *tunnel) bool { return t.up == u }) == 0 {
+			end()
 			return
 		}
-		time.AfterFunc(2*goodbye, u.end)
+		time.AfterFunc(2*goodbye, end)
 	})
 }
 

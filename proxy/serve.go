@@ -133,6 +133,9 @@ func (p *Proxy) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		p.graves.forget(p.options.Now())
+		if p.options.Silence > 0 {
+			p.tunnels.hush(p.options.Now().Add(-p.options.Silence))
+		}
 		p.ledger.change()
 		if err := p.ledger.save(); err != nil {
 			p.options.Log.Error().Err(err).Msg("the table is not on disk, ignoring")

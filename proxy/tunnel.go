@@ -1,15 +1,8 @@
 package proxy
 
 import (
-	"bufio"
-	"context"
-	"errors"
 	"io"
-	"math"
-	"net"
-	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -17,229 +10,207 @@ import (
 const (
 	handshakeWrite = 30 * time.Second // for the upstream to take the request
 	lastWords      = 5 * time.Second  // for the upstream to finish after the client has
-	goodbye        = 1 * time.Second  // for the client to take what is left, and to close
+	goodbye        = 1 * time.Second  // for the client to close, once it has everything
 )
+
+// fairReads is how often one side of a tunnel is read before the others have their turn.
+const fairReads = 8
 
 // Status codes with which the proxy closes WebSockets (RFC 6455 7.4.1).
 const (
-	goingAway      = 1001 // the route is gone: the server was stopped
+	goingAway      = 1001 // the route is gone: the server was stopped; or the client is silent
 	policy         = 1008 // the session has ended
 	serviceRestart = 1012 // the proxy restarts
 )
 
-// tunnel is one open WebSocket.
+// tunnel is one open WebSocket. While nothing moves it is two descriptors that a loop watches: it has no goroutine and no
+// buffer. Where TLS is spoken there is also what crypto/tls keeps.
 type tunnel struct {
 	up       *upstream
+	route    string // the key of the route that led there
 	sessions []sessionID
-	client   net.Conn
-	server   net.Conn
-	early    []byte // what the client sent with its handshake
-	head     []byte // the answer to it
-	first    []byte // what the upstream sent with the answer
 	active   func()
 	control  bool // control frames are activity, too
+	now      func() time.Time
+	all      *tunnels
+	loop     *loop
 
-	code atomic.Uint32 // with which it is closed from outside; 0 while it is not
-	once sync.Once
+	mu     sync.Mutex // guards the fields below and what they lead to
+	client *end
+	server *end
+	heard  time.Time   // when the client last sent something
+	timer  *time.Timer // drops it soon; nil while both sides talk
+	gone   bool
 }
 
-// run carries both directions until both have ended. The end of one is passed on, and the other gets a little time: a
-// WebSocket whose one side is gone has nothing more to say.
-func (t *tunnel) run() {
-	var both sync.WaitGroup
-	both.Go(t.upward)
-	t.downward()
-	both.Wait()
-	t.drop()
+// begin writes what came with the handshakes, and lets the loop do the rest: early is what the client sent with its handshake,
+// head the answer to it, first what the upstream sent with that. The caller holds mu.
+func (t *tunnel) begin(early, head, first []byte) error {
+	t.heard = t.now()
+	if _, err := t.client.conn.Write(head); err != nil {
+		return err
+	}
+	t.saw(t.client, early)
+	t.saw(t.server, first)
+	if _, err := t.client.conn.Write(first); err != nil {
+		return err
+	}
+	if _, err := t.server.conn.Write(early); err != nil {
+		return err
+	}
+	return t.watch()
 }
 
-func (t *tunnel) drop() {
-	t.client.Close()
-	t.server.Close()
+// watch puts both ends into the loop's care. The caller holds mu.
+func (t *tunnel) watch() error {
+	if err := t.loop.watch(t.client); err != nil {
+		return err
+	}
+	return t.loop.watch(t.server)
 }
 
-// upward carries what the client says. An upstream that listens no more may still have a last word.
-func (t *tunnel) upward() {
-	var f frames
-	lost, _ := pump(t.server, t.client, t.early, 4<<10, func(b []byte) {
-		if f.pass(b) || t.control {
-			t.active()
+// pass carries what one side has said to the other, and reports whether there may be more that it was not fair to carry now. A
+// plain socket that gave less than it was asked for is empty, unless it is known to have ended behind that.
+func (t *tunnel) pass(from *end, buf []byte, ended bool) (more bool) {
+	to := from.other()
+	for range fairReads {
+		if from.over || len(to.sock.stuck) > 0 {
+			return false
 		}
-	})
-	if lost != nil {
-		t.drop()
-		return
-	}
-	finish(t.server, lastWords)
-}
-
-// downward carries what the server says, and is the only one that writes to the client.
-func (t *tunnel) downward() {
-	var f frames
-	if _, err := t.client.Write(t.head); err != nil {
-		t.drop()
-		return
-	}
-	lost, stuck := pump(t.client, t.server, t.first, 16<<10, func(b []byte) { f.pass(b) })
-	if code := t.code.Load(); code != 0 && stuck == nil && f.between() {
-		t.client.SetWriteDeadline(time.Now().Add(goodbye))
-		_, stuck = t.client.Write(closeFrame(uint16(code)))
-		lost = nil
-	}
-	if lost != nil || stuck != nil {
-		t.drop()
-		return
-	}
-	finish(t.client, goodbye)
-}
-
-// finish says to one side that no more comes, and lets what it still says take no longer than a moment.
-func finish(c net.Conn, moment time.Duration) {
-	if half, ok := c.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
-		c.Close()
-	}
-	c.SetReadDeadline(time.Now().Add(moment))
-}
-
-// pump copies until from ends, which is no error, or one of the two breaks: lost is from's error, stuck is to's. A time-out
-// of from is an end: somebody outside set it.
-func pump(to io.Writer, from io.Reader, first []byte, size int, seen func([]byte)) (lost, stuck error) {
-	buf := first
-	for {
-		if len(buf) > 0 {
-			seen(buf)
-			if _, err := to.Write(buf); err != nil {
-				return nil, err
+		n, err := from.conn.Read(buf)
+		if n > 0 {
+			t.saw(from, buf[:n])
+			if _, err := to.conn.Write(buf[:n]); err != nil {
+				t.cannotReach(to)
+				return false
 			}
 		}
-		if lost != nil {
-			break
+		switch {
+		case nothingYet(err):
+			return false
+		case err == io.EOF:
+			t.ended(from)
+			return false
+		case err != nil:
+			t.end()
+			return false
+		case n < len(buf) && from.plain() && !ended:
+			return false
 		}
-		if cap(buf) < size {
-			buf = make([]byte, size)
-		}
-		n := 0
-		n, lost = from.Read(buf[:size])
-		buf = buf[:n]
 	}
-	var timeout net.Error
-	if lost == io.EOF || errors.As(lost, &timeout) && timeout.Timeout() {
-		lost = nil
-	}
-	return lost, nil
-}
-
-// close ends the tunnel from outside: with a closing frame where one fits, and in any case soon.
-func (t *tunnel) close(code uint32) {
-	t.once.Do(func() {
-		t.code.Store(code)
-		soon := time.Now().Add(goodbye)
-		t.client.SetWriteDeadline(soon)
-		t.client.SetReadDeadline(soon)
-		t.server.SetReadDeadline(time.Unix(1, 0)) // wakes downward
-		time.AfterFunc(2*goodbye, t.drop)
-	})
-}
-
-// tunnels are all that are open. net/http knows nothing of a connection any more once it is a tunnel (D9).
-type tunnels struct {
-	mu     sync.Mutex // guards the fields below
-	open   map[*tunnel]struct{}
-	closed bool
-	gone   sync.WaitGroup
-}
-
-// carry runs t as one of them. ok is asked once it is among them: whoever forbids tunnels after that finds it here.
-func (ts *tunnels) carry(t *tunnel, ok func() bool) {
-	if !ts.add(t) {
-		t.drop()
-		return
-	}
-	defer ts.remove(t)
-	if !ok() {
-		t.drop()
-		return
-	}
-	t.run()
-}
-
-func (ts *tunnels) add(t *tunnel) bool {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	if ts.closed {
-		return false
-	}
-	if ts.open == nil {
-		ts.open = map[*tunnel]struct{}{}
-	}
-	ts.open[t] = struct{}{}
-	ts.gone.Add(1)
 	return true
 }
 
-func (ts *tunnels) remove(t *tunnel) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	delete(ts.open, t)
-	ts.gone.Done()
+// saw follows the frames, and tells who has to know that somebody is at work.
+func (t *tunnel) saw(from *end, b []byte) {
+	data := from.inward.pass(b)
+	if from != t.client || len(b) == 0 {
+		return
+	}
+	t.heard = t.now()
+	if data || t.control {
+		t.active()
+	}
 }
 
-func (ts *tunnels) count() int {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	return len(ts.open)
+// ended passes on that one side says no more. The other gets a little time: a WebSocket whose one side is gone has nothing more
+// to say.
+func (t *tunnel) ended(from *end) {
+	from.over = true
+	to := from.other()
+	if to.finish() != nil || to.over && len(to.sock.stuck) == 0 {
+		t.end()
+		return
+	}
+	if len(to.sock.stuck) == 0 {
+		t.soon(to)
+	}
 }
 
-// close closes those that are chosen and returns how many that were.
-func (ts *tunnels) close(code uint32, chosen func(*tunnel) bool) int {
-	ts.mu.Lock()
-	var them []*tunnel
-	for t := range ts.open {
-		if chosen(t) {
-			them = append(them, t)
+// cannotReach is what follows when one side takes nothing more. An upstream that does not listen may still have a last word.
+func (t *tunnel) cannotReach(to *end) {
+	if to == t.client || t.client.over {
+		t.end()
+		return
+	}
+	t.client.over, to.sock.stuck = true, nil
+	t.soon(to)
+}
+
+// soon ends the tunnel after the moment that to has, who was told that nothing follows.
+func (t *tunnel) soon(to *end) {
+	switch {
+	case to.over:
+		t.end()
+	case to == t.client:
+		t.within(goodbye)
+	default:
+		t.within(lastWords)
+	}
+}
+
+func (t *tunnel) within(moment time.Duration) {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	t.timer = time.AfterFunc(moment, t.drop)
+}
+
+// close ends the tunnel from outside: with a closing frame where one fits, and in any case soon.
+func (t *tunnel) close(code uint16) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.gone || t.server.over {
+		return
+	}
+	t.server.over = true
+	if t.server.inward.between() {
+		if _, err := t.client.conn.Write(closeFrame(code)); err != nil {
+			t.end()
+			return
 		}
 	}
-	ts.mu.Unlock()
-	for _, t := range them {
-		t.close(code)
+	if t.client.finish() != nil {
+		t.end()
+		return
 	}
-	return len(them)
+	t.within(2 * goodbye)
 }
 
-// shut closes all, allows no other, and waits for their ends as long as ctx lasts.
-func (ts *tunnels) shut(ctx context.Context) {
-	ts.mu.Lock()
-	ts.closed = true
-	ts.mu.Unlock()
-	ts.close(serviceRestart, func(*tunnel) bool { return true })
-	ended := make(chan struct{})
-	go func() {
-		ts.gone.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-	}
+// silent reports whether the client has said nothing since a moment.
+func (t *tunnel) silent(since time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.heard.Before(since)
 }
 
-// greet sends a WebSocket handshake upstream and reads the answer. 100 and 103 are of no use to a browser here.
-func greet(c net.Conn, out *http.Request) (*http.Response, *bufio.Reader, error) {
-	c.SetWriteDeadline(time.Now().Add(handshakeWrite))
-	if err := out.Write(c); err != nil {
-		return nil, nil, err
+func (t *tunnel) drop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end()
+}
+
+// end closes both sides at once. The caller holds mu.
+func (t *tunnel) end() {
+	if t.gone {
+		return
 	}
-	c.SetWriteDeadline(time.Time{})
-	limited := &io.LimitedReader{R: c, N: maxAnswerHead}
-	br := bufio.NewReader(limited)
-	for {
-		answer, err := http.ReadResponse(br, out)
-		if err != nil {
-			return nil, nil, err
-		}
-		if answer.StatusCode/100 != 1 || answer.StatusCode == http.StatusSwitchingProtocols {
-			limited.N = math.MaxInt64 // a body has no limit
-			return answer, br, nil
-		}
+	t.leave()
+	t.shut()
+}
+
+func (t *tunnel) shut() {
+	t.client.whole.Close()
+	t.server.whole.Close()
+}
+
+// leave takes the tunnel out of everybody's care. The caller holds mu.
+func (t *tunnel) leave() {
+	t.gone = true
+	if t.timer != nil {
+		t.timer.Stop()
 	}
+	t.loop.forget(t.client)
+	t.loop.forget(t.server)
+	t.all.remove(t)
 }

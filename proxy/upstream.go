@@ -244,8 +244,23 @@ func (c *upstreamConn) CloseWrite() error {
 }
 
 func (c *upstreamConn) Close() error {
-	c.up.mu.Lock()
-	delete(c.up.conns, c)
-	c.up.mu.Unlock()
+	c.leave()
 	return c.Conn.Close()
+}
+
+func (c *upstreamConn) leave() {
+	c.up.mu.Lock()
+	defer c.up.mu.Unlock()
+	delete(c.up.conns, c)
+}
+
+// detach makes the connection a tunnel's, and a tunnel's owner closes it (see Proxy.retire).
+func (c *upstreamConn) detach() (*socket, error) {
+	s, err := detach(c.Conn)
+	if err != nil {
+		return nil, err
+	}
+	c.leave()
+	c.Conn = s
+	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -46,9 +47,11 @@ func (p *Proxy) websocket(w http.ResponseWriter, ps *passage) {
 		p.fail(w, ps, err)
 		return
 	}
-	t := &tunnel{up: up, sessions: ps.sessions, client: client, server: server, early: early, head: switched(answer, ps.route.jar),
-		first: rest(br), active: func() { p.touch(up) }, control: p.options.CountControlFrames}
-	p.tunnels.carry(t, func() bool { return !up.isEnded() && !p.graves.holds(ps.sessions, p.options.Now()) })
+	t := &tunnel{up: up, route: ps.route.key, sessions: ps.sessions, active: func() { p.touch(up) }, control: p.options.CountControlFrames, now: p.options.Now}
+	may := func() bool { return !up.isEnded() && !p.graves.holds(t.sessions, p.options.Now()) }
+	if err := p.tunnels.begin(t, client, server, early, switched(answer, ps.route.jar), rest(br), may); err != nil {
+		p.options.Log.Debug().Err(err).Str("route", ps.route.key).Msg("a WebSocket did not open")
+	}
 }
 
 // handshake is the request that goes upstream.
@@ -116,4 +119,25 @@ func switched(answer *http.Response, j jar) []byte {
 	}
 	b.WriteString("\r\n")
 	return b.Bytes()
+}
+
+// greet sends a WebSocket handshake upstream and reads the answer. 100 and 103 are of no use to a browser here.
+func greet(c net.Conn, out *http.Request) (*http.Response, *bufio.Reader, error) {
+	c.SetWriteDeadline(time.Now().Add(handshakeWrite))
+	if err := out.Write(c); err != nil {
+		return nil, nil, err
+	}
+	c.SetWriteDeadline(time.Time{})
+	limited := &io.LimitedReader{R: c, N: maxAnswerHead}
+	br := bufio.NewReader(limited)
+	for {
+		answer, err := http.ReadResponse(br, out)
+		if err != nil {
+			return nil, nil, err
+		}
+		if answer.StatusCode/100 != 1 || answer.StatusCode == http.StatusSwitchingProtocols {
+			limited.N = math.MaxInt64 // a body has no limit
+			return answer, br, nil
+		}
+	}
 }
