@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"net"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,15 @@ func (c *timedConn) CloseWrite() error {
 		return half.CloseWrite()
 	}
 	return c.Conn.Close()
+}
+
+// detach makes the connection a tunnel's.
+func (c *timedConn) detach() (*socket, error) {
+	below, ok := c.Conn.(detachable)
+	if !ok {
+		return nil, fmt.Errorf("a %T cannot be one side of a tunnel", c.Conn)
+	}
+	return below.detach()
 }
 
 // NetConn returns the connection below.
