@@ -8,7 +8,7 @@ import (
 
 // structPattern finds the structs of hub/config that hold values, fieldPattern their fields.
 var (
-	structPattern = regexp.MustCompile(`(?s)\ntype (?:Hub|Authenticator|Spawner|Policy|Profile|Proxy|Culler) struct \{\n(.*?)\n\}`)
+	structPattern = regexp.MustCompile(`(?s)\ntype (?:Hub|Role|Scope|Group|Service|Authenticator|Spawner|Policy|Profile|Proxy|Culler) struct \{\n(.*?)\n\}`)
 	fieldPattern  = regexp.MustCompile(`(?m)^\t([A-Z]\w*) `)
 )
 

@@ -49,6 +49,9 @@ type Service struct {
 	Info      map[string]any `json:"info,omitempty"`
 	Display   bool           `json:"display"`
 	NoConfirm bool           `json:"oauth_no_confirm,omitempty"`
+	// Configured marks a service of the configuration, which the API cannot take away.
+	Configured bool     `json:"configured,omitempty"`
+	Command    []string `json:"command,omitempty"` // what systemd runs as this service; empty: somebody else runs it
 }
 
 // Session is one browser that is logged in.

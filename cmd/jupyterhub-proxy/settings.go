@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 
 	"jupyterhubd/hub"
@@ -55,8 +57,10 @@ func (s *settings) reload(_ context.Context, check bool) ([]string, error) {
 		return nil, certificateMistake(next, err)
 	}
 	var changes []string
-	for _, c := range config.Changes(s.now, next, "proxy") {
-		changes = append(changes, c.String())
+	for _, c := range config.Changes(s.now, next, "proxy", "hub") {
+		if strings.HasPrefix(c.Path, "proxy.") || c.Path == "hub.trusted_downstream_ips" {
+			changes = append(changes, c.String())
+		}
 	}
 	if !check {
 		s.now = next
@@ -67,7 +71,7 @@ func (s *settings) reload(_ context.Context, check bool) ([]string, error) {
 // translate makes the proxy's settings of the configuration, whose values are checked.
 func translate(c *config.Config) proxy.Settings {
 	set := proxy.Settings{Certificate: proxy.Certificate{Chain: c.Proxy.TLSCertificate, Key: c.Proxy.TLSKey}}
-	for _, s := range c.Proxy.TrustedProxies {
+	for _, s := range slices.Concat(c.Proxy.TrustedProxies, c.Hub.TrustedDownstreamIPs) {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			set.Trusted = append(set.Trusted, p.Masked())
 		} else if a, err := netip.ParseAddr(s); err == nil {

@@ -27,8 +27,6 @@ func cullerRole(removesUsers bool) rbac.Role {
 }
 
 // registerCuller makes the service known.
-func registerCuller(s *store.Store) error {
-	return s.Update(func(tx *store.Tx) error {
-		return tx.PutService(hub.Service{Name: cullerService, Roles: []string{cullerService}, Unit: cullerUnit})
-	})
+func registerCuller(tx *store.Tx) error {
+	return tx.PutService(hub.Service{Name: cullerService, Roles: []string{cullerService}, Unit: cullerUnit, Configured: true})
 }

@@ -8,7 +8,6 @@ import (
 
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/config"
-	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/spawner"
 )
 
@@ -38,6 +37,7 @@ func policyOf(c *config.Config) spawner.Policy {
 		IOPressure: c.Hub.SpawnIOPressure, CPUPressure: c.Hub.SpawnCPUPressure,
 	}
 	p.AllowNamedServers, p.NamedServerLimitPerUser = c.Hub.AllowNamedServers, int(c.Hub.NamedServerLimitPerUser)
+	p.ServerTokenScopes, p.OAuthClientAllowedScopes = c.Spawner.ServerTokenScopes, c.Spawner.OAuthClientAllowedScopes
 	for _, profile := range c.Spawner.Profiles {
 		if profile.StartAtBoot {
 			p.StartAtBoot = append(p.StartAtBoot, profile.Name)
@@ -62,9 +62,10 @@ func origin(checked string) string {
 }
 
 func rulesOf(c *config.Config) (auth.Rules, error) {
-	policy, err := rbac.New([]rbac.Role{cullerRole(c.Culler.CullUsers)}, nil)
+	policy, err := policyOfRoles(c)
+	admins, _ := rolesAdmins(c)
 	return auth.Rules{
-		Policy: policy, AdminGroups: c.Authenticator.AdminGroups, AdminUsers: c.Authenticator.AdminUsers,
+		Policy: policy, AdminGroups: c.Authenticator.AdminGroups, AdminUsers: append(admins, c.Authenticator.AdminUsers...),
 		CookieMaxAge: loginLife(c), ActivityResolution: c.Hub.ActivityResolution.Std(),
 	}, err
 }

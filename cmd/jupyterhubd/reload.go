@@ -21,6 +21,10 @@ func (h *house) Reload(_ context.Context, check bool) ([]string, error) {
 	}
 	held := config.Held(h.config, next)
 	rooms, rules, err := h.furnish(held)
+	var tokens secrets
+	if err == nil {
+		tokens, err = readSecrets(held)
+	}
 	if err != nil {
 		return nil, &hub.Error{Kind: hub.Invalid, Text: err.Error()}
 	}
@@ -28,10 +32,14 @@ func (h *house) Reload(_ context.Context, check bool) ([]string, error) {
 	if check {
 		return changes, nil
 	}
+	if err := settle(h.store, held, tokens); err != nil {
+		return nil, err
+	}
 	h.porter.SetRules(rules)
 	h.manager.SetPolicy(policyOf(held))
 	h.rooms.Store(rooms)
 	h.config = held
+	h.manager.RedoRoutes()
 	for _, change := range changes {
 		h.daemon.Log.Info().Str("change", change).Msg("configuration changed")
 	}

@@ -72,9 +72,6 @@ func reporter(d *daemon.Daemon) func(error) {
 	}
 }
 
-// sight is how long browsers wait at our start for us to see what runs.
-const sight = 10 * time.Second
-
 // apiConnections bounds the door that every local process can knock at.
 const apiConnections = 512
 
@@ -112,7 +109,7 @@ func serving(active int) string {
 
 // awaitSight waits until the workshop knows what runs. A spawner that does not answer keeps nobody from logging in.
 func (h *house) awaitSight(ctx context.Context) {
-	patience := time.NewTimer(sight)
+	patience := time.NewTimer(h.config.Hub.InitSpawnersTimeout.Std())
 	defer patience.Stop()
 	select {
 	case <-h.manager.Synced():

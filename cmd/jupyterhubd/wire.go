@@ -47,7 +47,15 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 		spawnd: systemdspawner.New(systemdspawner.DefaultSocket), proxy: proxyclient.New(proxySocket, ""),
 	}
 	h.started = register(h.metrics, s)
-	if err := registerCuller(s); err != nil {
+	rules, err := rulesOf(c)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := readSecrets(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := settle(s, c, tokens); err != nil {
 		return nil, err
 	}
 	h.manager = spawner.New(spawner.Options{
@@ -55,13 +63,10 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 		Policy: policyOf(c), URLs: urlsOf(c), Log: d.Log, Metrics: h.metrics,
 		Report: func(active int) { d.Status("%s", serving(active)) },
 	})
-	rules, err := rulesOf(c)
-	if err != nil {
-		return nil, err
-	}
 	h.porter, err = auth.New(auth.Options{
 		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Changer: pam.New(pam.PasswdDoor),
 		Sessions: h.proxy, Evictor: h.manager, BaseURL: c.Hub.BaseURL, PublicURL: c.Hub.PublicURL,
+		CookieHostPrefix: c.Hub.CookieHostPrefix,
 	})
 	if err != nil {
 		return nil, err
@@ -102,7 +107,7 @@ func (h *house) furnish(c *config.Config) (*rooms, auth.Rules, error) {
 	if err != nil {
 		return nil, rules, err
 	}
-	clients := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages, TokenTTL: tokenLife(c)})
+	clients := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages, TokenTTL: tokenLife(c), RequirePKCE: c.Hub.OAuthRequirePKCE})
 	hall, err := httpd.New(httpd.Options{
 		BaseURL: c.Hub.BaseURL, Porter: h.porter, Pages: pages, Log: h.daemon.Log,
 		API:           append(desk.Routes(), clients.API()...),
@@ -110,6 +115,8 @@ func (h *house) furnish(c *config.Config) (*rooms, auth.Rules, error) {
 		Metrics:       measured,
 		Gatherer:      prometheus.Gatherers{h.metrics, measured},
 		PublicMetrics: !c.Hub.AuthenticatePrometheus,
+		Headers:       c.Hub.Headers,
+		LegacyStopped: c.Hub.UseLegacyStatusCode,
 	})
 	if err != nil {
 		return nil, rules, err
@@ -137,6 +144,8 @@ func (h *house) webOptions(c *config.Config, desk *api.Room) web.Options {
 		BaseURL: c.Hub.BaseURL, DefaultURL: c.Hub.DefaultURL, RedirectToServer: c.Hub.RedirectToServer,
 		NamedServers: c.Hub.AllowNamedServers, ShutdownOnLogout: c.Hub.ShutdownOnLogout, InsecureHTTP: c.Hub.InsecureHTTP,
 		TokenMax: tokenMax(c), PageSize: int(c.Hub.APIPageDefaultLimit),
+		DefaultServerName: c.Hub.DefaultServerName, ImplicitSpawn: c.Hub.ImplicitSpawnSeconds.Std(),
+		LogoFile: c.Hub.LogoFile, Announcements: c.Hub.TemplateVars,
 	}
 	for _, p := range c.Spawner.Profiles {
 		o.Profiles = append(o.Profiles, web.Profile{Name: p.Name, DisplayName: p.DisplayName, Description: p.Description})

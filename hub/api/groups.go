@@ -44,7 +44,7 @@ func (room *Room) listGroups(w http.ResponseWriter, r *http.Request) error {
 	}
 	models := make([]client.Group, 0, len(groups))
 	for _, g := range groups {
-		models = append(models, groupModel(readerOf(a), g))
+		models = append(models, room.groupModel(readerOf(a), g))
 	}
 	return writeJSON(w, http.StatusOK, p.of(models, total))
 }
@@ -63,7 +63,7 @@ func (room *Room) showGroup(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (room *Room) writeGroup(w http.ResponseWriter, r *http.Request, status int, g hub.Group) error {
-	return writeJSON(w, status, groupModel(readerOf(auth.FromContext(r.Context())), g))
+	return writeJSON(w, status, room.groupModel(readerOf(auth.FromContext(r.Context())), g))
 }
 
 // createGroups answers POST /hub/api/groups: all of them, or none where JupyterHub would leave the first ones behind.
@@ -92,7 +92,7 @@ func (room *Room) createGroups(w http.ResponseWriter, r *http.Request) error {
 			if err != nil {
 				return err
 			}
-			models = append(models, groupModel(readerOf(auth.FromContext(r.Context())), g))
+			models = append(models, room.groupModel(readerOf(auth.FromContext(r.Context())), g))
 		}
 		return nil
 	})
@@ -181,7 +181,7 @@ func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*h
 	}
 	whole := room.wholeAdmin(auth.FromContext(r.Context()))
 	g, err := room.changeGroup(r.PathValue("group"), func(tx *store.Tx, g *hub.Group) error {
-		if slices.Contains(g.Roles, rbac.RoleAdmin) && !whole {
+		if slices.Contains(room.rolesOfGroup(*g), rbac.RoleAdmin) && !whole {
 			return hub.Errorf(hub.Forbidden, "Only admins can change who is in a group of admins")
 		}
 		change(g, names)

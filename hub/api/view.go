@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"slices"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
@@ -40,7 +41,7 @@ func (room *Room) userModel(by reader, u hub.User, servers []hub.Live) client.Us
 		m.UserInfo = client.Show(json.RawMessage("null"))
 	}
 	if all || by.may(who, "read:roles:users") {
-		m.Roles = client.Show(rolesOf(u))
+		m.Roles = client.Show(room.rolesOf(u))
 	}
 	if all || by.may(who, "read:users:groups") {
 		m.Groups = client.Show(append([]string{}, u.Groups...))
@@ -59,13 +60,31 @@ func (room *Room) userModel(by reader, u hub.User, servers []hub.Live) client.Us
 	return m
 }
 
-// rolesOf returns a user's direct roles, the implied ones among them.
-func rolesOf(u hub.User) []string {
-	roles := []string{rbac.RoleUser}
+// rolesOf returns a user's direct roles, the implied and the configured ones among them.
+func (room *Room) rolesOf(u hub.User) []string {
+	roles := append(room.Policy().Configured(rbac.User, u.Name), u.Roles...)
 	if u.Admin {
-		roles = []string{rbac.RoleAdmin, rbac.RoleUser}
+		roles = append(roles, rbac.RoleAdmin)
 	}
-	return append(roles, u.Roles...)
+	return once(append(roles, rbac.RoleUser))
+}
+
+func (room *Room) rolesOfGroup(g hub.Group) []string {
+	return once(append(room.Policy().Configured(rbac.Group, g.Name), g.Roles...))
+}
+
+func (room *Room) rolesOfService(s hub.Service) []string {
+	roles := append(room.Policy().Configured(rbac.Service, s.Name), s.Roles...)
+	if s.Admin {
+		roles = append(roles, rbac.RoleAdmin)
+	}
+	return once(roles)
+}
+
+// once returns names sorted and without repetition; none is an empty list.
+func once(names []string) []string {
+	slices.Sort(names)
+	return append([]string{}, slices.Compact(names)...)
 }
 
 func defaultServer(servers []hub.Live) (url, pending client.Field[client.Text]) {
@@ -135,7 +154,7 @@ func (by reader) cause(ref hub.ServerRef, c *hub.Cause) *hub.Cause {
 }
 
 // groupModel shows a group.
-func groupModel(by reader, g hub.Group) client.Group {
+func (room *Room) groupModel(by reader, g hub.Group) client.Group {
 	what := rbac.GroupResource(g.Name)
 	m := client.Group{Kind: "group", Name: g.Name}
 	if by.may(what, "read:groups") {
@@ -146,12 +165,12 @@ func groupModel(by reader, g hub.Group) client.Group {
 		m.Properties = client.Show(g.Properties)
 	}
 	if by.may(what, "read:roles:groups") {
-		m.Roles = client.Show(append([]string{}, g.Roles...))
+		m.Roles = client.Show(room.rolesOfGroup(g))
 	}
 	return m
 }
 
-// serviceModel shows a service. Commands and process ids are systemd's here, so these keys are empty.
+// serviceModel shows a service. Process ids are systemd's here, so there is none.
 func (room *Room) serviceModel(by reader, s hub.Service) client.Service {
 	what := rbac.ServiceResource(s.Name)
 	m := client.Service{Kind: "service", Name: s.Name}
@@ -160,7 +179,7 @@ func (room *Room) serviceModel(by reader, s hub.Service) client.Service {
 		m.Admin = client.Show(s.Admin)
 	}
 	if by.may(what, "read:roles:services") {
-		m.Roles = client.Show(append([]string{}, s.Roles...))
+		m.Roles = client.Show(room.rolesOfService(s))
 	}
 	if !all {
 		return m
@@ -173,7 +192,7 @@ func (room *Room) serviceModel(by reader, s hub.Service) client.Service {
 		prefix = room.BaseURL + "services/" + escape(s.Name) + "/"
 	}
 	m.URL, m.Prefix = client.Show(client.Text(s.URL)), client.Show(client.Text(prefix))
-	m.Command, m.PID = client.Show([]string{}), client.Show(0)
+	m.Command, m.PID = client.Show(append([]string{}, s.Command...)), client.Show(0)
 	m.Info, m.Display = client.Show(s.Info), client.Show(s.Display)
 	return m
 }

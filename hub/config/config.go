@@ -39,6 +39,7 @@ func Default() *Config {
 	reset(&c.Spawner.Policy, policyOptions)
 	reset(&c.Proxy, proxyOptions)
 	reset(&c.Culler, cullerOptions)
+	c.Hub.LoadGroups, c.Hub.CustomScopes = map[string]Group{}, map[string]Scope{}
 	c.Spawner.Groups, c.Spawner.Users = map[string]Overlay{}, map[string]Overlay{}
 	return c
 }

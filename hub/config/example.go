@@ -18,7 +18,31 @@ const exampleHead = `# JupyterHub's configuration. Both root helpers and the hub
 # timer units: systemctl edit jupyterhub-proxy.socket. The manual is jupyterhub.toml(5).
 `
 
-const exampleTail = `
+// exampleTails show the tables that a site may have several of.
+var exampleTails = map[string]string{"spawner.profile": exampleOverlays, "hub.load_roles": exampleRoles, "hub.services": exampleServices}
+
+const exampleRoles = `
+# Roles: what somebody may do beside their own things, and who. Roles, groups and services are listed whole in the manual.
+#
+#[[hub.load_roles]]
+#name = "class-assistant"
+#scopes = ["list:users!group=class", "admin:servers!group=class"]
+#users = ["alice"]
+#
+#[hub.load_groups.class]
+#users = ["bob", "mallory"]
+`
+
+const exampleServices = `
+# Programs that speak to the hub, or that people log in to by way of it.
+#
+#[[hub.services]]
+#name = "grader"
+#url = "http://127.0.0.1:9000"
+#api_token_file = "/etc/jupyterhub/grader.token"
+`
+
+const exampleOverlays = `
 # Other limits for the members of a group of the system, for a user, or for a choice that users make: [spawner], then the
 # groups in the order of their names, then the user, then the profile; the later wins.
 #
@@ -40,8 +64,8 @@ func Example() string {
 	var b strings.Builder
 	b.WriteString(exampleHead)
 	for _, s := range sections() {
-		if s.Name == "spawner.profile" {
-			b.WriteString(exampleTail)
+		if s.below() {
+			b.WriteString(exampleTails[s.Name])
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s\n[%s]\n", comment(s.Doc), s.Name)

@@ -19,6 +19,8 @@ var (
 	names   = kind[map[string]string]{"table of strings", readNames, writeNames, merged[string]}
 	// properties are systemd's: a string, a number, true or false, or a list of strings.
 	properties = kind[map[string]any]{"table of properties", readProperties, func(v map[string]any) any { return v }, merged[any]}
+	// anything is what JSON can say too.
+	anything = kind[map[string]any]{"table", readAnything, func(v map[string]any) any { return v }, merged[any]}
 )
 
 func merged[V any](dst, src map[string]V) map[string]V {
@@ -162,4 +164,44 @@ func readProperties(v any) (map[string]any, error) {
 		}
 	}
 	return out, nil
+}
+
+func readAnything(v any) (map[string]any, error) {
+	table, ok := v.(map[string]any)
+	if !ok {
+		return nil, wrongType(v, `a table such as { key = "value" }`)
+	}
+	return table, plainValue(table)
+}
+
+// plainValue refuses what JSON has no word for: dates and numbers that are none.
+func plainValue(v any) error {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			if err := plainValue(v[k]); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if err := plainValue(e); err != nil {
+				return err
+			}
+		}
+	case []map[string]any:
+		for _, e := range v {
+			if err := plainValue(e); err != nil {
+				return err
+			}
+		}
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("holds %v; it wants numbers that can be written", v)
+		}
+	case string, int64, bool:
+	default:
+		return fmt.Errorf("holds a date; write it as a string in quotes")
+	}
+	return nil
 }

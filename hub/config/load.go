@@ -18,7 +18,7 @@ func Load(dir string) (*Config, error) {
 	list, err := files(dir)
 	var early Mistakes
 	if errors.As(err, &early) {
-		return nil, refused(early)
+		return nil, wrong(early)
 	}
 	for _, file := range list {
 		l.load(file)
@@ -26,12 +26,12 @@ func Load(dir string) (*Config, error) {
 	l.together()
 	if len(l.mistakes) > 0 {
 		l.mistakes.sort(list)
-		return nil, refused(l.mistakes)
+		return nil, wrong(l.mistakes)
 	}
 	return l.config, nil
 }
 
-func refused(ms Mistakes) error { return hub.Errorf(hub.Invalid, "%w", ms) }
+func wrong(ms Mistakes) error { return hub.Errorf(hub.Invalid, "%w", ms) }
 
 // loader gathers what files say, and what is wrong with it.
 type loader struct {
@@ -56,7 +56,7 @@ func (l *loader) section(name string, value any) {
 	c := l.config
 	switch name {
 	case "hub":
-		fill(l, name, value, &c.Hub, hubOptions, nil)
+		fill(l, name, value, &c.Hub, hubOptions, l.rooms)
 	case "authenticator":
 		fill(l, name, value, &c.Authenticator, authenticatorOptions, nil)
 	case "spawner":
@@ -192,12 +192,7 @@ func (l *loader) profile(path string, p Profile, table map[string]any) {
 		p.DisplayName = p.Name
 	}
 	l.config.Spawner.Profiles = append(l.config.Spawner.Profiles, p)
-	for at, place := range l.config.where { // known by name from here on: positions say nothing across files
-		if rest, ok := strings.CutPrefix(at, path+"."); ok {
-			delete(l.config.where, at)
-			l.config.where["spawner.profile."+p.Name+"."+rest] = place
-		}
-	}
+	l.rename(path, "spawner.profile."+p.Name)
 }
 
 func tablesOf(value any) ([]map[string]any, bool) {

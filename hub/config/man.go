@@ -63,10 +63,9 @@ func Man() string {
 	b.WriteString(manHead)
 	for _, s := range sections() {
 		if s.Name == "spawner.profile" {
-			b.WriteString(manOverlays + ".SH [[spawner.profile]]\n" + roff(s.Doc) + "\n")
-		} else {
-			fmt.Fprintf(&b, ".SH [%s]\n%s\n", s.Name, roff(s.Doc))
+			b.WriteString(manOverlays)
 		}
+		fmt.Fprintf(&b, ".SH %s\n%s\n", s.Title(), roff(s.Doc))
 		for _, o := range s.Options {
 			manOption(&b, o)
 		}

@@ -1,5 +1,11 @@
 package config
 
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
 // Hub is [hub].
 type Hub struct {
 	BaseURL                 string
@@ -27,6 +33,22 @@ type Hub struct {
 	ShutdownOnLogout        bool
 	SlowSpawnTimeout        Duration
 	SlowStopTimeout         Duration
+	UseLegacyStatusCode     bool
+
+	CookieHostPrefix     bool
+	OAuthRequirePKCE     bool
+	TrustedDownstreamIPs []string
+	Headers              map[string]string
+	DefaultServerName    string
+	ImplicitSpawnSeconds Duration // 0: never
+	InitSpawnersTimeout  Duration
+	LogoFile             string
+	TemplateVars         map[string]string
+	ExtraUserScopes      []string
+	LoadRoles            []Role
+	CustomScopes         map[string]Scope
+	LoadGroups           map[string]Group
+	Services             []Service
 }
 
 var hubOptions = []row[Hub]{
@@ -43,12 +65,22 @@ var hubOptions = []row[Hub]{
 
 	option("cookie_max_age_days", real, 14, func(h *Hub) *float64 { return &h.CookieMaxAgeDays },
 		"Days for which a login holds.", realWithin(0.001, 3650)),
+	option("cookie_host_prefix_enabled", boolean, false, func(h *Hub) *bool { return &h.CookieHostPrefix },
+		"Put __Host- before the names of cookies, so that no page of another host or port can plant one; wants HTTPS.").applies(AtRestart).
+		note("Servers do the same with theirs from their next start on."),
+	option("oauth_require_pkce", boolean, false, func(h *Hub) *bool { return &h.OAuthRequirePKCE },
+		"Refuse logins to servers and services without PKCE; keeps out clients before JupyterHub 6."),
 	option("oauth_token_expires_in", span, 0, func(h *Hub) *Duration { return &h.OAuthTokenExpiresIn },
 		"How long a browser's token for one server or service holds; 0 is as long as its login."),
 	option("token_expires_in_max_seconds", count, 0, func(h *Hub) *int64 { return &h.TokenExpiresInMax },
 		"Longest life of a token made through the API or the token page, in seconds; 0 is no limit.", atLeast(0)),
 	option("authenticate_prometheus", boolean, true, func(h *Hub) *bool { return &h.AuthenticatePrometheus },
 		"Whether /hub/metrics asks for a token with scope read:metrics."),
+
+	option("trusted_downstream_ips", texts, nil, func(h *Hub) *[]string { return &h.TrustedDownstreamIPs },
+		"Addresses and networks of proxies in front of ours; the same as trusted_proxies in [proxy].", every(network)),
+	option("headers", names, nil, func(h *Hub) *map[string]string { return &h.Headers },
+		"Headers of every answer of the hub in place of its own, as headers of JupyterHub's tornado_settings.", headers),
 
 	option("activity_resolution", span, seconds(30), func(h *Hub) *Duration { return &h.ActivityResolution },
 		"A request moves last_activity only when that is older than this."),
@@ -61,6 +93,8 @@ var hubOptions = []row[Hub]{
 		"Let users have several servers, each with a name."),
 	option("named_server_limit_per_user", count, 0, func(h *Hub) *int64 { return &h.NamedServerLimitPerUser },
 		"Most named servers that one user may have, stopped ones included; 0 is no limit.", atLeast(0)),
+	option("default_server_name", text, "", func(h *Hub) *string { return &h.DefaultServerName },
+		"Named server that addresses below /hub/user-redirect/ lead to; empty is the default server.", emptyOr(serverName)),
 	option("concurrent_spawn_limit", count, 100, func(h *Hub) *int64 { return &h.ConcurrentSpawnLimit },
 		"Most servers that start at one time; the rest wait in a queue; 0 is no limit.", atLeast(0)),
 	option("active_server_limit", count, 0, func(h *Hub) *int64 { return &h.ActiveServerLimit },
@@ -82,12 +116,48 @@ var hubOptions = []row[Hub]{
 		"Page after login, such as \"/hub/home\"; empty is the user's server.", emptyOr(urlPath)),
 	option("redirect_to_server", boolean, true, func(h *Hub) *bool { return &h.RedirectToServer },
 		"Send people to their server after login, starting it if need be; else to the home page."),
+	option("implicit_spawn_seconds", span, 0, func(h *Hub) *Duration { return &h.ImplicitSpawnSeconds },
+		"After how long the page of a server that does not run starts it; 0 is never."),
 	option("shutdown_on_logout", boolean, false, func(h *Hub) *bool { return &h.ShutdownOnLogout },
 		"Stop a user's servers at logout."),
 	option("slow_spawn_timeout", span, seconds(10), func(h *Hub) *Duration { return &h.SlowSpawnTimeout },
 		"How long an API call to start a server waits before it answers 202; the start goes on."),
 	option("slow_stop_timeout", span, seconds(10), func(h *Hub) *Duration { return &h.SlowStopTimeout },
 		"How long an API call to stop a server waits before it answers 202; the stop goes on."),
+	option("use_legacy_stopped_server_status_code", boolean, false, func(h *Hub) *bool { return &h.UseLegacyStatusCode },
+		"Answer 503 and not 424 for a server that does not run, as JupyterLab before 3.2 wants."),
+	option("init_spawners_timeout", span, seconds(10), func(h *Hub) *Duration { return &h.InitSpawnersTimeout },
+		"How long a start of the hub waits to see what runs before it lets browsers in.").applies(AtRestart),
+
+	option("logo_file", text, "", func(h *Hub) *string { return &h.LogoFile },
+		"Picture on top of the pages, SVG, PNG, JPEG, GIF or WebP; empty is JupyterHub's.", emptyOr(absolute)),
+	option("template_vars", names, nil, func(h *Hub) *map[string]string { return &h.TemplateVars },
+		"Announcements on the pages: announcement, announcement_login, _home, _spawn, _logout.", announcements).
+		note("A page's own replaces the general one. They are text; an address in them becomes a link."),
+
+	option("extra_user_scopes", texts, nil, func(h *Hub) *[]string { return &h.ExtraUserScopes },
+		"Scopes that every user has besides those of the role user, such as \"shares!user\"."),
+}
+
+// headerPattern is a field name of RFC 9110, 5.1.
+var headerPattern = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+func headers(table map[string]string) error {
+	for name, value := range table {
+		if !headerPattern.MatchString(name) || strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+			return fmt.Errorf("holds %q, which is no header; it wants one such as X-Frame-Options with one line of text", name)
+		}
+	}
+	return nil
+}
+
+var serverPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+func serverName(s string) error {
+	if len(s) > 30 || !serverPattern.MatchString(s) {
+		return fmt.Errorf("is %q; it wants lower-case letters, digits and single dashes, at most 30", s)
+	}
+	return nil
 }
 
 func seconds(n int64) Duration { return Duration(n * 1e9) }

@@ -9,6 +9,9 @@ import (
 type Spawner struct {
 	StartTimeout Duration
 	HTTPTimeout  Duration
+
+	ServerTokenScopes        []string
+	OAuthClientAllowedScopes []string
 	Policy
 	Groups   map[string]Overlay // by NSS group
 	Users    map[string]Overlay // by account
@@ -42,6 +45,11 @@ var spawnerOptions = []row[Spawner]{
 		"The one deadline of a start: from the server's turn in line until it is ready.", spanAtLeast(seconds(1))),
 	option("http_timeout", span, seconds(30), func(s *Spawner) *Duration { return &s.HTTPTimeout },
 		"How long a server may take from having made its socket to its first answer, within start_timeout.", spanAtLeast(seconds(1))),
+	option("server_token_scopes", texts, nil, func(s *Spawner) *[]string { return &s.ServerTokenScopes },
+		"Scopes of a server's own token, as far as its user has them; empty is those of the role server.").applies(AtStart).
+		note("\"!server\" and \"!user\" mean the server and its user. It may always report activity."),
+	option("oauth_client_allowed_scopes", texts, nil, func(s *Spawner) *[]string { return &s.OAuthClientAllowedScopes },
+		"Scopes that a server may ask its visitors for, besides who they are and that they may enter.").applies(AtStart),
 }
 
 // policyOptions can also stand in [spawner.group.X], [spawner.user.X] and [[spawner.profile]].

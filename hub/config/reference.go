@@ -51,10 +51,13 @@ func Reference() string {
 	b.WriteString(referenceHead)
 	for _, s := range sections() {
 		if s.Name == "spawner.profile" {
-			b.WriteString(referenceOverlays + "\n### [[spawner.profile]]\n")
-		} else {
-			fmt.Fprintf(&b, "\n## [%s]\n", s.Name)
+			b.WriteString(referenceOverlays)
 		}
+		level := "##"
+		if s.below() {
+			level = "###"
+		}
+		fmt.Fprintf(&b, "\n%s %s\n", level, s.Title())
 		fmt.Fprintf(&b, "\n%s\n\n| Key | Type | Default | Applies | Meaning |\n|---|---|---|---|---|\n", s.Doc)
 		for _, o := range s.Options {
 			b.WriteString(referenceRow(s.Name, o))

@@ -10,12 +10,28 @@ import (
 	"text/tabwriter"
 )
 
-// Section is one table of the file as documentation sees it.
+// Section is one table of the file as documentation sees it, or one kind of tables.
 type Section struct {
-	Name    string
+	Name    string // without the name that each table of a kind has
 	Doc     string
 	Options []Option
 }
+
+// Title is how such a table begins: "[hub]", "[[hub.services]]", "[hub.load_groups.NAME]".
+func (s Section) Title() string {
+	switch s.Name {
+	case "spawner.profile", "hub.load_roles", "hub.services":
+		return "[[" + s.Name + "]]"
+	case "hub.load_groups":
+		return "[hub.load_groups.NAME]"
+	case "hub.custom_scopes":
+		return "[hub.custom_scopes.\"custom:NAME\"]"
+	}
+	return "[" + s.Name + "]"
+}
+
+// below reports whether the section stands below another one, which documents it.
+func (s Section) below() bool { return strings.Contains(s.Name, ".") }
 
 // Sections returns the whole table of options, in the order of the manual.
 func Sections() []Section { return sections() }
@@ -38,6 +54,7 @@ func (s Setting) Path() string { return s.Section + "." + s.Key }
 func (c *Config) Settings() []Setting {
 	var list []Setting
 	list = settings(list, c, "hub", &c.Hub, hubOptions)
+	list = roomSettings(list, c)
 	list = settings(list, c, "authenticator", &c.Authenticator, authenticatorOptions)
 	list = settings(list, c, "spawner", &c.Spawner, spawnerOptions)
 	list = settings(list, c, "spawner", &c.Spawner.Policy, policyOptions)
@@ -106,8 +123,10 @@ func WriteTOML(w io.Writer, list []Setting) error {
 }
 
 func header(section string) string {
-	if strings.HasPrefix(section, "spawner.profile.") {
-		return "[[spawner.profile]]"
+	for _, list := range []string{"spawner.profile", "hub.load_roles", "hub.services"} {
+		if strings.HasPrefix(section, list+".") {
+			return "[[" + list + "]]"
+		}
 	}
 	return "[" + section + "]"
 }

@@ -25,6 +25,12 @@ func literal(v any) string {
 			parts[i] = literal(e)
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
+	case []map[string]any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = literal(e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
 	case map[string]any:
 		if len(v) == 0 {
 			return "{}"

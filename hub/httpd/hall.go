@@ -36,8 +36,11 @@ type Options struct {
 	API     []auth.Route // JSON rooms: at every door
 	Browser []auth.Route // page rooms: at the browser's door alone
 	Log     zerolog.Logger
-	MaxBody int64            // bytes of a request's body; 0 means 1 MiB
-	Now     func() time.Time // nil means time.Now
+	Headers map[string]string // of every answer, in place of ours
+	// LegacyStopped answers 503 and not 424 for a server that does not run.
+	LegacyStopped bool
+	MaxBody       int64            // bytes of a request's body; 0 means 1 MiB
+	Now           func() time.Time // nil means time.Now
 
 	Metrics       prometheus.Registerer // where the hall's own go; nil for nowhere
 	Gatherer      prometheus.Gatherer   // what /metrics shows; nil for no such path
@@ -53,6 +56,8 @@ type Hall struct {
 	whole   *table // API and pages
 	apiOnly *table
 	admin   *table // the API, with and without the base URL
+	headers map[string]string
+	stopped int // the status of a server that does not run
 	maxBody int64
 	now     func() time.Time
 	seconds *prometheus.HistogramVec
@@ -66,6 +71,10 @@ func New(o Options) (*Hall, error) {
 		return nil, fmt.Errorf("base URL %q does not begin and end with a slash", o.BaseURL)
 	}
 	h := &Hall{base: o.BaseURL, log: o.Log, pages: o.Pages, porter: o.Porter, maxBody: o.MaxBody, now: o.Now, seconds: durations(), reports: cspReports()}
+	h.headers, h.stopped = o.Headers, http.StatusFailedDependency
+	if o.LegacyStopped {
+		h.stopped = http.StatusServiceUnavailable
+	}
 	if h.now == nil {
 		h.now = time.Now
 	}

@@ -354,3 +354,22 @@ func TestStrangersAreSentToLogIn(t *testing.T) {
 		}
 	}
 }
+
+// The admin's headers stand in place of ours on every answer, and the legacy status in place of 424.
+func TestHeadersAndStatusOfTheConfiguration(t *testing.T) {
+	rows := []auth.Route{{Method: "GET", Pattern: "/hub/gone", Public: true, Style: auth.Page, Handle: fail(hub.Errorf(hub.NotRunning, "stopped"))}}
+	h, err := New(Options{BaseURL: "/", Porter: porter{}, Pages: pages{}, Browser: rows, Log: zerolog.Nop(), LegacyStopped: true,
+		Headers: map[string]string{"content-security-policy": "frame-ancestors 'self'", "X-Site": "physics"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for accept, want := range map[string]string{"text/html": "page: ", "application/json": `{"message"`} {
+		got := ask(h.Browser(), "GET", "/hub/gone", "Accept", accept)
+		if got.Code != http.StatusServiceUnavailable || !strings.HasPrefix(got.Body.String(), want) {
+			t.Errorf("%s: %d %s", accept, got.Code, got.Body)
+		}
+		if got.Header().Get("Content-Security-Policy") != "frame-ancestors 'self'" || got.Header().Get("X-Site") != "physics" {
+			t.Errorf("headers are %v", got.Header())
+		}
+	}
+}

@@ -24,7 +24,10 @@ func (h *Hall) refuse(w http.ResponseWriter, r *http.Request, v *visit, err erro
 		h.sendToLogin(w, r)
 		return
 	}
-	status := statusOf(err)
+	status, stopped := statusOf(err), hub.KindOf(err) == hub.NotRunning
+	if stopped {
+		status = h.stopped
+	}
 	var e *hub.Error
 	if errors.As(err, &e) && e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
@@ -35,7 +38,7 @@ func (h *Hall) refuse(w http.ResponseWriter, r *http.Request, v *visit, err erro
 	switch {
 	case v.api:
 		writeJSON(w, status, client.ErrorBody{Status: status, Message: message(err, status), Cause: causeOf(err)})
-	case status == http.StatusFailedDependency && auth.WantsJSON(r):
+	case stopped && auth.WantsJSON(r):
 		// A stopped server's API is asked for by programs that know its errors, which have a message and no status.
 		writeJSON(w, status, struct {
 			Message string `json:"message"`

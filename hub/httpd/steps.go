@@ -129,6 +129,9 @@ func (h *Hall) headed(next http.Handler) http.Handler {
 				head.Set("Content-Security-Policy", api)
 			}
 		}
+		for name, value := range h.headers {
+			head.Set(name, value)
+		}
 		next.ServeHTTP(w, r)
 	})
 }

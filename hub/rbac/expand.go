@@ -37,7 +37,8 @@ func (p *Policy) expandOne(scope string, x Context) (entry, bool) {
 }
 
 // User returns what a user holds: the role user, the role admin if they are one, their own roles, their groups' roles, and
-// extra scopes (what others share with them). groupRoles are the roles of the groups that the user is in.
+// extra scopes (what others share with them), together with what the configuration gives to any of them. groupRoles are the roles
+// of the groups that the user is in.
 func (p *Policy) User(u hub.User, groupRoles, extra []string) Set {
 	x := Context{Owner: hub.Owner{Kind: hub.OwnerUser, Name: u.Name}}
 	scopes := p.scopesOf(RoleUser)
@@ -45,7 +46,11 @@ func (p *Policy) User(u hub.User, groupRoles, extra []string) Set {
 		scopes = append(scopes, p.scopesOf(RoleAdmin)...)
 	}
 	scopes = append(scopes, p.scopesOf(u.Roles...)...)
+	scopes = append(scopes, p.scopesOf(p.held[User][u.Name]...)...)
 	scopes = append(scopes, p.scopesOf(groupRoles...)...)
+	for _, group := range u.Groups {
+		scopes = append(scopes, p.scopesOf(p.held[Group][group]...)...)
+	}
 	return p.Expand(append(scopes, extra...), x)
 }
 
@@ -57,6 +62,7 @@ func (p *Policy) Service(s hub.Service) Set {
 		scopes = p.scopesOf(RoleAdmin)
 	}
 	scopes = append(scopes, p.scopesOf(s.Roles...)...)
+	scopes = append(scopes, p.scopesOf(p.held[Service][s.Name]...)...)
 	return p.Expand(append(scopes, s.Scopes...), x)
 }
 

@@ -14,6 +14,9 @@ type Role struct {
 	Name        string
 	Description string
 	Scopes      []string // as written, filters unresolved
+
+	// Who has the role because the configuration says so, beside those of whom a record says it.
+	Users, Services, Groups []string
 }
 
 // Custom is a scope that the admin defines for services of theirs. The hub hands it out and reports it, and asks for it
@@ -34,12 +37,12 @@ const (
 
 // defaults are the roles that always exist (specification 2.1).
 var defaults = []Role{
-	{RoleUser, "Everything a user may do with their own things", []string{Self}},
-	{RoleAdmin, "Everything", []string{"admin-ui", "admin:users", "admin:servers", "admin:services", "tokens", "admin:groups",
+	{Name: RoleUser, Description: "Everything a user may do with their own things", Scopes: []string{Self}},
+	{Name: RoleAdmin, Description: "Everything", Scopes: []string{"admin-ui", "admin:users", "admin:servers", "admin:services", "tokens", "admin:groups",
 		"list:services", "read:services", "read:hub", "proxy", "shutdown", "access:services", "access:servers", "read:roles",
 		"read:metrics", "shares"}},
-	{RoleServer, "What a server may do for its user", []string{"users:activity!user", "access:servers!server"}},
-	{RoleToken, "Whatever the token's owner may do", []string{Inherit}},
+	{Name: RoleServer, Description: "What a server may do for its user", Scopes: []string{"users:activity!user", "access:servers!server"}},
+	{Name: RoleToken, Description: "Whatever the token's owner may do", Scopes: []string{Inherit}},
 }
 
 var (
@@ -51,13 +54,14 @@ var (
 type Policy struct {
 	cat   *catalogue
 	roles map[string]Role
+	held  map[Kind]map[string][]string // by kind and name: the roles that the configuration gives
 }
 
 // New makes a policy of the built-in scopes and roles and the configured ones. A configured role replaces a default one of
-// its name, except admin; what it leaves out it keeps. Every mistake is returned, joined.
+// its name; what it leaves out it keeps, and of admin it can only say who has it. Every mistake is returned, joined.
 func New(roles []Role, custom []Custom) (*Policy, error) {
 	rows, mistakes := withCustom(custom)
-	p := &Policy{cat: newCatalogue(rows), roles: make(map[string]Role, len(defaults)+len(roles))}
+	p := &Policy{cat: newCatalogue(rows), roles: make(map[string]Role, len(defaults)+len(roles)), held: map[Kind]map[string][]string{}}
 	for _, r := range defaults {
 		p.roles[r.Name] = r
 	}
@@ -112,8 +116,8 @@ func checkCustom(c Custom, defined map[string]bool) error {
 }
 
 func (p *Policy) addRole(r Role) (mistakes []error) {
-	if r.Name == RoleAdmin {
-		return []error{hub.Errorf(hub.Invalid, "role %q cannot be changed; define another role", r.Name)}
+	if r.Name == RoleAdmin && r.Scopes != nil {
+		return []error{hub.Errorf(hub.Invalid, "role %q allows everything and cannot be changed; define another role", r.Name)}
 	}
 	if !roleName.MatchString(r.Name) {
 		return []error{hub.Errorf(hub.Invalid, "role %q: a role's name has 3 to 255 lower-case letters, digits and -_~., begins with a letter and ends in a letter or digit", r.Name)}
@@ -132,8 +136,25 @@ func (p *Policy) addRole(r Role) (mistakes []error) {
 		}
 	}
 	p.roles[r.Name] = r
+	p.give(r)
 	return mistakes
 }
+
+// give notes who has a role.
+func (p *Policy) give(r Role) {
+	for kind, names := range map[Kind][]string{User: r.Users, Service: r.Services, Group: r.Groups} {
+		if len(names) > 0 && p.held[kind] == nil {
+			p.held[kind] = map[string][]string{}
+		}
+		for _, name := range names {
+			p.held[kind][name] = append(p.held[kind][name], r.Name)
+		}
+	}
+}
+
+// Configured returns the roles that the configuration gives to a user, a service or a group by name. Those of its records are
+// not among them.
+func (p *Policy) Configured(k Kind, name string) []string { return slices.Clone(p.held[k][name]) }
 
 // Check says whether a scope may be written at all: its name is known and its filter well formed.
 func (p *Policy) Check(scope string) error {

@@ -13,6 +13,9 @@ import (
 // routerPatience bounds one call of the Router, so that a proxy that hangs holds nothing up for long.
 const routerPatience = 5 * time.Second
 
+// RedoRoutes has the proxy's table compared with ours soon: services were changed.
+func (m *Manager) RedoRoutes() { m.redoRoutes() }
+
 // redoRoutes asks for a comparison of the proxy's table with ours.
 func (m *Manager) redoRoutes() {
 	select {

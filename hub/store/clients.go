@@ -27,6 +27,11 @@ func (tx *Tx) Client(id string) (hub.Client, error) {
 	return c.Client, err
 }
 
+// ClientOfService returns the OAuth client of a service.
+func (tx *Tx) ClientOfService(name string) (hub.Client, error) {
+	return tx.Client(tx.get(indexClientOwner, []byte(name)))
+}
+
 func (tx *Tx) client(id string) (clientRecord, error) {
 	c, ok, err := load[clientRecord](tx, bucketClients, []byte(id))
 	if err != nil || !ok {

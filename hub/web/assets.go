@@ -57,11 +57,6 @@ func (room *Room) asset(w http.ResponseWriter, r *http.Request) error {
 	return f.send(w, r, found || r.URL.Query().Has("v"))
 }
 
-// logo answers GET /hub/logo, which single-user servers put on their pages.
-func (room *Room) logo(w http.ResponseWriter, r *http.Request) error {
-	return room.files["logo.svg"].send(w, r, false)
-}
-
 // favicon answers GET /favicon.ico.
 func (room *Room) favicon(w http.ResponseWriter, r *http.Request) error {
 	return room.files["favicon.svg"].send(w, r, false)

@@ -28,20 +28,22 @@ type Layout struct {
 	XSRF    string // empty on pages without forms
 	Here    string // the page's name, for the menu
 	Scripts []string
-	Refresh int // seconds after which the browser loads the page again; zero for never
+	Refresh int     // seconds after which the browser loads the page again; zero for never
+	Onwards string  // where Refresh leads; empty is the page itself
+	Said    []piece // the admin's announcement
 }
 
 // layout begins a page with forms: it has the XSRF token, and sees to its cookie.
 func (room *Room) layout(w http.ResponseWriter, r *http.Request, here, title string) Layout {
 	l := room.bare(r, title)
-	l.Here, l.XSRF = here, room.Porter.XSRF(w, r, false)
+	l.Here, l.XSRF, l.Said = here, room.Porter.XSRF(w, r, false), room.said(here)
 	return l
 }
 
 // bare begins a page without forms.
 func (room *Room) bare(r *http.Request, title string) Layout {
 	a := auth.FromContext(r.Context())
-	l := Layout{Title: title, Hub: room.hub, Prefix: room.BaseURL, Scripts: []string{"times.js"}}
+	l := Layout{Title: title, Hub: room.hub, Prefix: room.BaseURL, Scripts: []string{"times.js"}, Said: room.said("")}
 	if a.User != nil && a.Session != nil {
 		l.User, l.Admin = a.User.Name, a.Has("admin-ui")
 	}

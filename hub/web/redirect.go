@@ -35,8 +35,12 @@ func (room *Room) userRedirect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	_, rest, _ := strings.Cut(r.URL.EscapedPath(), "/user-redirect/")
-	next := room.BaseURL + "user/" + url.PathEscape(u.Name) + "/" + strings.TrimLeft(rest, "/") + query(r)
-	return redirect(w, http.StatusFound, withNext(room.path("spawn", u.Name), next))
+	next := room.BaseURL + "user/" + url.PathEscape(u.Name) + "/"
+	if room.DefaultServerName != "" {
+		next += room.DefaultServerName + "/"
+	}
+	next += strings.TrimLeft(rest, "/") + query(r)
+	return redirect(w, http.StatusFound, withNext(room.path("spawn", u.Name, room.DefaultServerName), next))
 }
 
 // logout answers GET /hub/logout.

@@ -55,9 +55,14 @@ type Options struct {
 	ShutdownOnLogout bool
 	InsecureHTTP     bool // passwords may be typed over plain HTTP from other machines
 	Profiles         []Profile
-	TokenMax         time.Duration // longest life of a token; 0 means no limit
-	PageSize         int           // rows of the admin page; 0 means 50
-	Now              func() time.Time
+	// DefaultServerName is the named server that user-redirect leads to; empty is the default server.
+	DefaultServerName string
+	ImplicitSpawn     time.Duration     // after which the page of a server that does not run starts it; 0: never
+	LogoFile          string            // a picture in place of JupyterHub's; empty for none
+	Announcements     map[string]string // announcement, announcement_home, _login, _spawn, _logout: JupyterHub's template_vars
+	TokenMax          time.Duration     // longest life of a token; 0 means no limit
+	PageSize          int               // rows of the admin page; 0 means 50
+	Now               func() time.Time
 }
 
 // Room answers people.
@@ -66,6 +71,8 @@ type Room struct {
 	hub   string // BaseURL + "hub/"
 	pages map[string]*template.Template
 	files assets
+
+	picture file // the logo
 }
 
 // New opens the room. It fails if an embedded template is broken.
@@ -82,6 +89,9 @@ func New(o Options) (*Room, error) {
 	room := &Room{Options: o, hub: o.BaseURL + "hub/"}
 	var err error
 	if room.files, err = readAssets(); err != nil {
+		return nil, err
+	}
+	if room.picture, err = room.readLogo(); err != nil {
 		return nil, err
 	}
 	room.pages, err = room.readTemplates()
