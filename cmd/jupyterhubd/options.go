@@ -49,6 +49,7 @@ func policyOf(c *config.Config) spawner.Policy {
 func urlsOf(c *config.Config) spawner.URLs {
 	return spawner.URLs{
 		Base: c.Hub.BaseURL, Hub: "http+unix://" + url.PathEscape(hubSocket), API: origin(c.Hub.HubConnectURL), Public: origin(c.Hub.PublicURL),
+		CookieHostPrefix: c.Hub.CookieHostPrefix,
 	}
 }
 

@@ -117,7 +117,7 @@ func checkCustom(c Custom, defined map[string]bool) error {
 
 func (p *Policy) addRole(r Role) (mistakes []error) {
 	if r.Name == RoleAdmin && r.Scopes != nil {
-		return []error{hub.Errorf(hub.Invalid, "role %q allows everything and cannot be changed; define another role", r.Name)}
+		return []error{hub.Errorf(hub.Invalid, "role %q cannot be changed, it allows everything; define another role", r.Name)}
 	}
 	if !roleName.MatchString(r.Name) {
 		return []error{hub.Errorf(hub.Invalid, "role %q: a role's name has 3 to 255 lower-case letters, digits and -_~., begins with a letter and ends in a letter or digit", r.Name)}

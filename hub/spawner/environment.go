@@ -98,7 +98,7 @@ func (m *Manager) environment(policy Policy, ref hub.ServerRef, client hub.Clien
 		"JUPYTERHUB_API_URL":                     u.api(),
 		"JUPYTERHUB_BASE_URL":                    u.Base,
 		"JUPYTERHUB_CLIENT_ID":                   client.ID,
-		"JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED":  "0",
+		"JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED":  map[bool]string{false: "0", true: "1"}[u.CookieHostPrefix],
 		"JUPYTERHUB_HOST":                        u.Public,
 		"JUPYTERHUB_OAUTH_ACCESS_SCOPES":         access,
 		"JUPYTERHUB_OAUTH_CALLBACK_URL":          client.RedirectURI,

@@ -13,6 +13,8 @@ type URLs struct {
 	Hub    string // the route's target for the hub itself: http+unix://%2Frun%2Fjupyterhub%2Fhub.sock
 	API    string // scheme and host at which servers reach the token API: http://127.0.0.1:8081
 	Public string // scheme and host at which browsers reach us, if it was configured: https://jupyter.example.org
+
+	CookieHostPrefix bool // servers put __Host- before their cookies' names
 }
 
 // serverAddress is what a server believes to listen at: port 8888 is the one that lets an unmodified jupyter-server take a
