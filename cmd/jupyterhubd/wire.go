@@ -130,7 +130,7 @@ func (h *house) apiOptions(c *config.Config) api.Options {
 		BaseURL: c.Hub.BaseURL, PublicOrigin: origin(c.Hub.PublicURL),
 		SlowSpawn: c.Hub.SlowSpawnTimeout.Std(), SlowStop: c.Hub.SlowStopTimeout.Std(),
 		PageLimit: int(c.Hub.APIPageDefaultLimit), PageMax: int(c.Hub.APIPageMaxLimit),
-		TokenMax: tokenMax(c), NamedServers: c.Hub.AllowNamedServers,
+		TokenMax: tokenMax(c), NamedServers: c.Hub.AllowNamedServers, InsecureHTTP: c.Hub.InsecureHTTP,
 		Parts: api.Parts{
 			Spawner:       client.Component{Class: "systemdspawner", Version: hub.Version},
 			Authenticator: client.Component{Class: c.Authenticator.Kind, Version: hub.Version},

@@ -134,8 +134,8 @@ func (room *Room) createGroup(w http.ResponseWriter, r *http.Request) error {
 	if err := body.into("users", &g.Users, "a list of names"); err != nil {
 		return err
 	}
-	if body.has("roles") {
-		return hub.Errorf(hub.Invalid, "Roles of groups are set in the configuration")
+	if err := room.giveRoles(auth.FromContext(r.Context()), body, &g); err != nil {
+		return err
 	}
 	err = room.Store.Update(func(tx *store.Tx) error {
 		g, err = putNewGroup(tx, g)
@@ -145,6 +145,22 @@ func (room *Room) createGroup(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return room.writeGroup(w, r, http.StatusCreated, g)
+}
+
+// giveRoles reads the roles of a new group. Only an admin gives rights away by it; JupyterHub gives none, whatever is asked.
+func (room *Room) giveRoles(a auth.Actor, body object, g *hub.Group) error {
+	if err := body.into("roles", &g.Roles, "a list of roles"); err != nil {
+		return err
+	}
+	if len(g.Roles) > 0 && !room.wholeAdmin(a) {
+		return hub.Errorf(hub.Forbidden, "Only admins can give roles to a group")
+	}
+	for _, name := range g.Roles {
+		if _, err := room.Policy().Role(name); err != nil {
+			return hub.Errorf(hub.Invalid, "No such role: %s", short(name))
+		}
+	}
+	return nil
 }
 
 // deleteGroup answers DELETE /hub/api/groups/G.

@@ -26,6 +26,7 @@ type Options struct {
 	PageMax      int           // api_page_max_limit: 200
 	TokenMax     time.Duration // token_expires_in_max_seconds; 0: no limit
 	NamedServers bool          // allow_named_servers
+	InsecureHTTP bool          // insecure_http: passwords may come over plain HTTP from other machines
 	Parts        Parts
 	Now          func() time.Time // nil means time.Now
 }

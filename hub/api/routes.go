@@ -12,7 +12,7 @@ import (
 // Routes is the door plate of the room. {server} is the name of a named server; the paths without one, or with an empty
 // one, mean the default server.
 func (room *Room) Routes() []auth.Route {
-	return slices.Concat(room.hubRows(), room.userRows(), room.serverRows(), room.tokenRows(), room.groupRows(), room.serviceRows(), room.shareRows(), room.ourRows())
+	return slices.Concat(room.hubRows(), room.userRows(), room.serverRows(), room.tokenRows(), room.groupRows(), room.serviceRows(), room.shareRows(), room.oldRows(), room.ourRows())
 }
 
 func (room *Room) hubRows() []auth.Route {
@@ -56,8 +56,8 @@ func (room *Room) serverRows() (rows []auth.Route) {
 func (room *Room) tokenRows() []auth.Route {
 	return []auth.Route{
 		plate("GET", "/users/{user}/tokens", user, room.listTokens, "read:tokens"),
-		// This one asks for the scope itself: whoever may not gets 403 here, never 404.
-		{Method: "POST", Pattern: "/hub/api/users/{user}/tokens", Public: true, Handle: room.createToken},
+		// This one asks for XSRF token and scope itself: whoever may not gets 403 here, never 404, and a password will do.
+		{Method: "POST", Pattern: "/hub/api/users/{user}/tokens", Public: true, NoXSRF: true, Handle: room.createToken},
 		plate("GET", "/users/{user}/tokens/{id}", user, room.showToken, "read:tokens"),
 		plate("DELETE", "/users/{user}/tokens/{id}", user, room.deleteToken, "tokens"),
 	}
@@ -80,6 +80,8 @@ func (room *Room) serviceRows() []auth.Route {
 	return []auth.Route{
 		plate("GET", "/services", listOf(rbac.Service), room.listServices, "list:services"),
 		plate("GET", "/services/{service}", service, room.showService, "read:services", "read:services:name", "read:roles:services"),
+		plate("POST", "/services/{service}", service, room.createService, "admin:services"),
+		plate("DELETE", "/services/{service}", service, room.deleteService, "admin:services"),
 	}
 }
 
@@ -106,6 +108,20 @@ func (room *Room) shareRows() []auth.Route {
 		)
 	}
 	return rows
+}
+
+// oldRows are those that JupyterHub keeps for clients of before its release 2.
+func (room *Room) oldRows() []auth.Route {
+	gone := auth.Route{Method: "POST", Pattern: "/hub/api/authorizations/token", Public: true, NoXSRF: true, Handle: room.tokenElsewhere}
+	goneToo := gone
+	goneToo.Pattern += "/{token}"
+	return []auth.Route{
+		plate("GET", "/authorizations/token/{token}", house, room.ownerOfToken, auth.Authenticated),
+		plate("GET", "/authorizations/cookie/{name}", house, room.ownerOfCookie, auth.Authenticated),
+		plate("GET", "/authorizations/cookie/{name}/{value}", house, room.ownerOfCookie, auth.Authenticated),
+		plate("POST", "/users/{user}/admin-access", user, room.adminAccess, "servers"),
+		gone, goneToo,
+	}
 }
 
 // ourRows are those that JupyterHub does not have.

@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
 )
 
 // Workshop runs servers. *spawner.Manager is one.
@@ -40,7 +42,13 @@ type Daemon interface {
 	Shutdown(stopServers *bool)
 }
 
-// Doorman ends all that a user comes in with. *auth.Porter is one.
+// Doorman knows who comes in, and ends all that somebody comes in with. *auth.Porter is one.
 type Doorman interface {
 	LockOut(ctx context.Context, user string) error
+	// Vouch knows somebody by what is typed, for one request. Whatever is wrong with it is Forbidden, TooMany or Unavailable.
+	Vouch(r *http.Request, a auth.Attempt) (auth.Actor, error)
+	// CheckXSRF is for rows that check at a moment of their own.
+	CheckXSRF(r *http.Request, style auth.Style) error
+	// SessionByCookie knows a browser's session by the name and value of its login cookie: NotFound.
+	SessionByCookie(name, value string) (hub.Session, error)
 }

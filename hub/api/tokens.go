@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -71,13 +72,17 @@ func (o owner) model(tx *store.Tx, t hub.Token) client.Token {
 // createToken answers POST /hub/api/users/U/tokens. Its row is public because the refusal is always the same 403, whether the
 // user exists or not (specification 1.5).
 func (room *Room) createToken(w http.ResponseWriter, r *http.Request) error {
-	name, a := r.PathValue("user"), auth.FromContext(r.Context())
-	if !a.May("tokens", rbac.UserResource(name)) {
-		return hub.Errorf(hub.Forbidden, "Missing or invalid credentials, or they do not allow to make tokens for this user")
-	}
 	body, err := readObject(r)
 	if err != nil {
 		return err
+	}
+	a, err := room.tokenMaker(r, body)
+	if err != nil {
+		return err
+	}
+	name := r.PathValue("user")
+	if !a.May("tokens", rbac.UserResource(name)) {
+		return hub.Errorf(hub.Forbidden, "Missing or invalid credentials, or they do not allow to make tokens for this user")
 	}
 	var note string
 	if err := body.into("note", &note, "a string"); err != nil {
@@ -104,6 +109,27 @@ func (room *Room) createToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	model.Value = value
 	return writeJSON(w, http.StatusCreated, model)
+}
+
+// tokenMaker is who asks for a token: whoever the request comes from, or, if that is nobody, whoever "auth" in the body logs in.
+// The XSRF token is looked at here, because the latter brings none and needs none: no other site knows the password.
+func (room *Room) tokenMaker(r *http.Request, body object) (auth.Actor, error) {
+	a := auth.FromContext(r.Context())
+	if !a.Anonymous() {
+		return a, room.Doorman.CheckXSRF(r, auth.API)
+	}
+	var typed struct{ Username, Password, OTP string }
+	if !body.has("auth") || json.Unmarshal(body["auth"], &typed) != nil {
+		return a, nil
+	}
+	if !room.InsecureHTTP && auth.Overheard(r) {
+		return a, hub.Errorf(hub.Forbidden, "A password needs HTTPS on its way here")
+	}
+	answers := []string{typed.Password}
+	if typed.OTP != "" {
+		answers = append(answers, typed.OTP)
+	}
+	return room.Doorman.Vouch(r, auth.Attempt{Username: typed.Username, Typed: answers})
 }
 
 // tokenModel shows one token of a user.

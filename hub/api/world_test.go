@@ -16,6 +16,7 @@ import (
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/api"
 	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/auth/authtest"
 	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/httpd"
 	"jupyterhubd/hub/rbac"
@@ -53,7 +54,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, store: s, shop: newWorkshop(s), daemon: new(daemon)}
-	if w.porter, err = auth.New(auth.Options{Store: s, Rules: auth.Rules{Policy: policy}, Sessions: w, BaseURL: "/"}); err != nil {
+	if w.porter, err = auth.New(auth.Options{Store: s, Rules: auth.Rules{Policy: policy}, Authenticator: authtest.NewDouble(), Sessions: w, BaseURL: "/"}); err != nil {
 		t.Fatal(err)
 	}
 	o := api.Options{Store: s, Workshop: w.shop, Proxy: routes{}, Daemon: w.daemon, Doorman: w.porter, Policy: w.porter.Policy, BaseURL: "/", NamedServers: true, SlowSpawn: 50 * time.Millisecond, SlowStop: 50 * time.Millisecond}

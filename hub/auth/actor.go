@@ -17,6 +17,7 @@ const (
 	Cookie              // a browser's session
 	Token               // an Authorization header
 	Peer                // a process at the admin socket, known by its uid
+	Typed               // a name and a password in this request
 )
 
 // Actor is who makes a request and what they may do at this moment. The zero Actor is a stranger.

@@ -44,10 +44,8 @@ func (p *Porter) Login(w http.ResponseWriter, r *http.Request, a Attempt) (Login
 	if err := p.CheckXSRF(r, Page); err != nil {
 		return LoginStep{}, err
 	}
-	for _, answer := range append(a.Typed[:len(a.Typed):len(a.Typed)], a.Answers...) {
-		if len(answer) > maxAnswer || strings.ContainsRune(answer, 0) {
-			return LoginStep{}, hub.Errorf(hub.Invalid, "An answer has at most %d characters.", maxAnswer)
-		}
+	if err := checkAnswers(a); err != nil {
+		return LoginStep{}, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), talkLife)
 	defer cancel()
@@ -64,6 +62,16 @@ func (p *Porter) Login(w http.ResponseWriter, r *http.Request, a Attempt) (Login
 		return p.wait(w, v, t), nil
 	}
 	return p.welcome(ctx, w, r, t)
+}
+
+// checkAnswers refuses what no conversation asks for.
+func checkAnswers(a Attempt) error {
+	for _, answer := range append(a.Typed[:len(a.Typed):len(a.Typed)], a.Answers...) {
+		if len(answer) > maxAnswer || strings.ContainsRune(answer, 0) {
+			return hub.Errorf(hub.Invalid, "An answer has at most %d characters.", maxAnswer)
+		}
+	}
+	return nil
 }
 
 // resume returns the conversation that the attempt is about, which from now on is ours to end, and the answers for it.

@@ -32,6 +32,13 @@ type Visit struct {
 // Origin returns "https://hub.example.org".
 func (v Visit) Origin() string { return v.Scheme + "://" + v.Host }
 
+// Overheard reports whether what a browser sends crosses a network in the clear. Our proxy says so, who alone sees the wire;
+// behind another proxy the browser's address and scheme tell.
+func Overheard(r *http.Request) bool {
+	v := VisitOf(r)
+	return r.Header.Get("X-Jupyterhub-Insecure") != "" || v.Scheme == "http" && v.Address.IsValid() && !v.Address.IsLoopback()
+}
+
 type visitKey struct{}
 
 // VisitOf returns how a request reached us. One that came through no door is as its own fields say.

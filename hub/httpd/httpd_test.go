@@ -310,8 +310,11 @@ func TestRowsWithoutPlateAreRefused(t *testing.T) {
 func TestLogAndMetricsHoldNoSecrets(t *testing.T) {
 	h := newHouse(t, "/", []auth.Route{{Method: "GET", Pattern: "/hub/api/users/{user}", Public: true, Handle: say("{}")}}, nil)
 	ask(h.Browser(), "GET", "/hub/api/users/alice?token=secret&_xsrf=secret", "Authorization", "alice", "Cookie", "jupyterhub-hub-login=secret")
+	for _, path := range []string{"token/secret", "cookie/name/secret", "token/secret/", "nothing/secret", "../%61uthorizations/token/secret"} {
+		ask(h.Browser(), "GET", "/hub/api/authorizations/"+path)
+	}
 	ask(h.Browser(), "GET", "/"+strings.Repeat("x", 5000))
-	if strings.Contains(h.log.String(), "secret") || len(h.log.String()) > 1500 {
+	if strings.Contains(h.log.String(), "secret") || len(h.log.String()) > 2000 {
 		t.Errorf("the log says %s", h.log)
 	}
 	if !strings.Contains(h.log.String(), `"user":"user alice"`) || !strings.Contains(h.log.String(), `"path":"/hub/api/users/alice"`) {

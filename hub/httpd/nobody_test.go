@@ -23,31 +23,33 @@ import (
 // forAll are the rows that anybody may pass, and what a stranger gets there. Whoever adds a public row writes it down here
 // and says why.
 var forAll = map[string]int{
-	"GET /hub/api":                      200, // the version, by which clients know us
-	"GET /hub/api/":                     200,
-	"POST /hub/api/users/{user}/tokens": 403, // asks for its scope itself: never 404
-	"POST /hub/api/oauth2/token":        400, // clients prove themselves in the body
-	"GET /hub/login":                    200,
-	"POST /hub/login":                   403, // without the form's token
-	"GET /hub/logout":                   302,
-	"GET /hub/":                         302,
-	"GET /hub":                          301,
-	"GET /hub/logo":                     200,
-	"HEAD /hub/logo":                    200,
-	"GET /favicon.ico":                  200, // browsers ask for it beside every page
-	"GET /hub/static/{name...}":         404, // of a file that is not there
-	"HEAD /hub/static/{name...}":        404,
-	"GET /user/{user}":                  301,
-	"GET /services/{service}":           301,
-	"GET /{rest...}":                    302,
-	"GET /user/{user}/{rest...}":        302,
-	"GET /services/{service}/{rest...}": 302,
-	"POST /hub/user/{user}":             403, // a stopped server's API, for whoever has a token or the XSRF token
-	"PATCH /hub/user/{user}":            403,
-	"DELETE /hub/user/{user}":           403,
-	"POST /hub/user/{user}/{rest...}":   403,
-	"PATCH /hub/user/{user}/{rest...}":  403,
-	"DELETE /hub/user/{user}/{rest...}": 403,
+	"GET /hub/api":                               200, // the version, by which clients know us
+	"GET /hub/api/":                              200,
+	"POST /hub/api/users/{user}/tokens":          403, // asks for its scope itself: never 404
+	"POST /hub/api/authorizations/token":         404, // tells where tokens are made now
+	"POST /hub/api/authorizations/token/{token}": 404,
+	"POST /hub/api/oauth2/token":                 400, // clients prove themselves in the body
+	"GET /hub/login":                             200,
+	"POST /hub/login":                            403, // without the form's token
+	"GET /hub/logout":                            302,
+	"GET /hub/":                                  302,
+	"GET /hub":                                   301,
+	"GET /hub/logo":                              200,
+	"HEAD /hub/logo":                             200,
+	"GET /favicon.ico":                           200, // browsers ask for it beside every page
+	"GET /hub/static/{name...}":                  404, // of a file that is not there
+	"HEAD /hub/static/{name...}":                 404,
+	"GET /user/{user}":                           301,
+	"GET /services/{service}":                    301,
+	"GET /{rest...}":                             302,
+	"GET /user/{user}/{rest...}":                 302,
+	"GET /services/{service}/{rest...}":          302,
+	"POST /hub/user/{user}":                      403, // a stopped server's API, for whoever has a token or the XSRF token
+	"PATCH /hub/user/{user}":                     403,
+	"DELETE /hub/user/{user}":                    403,
+	"POST /hub/user/{user}/{rest...}":            403,
+	"PATCH /hub/user/{user}/{rest...}":           403,
+	"DELETE /hub/user/{user}/{rest...}":          403,
 }
 
 // As nobody, through every row of every room: refused, sent to log in, or on the list above.
@@ -84,7 +86,7 @@ func TestNobodyPassesAnyPlate(t *testing.T) {
 			t.Errorf("%s: public is %t, the list says %t", name, row.Public, public)
 		}
 		seen[name] = public
-		path := strings.NewReplacer("{user}", "alice", "{server}", "gpu", "{group}", "class", "{service}", "wiki", "{id}", "a1", "{owner}", "bob", "{rest...}", "x/api", "{name...}", "x").Replace(row.Pattern)
+		path := strings.NewReplacer("{user}", "alice", "{server}", "gpu", "{group}", "class", "{service}", "wiki", "{id}", "a1", "{owner}", "bob", "{token}", "x", "{value}", "x", "{name}", "x", "{rest...}", "x/api", "{name...}", "x").Replace(row.Pattern)
 		got := httptest.NewRecorder()
 		hall.Browser().ServeHTTP(got, httptest.NewRequest(row.Method, path, nil))
 		switch toLogin := strings.HasPrefix(got.Header().Get("Location"), "/hub/login?next="); {

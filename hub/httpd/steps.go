@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ func (h *Hall) account(v *visit, r *http.Request, took time.Duration) {
 		status = http.StatusInternalServerError // a panic is on its way out
 	}
 	h.seconds.WithLabelValues(methodLabel(r.Method), v.label, strconv.Itoa(status)).Observe(took.Seconds())
-	line := h.log.WithLevel(level(v, status)).Str("req", v.id).Str("method", methodLabel(r.Method)).Str("path", short(r.URL.EscapedPath())).
+	line := h.log.WithLevel(level(v, status)).Str("req", v.id).Str("method", methodLabel(r.Method)).Str("path", loggable(r.URL)).
 		Int("status", status).Dur("took", took)
 	if v.who != "" {
 		line = line.Str("user", v.who)
@@ -84,6 +85,15 @@ func level(v *visit, status int) zerolog.Level {
 		return zerolog.DebugLevel
 	}
 	return zerolog.InfoLevel
+}
+
+// loggable is a path without the secrets that some old requests have in it, and not too long.
+func loggable(u *url.URL) string {
+	const old = "/hub/api/authorizations/"
+	if i := strings.Index(u.Path, old); i >= 0 {
+		return short(u.Path[:i] + old + "...")
+	}
+	return short(u.EscapedPath())
 }
 
 // short bounds what a stranger can make us write down.

@@ -105,15 +105,8 @@ func (room *Room) landing(user string) string {
 	return room.hub + "home"
 }
 
-// overheard reports whether what is typed would cross a network in the clear. Our proxy says so, who alone sees the wire;
-// behind another proxy the browser's address and scheme tell.
-func (room *Room) overheard(r *http.Request) bool {
-	if room.InsecureHTTP {
-		return false
-	}
-	v := auth.VisitOf(r)
-	return r.Header.Get("X-Jupyterhub-Insecure") != "" || v.Scheme == "http" && v.Address.IsValid() && !v.Address.IsLoopback()
-}
+// overheard reports whether what is typed would cross a network in the clear, and the admin does not want that.
+func (room *Room) overheard(r *http.Request) bool { return !room.InsecureHTTP && auth.Overheard(r) }
 
 func (room *Room) showInsecure(w http.ResponseWriter, r *http.Request) error {
 	return room.show(w, http.StatusForbidden, "insecure", insecurePage{room.bare(r, "Logging in needs HTTPS"), auth.VisitOf(r).Host})
