@@ -23,9 +23,10 @@ type shared struct {
 
 var common shared
 
-// Main runs the tests of a package, ends the shared bed, if any test asked for it, and fails the run when something of any
-// bed is left on the host. Call it from TestMain.
+// Main runs the tests of a package, ends the shared bed, if any test asked for it, and fails the run when the host has a cgroup,
+// a mount or a process more than before. Call it from TestMain.
 func Main(m *testing.M) int {
+	before := Take()
 	// An interrupted test program ends its bed before it ends itself.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -40,7 +41,7 @@ func Main(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "testbed: end the bed:", err)
 		code = 1
 	}
-	if left := Leftovers(os.Getpid()); len(left) > 0 {
+	if left := append(Leftovers(os.Getpid()), before.Settled()...); len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "testbed: left on the host:\n  %s\n", strings.Join(left, "\n  "))
 		code = 1
 	}
