@@ -29,7 +29,9 @@ to = $(DESTDIR)
 # Packages of a Debian host, by what needs them.
 BUILD_PACKAGES := gcc libc6-dev libpam0g-dev
 BED_PACKAGES := dbus iproute2 libpam-systemd libnss-systemd passwd procps python3-venv systemd util-linux
-TEST_PACKAGES := at chromium cron curl man-db openssl sudo
+TEST_PACKAGES := chromium curl man-db openssl sudo
+# Of throw-away machines alone: they bring daemons.
+GUEST_PACKAGES := at cron
 
 .PHONY: help build install demo test check release-check bench deb rpm arch clean environments packages-build packages-demo packages-test
 
@@ -121,3 +123,4 @@ packages-demo: packages-build
 	@packaging/host-packages 'to boot a throw-away machine' $(BED_PACKAGES)
 packages-test: packages-demo
 	@packaging/host-packages 'for the tests' $(TEST_PACKAGES)
+	@test/testbed/packages $(GUEST_PACKAGES)

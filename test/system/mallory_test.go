@@ -140,6 +140,11 @@ print("tries", tries)
 func TestMalloryRunsAwayFromHerUnit(t *testing.T) {
 	s := onStage(t)
 	s.probed("", "mallory")
+	if err := s.InstallPackages(s.ctx, "at", "cron"); err != nil {
+		t.Log(err) // a distribution without them: left out below
+	} else {
+		s.run("systemctl", "start", "atd", "cron")
+	}
 	s.start(mallory)
 	s.afterwards("loginctl", "disable-linger", "mallory")
 	escape := "/tmp/escaped-" + strconv.FormatInt(time.Now().UnixNano(), 36)

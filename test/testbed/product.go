@@ -55,6 +55,27 @@ func (b *Bed) furnish(ctx context.Context, o Options) error {
 	return nil
 }
 
+// InstallPackages installs packages of the distribution that test/testbed/packages has fetched, unless the host has them, which
+// the bed then has as well.
+func (b *Bed) InstallPackages(ctx context.Context, names ...string) error {
+	var files []string
+	for _, name := range names {
+		if out, err := b.Run(ctx, "dpkg-query", "--show", "--showformat=${db:Status-Status}", name); err == nil && out == "installed" {
+			continue
+		}
+		found, _ := filepath.Glob(filepath.Join(cacheDir(), "packages", name+"_*.deb"))
+		if len(found) == 0 {
+			return fmt.Errorf("package %s: it is neither installed nor fetched; say: make packages-test", name)
+		}
+		files = append(files, found[len(found)-1])
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	_, err := b.Run(ctx, "env", append([]string{"DEBIAN_FRONTEND=noninteractive", "dpkg", "--install"}, files...)...)
+	return err
+}
+
 // AddUsers makes accounts, each with a home directory and a password.
 func (b *Bed) AddUsers(ctx context.Context, names ...string) error {
 	b.mu.Lock()
