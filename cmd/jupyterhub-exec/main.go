@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,40 +26,51 @@ const (
 const directoryVariable = "CREDENTIALS_DIRECTORY"
 
 func main() {
-	code, err := run(os.Args[1:], os.Environ(), syscall.Exec)
+	end, err := run(context.Background(), os.Args[1:], os.Environ(), syscall.Exec)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "jupyterhub-exec: %v\n", err)
 	}
-	os.Exit(code)
+	if end.by != 0 {
+		end.code = dieBy(end.by)
+	}
+	os.Exit(end.code)
 }
 
-// run returns when it was a witness, or when the command could not take the process over.
-func run(args, environ []string, exec func(string, []string, []string) error) (int, error) {
+// run returns when it was a witness, when the command could not take the process over, or when one that is relayed ended.
+func run(ctx context.Context, args, environ []string, exec func(string, []string, []string) error) (outcome, error) {
 	flags := flag.NewFlagSet("jupyterhub-exec", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	socket := flags.String("socket", "", "socket that the server will make; a stale one is removed")
+	tcp := flags.Bool("tcp", false, "the command listens at a port, {port}; stand in for it at the socket")
 	testimony := flags.String("witness", "", "file to write down in what the unit's limits did")
 	if err := flags.Parse(args); err != nil {
-		return exitUsage, err
+		return outcome{code: exitUsage}, err
 	}
 	if *testimony != "" {
-		return testify(*testimony)
+		code, err := testify(*testimony)
+		return outcome{code: code}, err
 	}
 	command := flags.Args()
-	if len(command) == 0 || !filepath.IsAbs(command[0]) {
-		return exitUsage, errors.New("the command to run must be named with its whole path")
+	switch {
+	case len(command) == 0 || !filepath.IsAbs(command[0]):
+		return outcome{code: exitUsage}, errors.New("the command to run must be named with its whole path")
+	case *tcp && *socket == "":
+		return outcome{code: exitUsage}, errors.New("--tcp goes with --socket")
 	}
 	env, err := identity(environ)
 	if err != nil {
-		return exitCredential, fmt.Errorf("the server's identity did not arrive: %w", err)
+		return outcome{code: exitCredential}, fmt.Errorf("the server's identity did not arrive: %w", err)
 	}
 	if *socket != "" {
 		if err := removeSocket(*socket); err != nil {
-			return exitUsage, err
+			return outcome{code: exitUsage}, err
 		}
 	}
+	if *tcp {
+		return overTCP(ctx, *socket, command, env)
+	}
 	err = exec(command[0], command, env)
-	return exitCommandGone, fmt.Errorf("%s cannot be run: %w", command[0], err)
+	return outcome{code: exitCommandGone}, fmt.Errorf("%s cannot be run: %w", command[0], err)
 }
 
 func testify(path string) (int, error) {

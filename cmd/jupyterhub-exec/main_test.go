@@ -45,9 +45,9 @@ func TestTheCredentialBecomesTheEnvironment(t *testing.T) {
 	environ := append(unit(t, whole(t, credential.Environment{"JUPYTERHUB_USER": "alice", "JUPYTERHUB_API_TOKEN": "t\nwo lines"})),
 		"JUPYTERHUB_USER=mallory", "MEM_LIMIT=1073741824")
 	var b became
-	code, err := run([]string{"--", "/opt/jupyterhub/bin/jupyterhub-singleuser", "--debug"}, environ, b.exec)
-	if code != exitCommandGone || !strings.Contains(err.Error(), "/opt/jupyterhub/bin/jupyterhub-singleuser cannot be run") {
-		t.Errorf("status %d, %v", code, err)
+	end, err := run(t.Context(), []string{"--", "/opt/jupyterhub/bin/jupyterhub-singleuser", "--debug"}, environ, b.exec)
+	if end.code != exitCommandGone || !strings.Contains(err.Error(), "/opt/jupyterhub/bin/jupyterhub-singleuser cannot be run") {
+		t.Errorf("status %d, %v", end.code, err)
 	}
 	want := []string{"HOME=/home/alice", "JUPYTERHUB_API_TOKEN=t\nwo lines", "JUPYTERHUB_USER=alice", "MEM_LIMIT=1073741824", "PATH=/usr/bin"}
 	if !reflect.DeepEqual(b.env, want) {
@@ -66,9 +66,9 @@ func TestHalfACredentialStartsNothing(t *testing.T) {
 	content := whole(t, credential.Environment{"JUPYTERHUB_USER": "alice", "JUPYTERHUB_API_TOKEN": "secret"})
 	for n := range len(content) {
 		var b became
-		code, err := run([]string{"--", "/bin/true"}, unit(t, content[:n]), b.exec)
-		if code != exitCredential || b.command != nil || strings.Contains(err.Error(), "secret") {
-			t.Fatalf("%d of %d bytes: status %d, %v, became %q", n, len(content), code, err, b.command)
+		end, err := run(t.Context(), []string{"--", "/bin/true"}, unit(t, content[:n]), b.exec)
+		if end.code != exitCredential || b.command != nil || strings.Contains(err.Error(), "secret") {
+			t.Fatalf("%d of %d bytes: status %d, %v, became %q", n, len(content), end.code, err, b.command)
 		}
 	}
 }
@@ -80,8 +80,8 @@ func TestATakenOverHubCannotSetLoaderVariables(t *testing.T) {
 	for _, name := range []string{"LD_PRELOAD", "PYTHONPATH", "PATH", "HOME", "BASH_ENV", "NODE_OPTIONS", "JUPYTER_CONFIG_DIR"} {
 		forged := strings.ReplaceAll(string(whole(t, credential.Environment{"JUPYTERHUB_USER": "alice"})), "JUPYTERHUB_USER", name)
 		var b became
-		if code, _ := run([]string{"--", "/bin/true"}, unit(t, []byte(forged)), b.exec); code != exitCredential || b.command != nil {
-			t.Errorf("%s: status %d, became %q", name, code, b.command)
+		if end, _ := run(t.Context(), []string{"--", "/bin/true"}, unit(t, []byte(forged)), b.exec); end.code != exitCredential || b.command != nil {
+			t.Errorf("%s: status %d, became %q", name, end.code, b.command)
 		}
 	}
 }
@@ -100,8 +100,8 @@ func TestAStaleSocketIsRemovedAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]int{stale: exitCommandGone, filepath.Join(dir, "absent"): exitCommandGone, precious: exitUsage} {
-		if code, err := run([]string{"--socket", path, "--", "/bin/true"}, environ, new(became).exec); code != want {
-			t.Errorf("%s: status %d, %v, want %d", path, code, err, want)
+		if end, err := run(t.Context(), []string{"--socket", path, "--", "/bin/true"}, environ, new(became).exec); end.code != want {
+			t.Errorf("%s: status %d, %v, want %d", path, end.code, err, want)
 		}
 	}
 	left, _ := filepath.Glob(dir + "/*")
@@ -113,8 +113,8 @@ func TestAStaleSocketIsRemovedAndNothingElse(t *testing.T) {
 func TestWrongCommandLines(t *testing.T) {
 	environ := unit(t, whole(t, nil))
 	for _, args := range [][]string{nil, {"--"}, {"--", "relative"}, {"--env", "x", "--", "/bin/true"}} {
-		if code, err := run(args, environ, new(became).exec); code != exitUsage || err == nil {
-			t.Errorf("%q: status %d, %v", args, code, err)
+		if end, err := run(t.Context(), args, environ, new(became).exec); end.code != exitUsage || err == nil {
+			t.Errorf("%q: status %d, %v", args, end.code, err)
 		}
 	}
 }
@@ -125,8 +125,8 @@ func TestWithoutACredentialNothingStarts(t *testing.T) {
 		"no credential": {"CREDENTIALS_DIRECTORY=" + t.TempDir()},
 		"too long":      unit(t, make([]byte, credential.MaxSize+1)),
 	} {
-		if code, err := run([]string{"--", "/bin/true"}, environ, new(became).exec); code != exitCredential {
-			t.Errorf("%s: status %d, %v", name, code, err)
+		if end, err := run(t.Context(), []string{"--", "/bin/true"}, environ, new(became).exec); end.code != exitCredential {
+			t.Errorf("%s: status %d, %v", name, end.code, err)
 		}
 	}
 }
@@ -134,7 +134,7 @@ func TestWithoutACredentialNothingStarts(t *testing.T) {
 func TestEveryAllowedVariableReachesTheServerOnce(t *testing.T) {
 	env := credential.Environment{"JUPYTERHUB_USER": "a", "JUPYTERHUB_SERVER_NAME": "", "JUPYTERHUB_API_URL": "http://127.0.0.1:8081/hub/api"}
 	var b became
-	run([]string{"--", "/bin/true"}, append(unit(t, whole(t, env)), "JUPYTERHUB_USER=b", "JUPYTERHUB_USER=c"), b.exec)
+	run(t.Context(), []string{"--", "/bin/true"}, append(unit(t, whole(t, env)), "JUPYTERHUB_USER=b", "JUPYTERHUB_USER=c"), b.exec)
 	got := map[string]int{}
 	for _, v := range b.env {
 		name, _, _ := strings.Cut(v, "=")

@@ -77,7 +77,7 @@ func rules(a config.Authenticator) account.Rules {
 func settings(p config.Policy) launcher.Settings {
 	return launcher.Settings{
 		Command: p.Cmd, Args: p.Args, SearchPath: p.SearchPath,
-		Environment: p.Environment, DefaultURL: p.DefaultURL, NotebookDir: p.NotebookDir, DisableUserConfig: p.DisableUserConfig,
+		Environment: p.Environment, DefaultURL: p.DefaultURL, NotebookDir: p.NotebookDir, DisableUserConfig: p.DisableUserConfig, TCP: p.TCP,
 		MemLimit: int64(p.MemLimit), CPULimit: p.CPULimit, TasksMax: p.TasksMax,
 		Group: p.SliceGroup, DeviceAllow: p.DeviceAllow,
 		Sandbox: p.Sandbox, UnitExtraProperties: p.UnitExtraProperties,

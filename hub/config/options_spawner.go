@@ -27,6 +27,7 @@ type Policy struct {
 	DefaultURL          string
 	NotebookDir         string
 	DisableUserConfig   bool
+	TCP                 bool
 	MemLimit            Bytes   // 0: none
 	CPULimit            float64 // CPUs; 0: none
 	TasksMax            int64   // 0: none
@@ -72,6 +73,10 @@ var policyOptions = each(AtStart, []row[Policy]{
 		note("{username} and {home} are filled in."),
 	option("disable_user_config", boolean, false, func(p *Policy) *bool { return &p.DisableUserConfig },
 		"Ignore Jupyter configuration files in the home directory."),
+	option("tcp", boolean, false, func(p *Policy) *bool { return &p.TCP },
+		"For programs that cannot listen on a Unix socket: cmd listens on {port} of 127.0.0.1, and its unit stands in for it at the socket.").
+		note("jupyterhub-exec chooses a free port, puts it for {port} in cmd and args, and says it in JUPYTERHUB_SERVICE_URL. The port is " +
+			"open to every account of this machine: the program has to ask who comes."),
 
 	option("mem_limit", size, 2<<30, func(p *Policy) *Bytes { return &p.MemLimit },
 		"Memory that one server may use (MemoryMax=); 0 is no limit.", zeroOr(64<<20, Bytes.String)),

@@ -170,13 +170,17 @@ func witness(l Layout, c Composition) sd.Property {
 
 // argv is jupyterhub-exec's command line and, after "--", the server's. The variables of jupyterhub-singleuser cannot say
 // "Unix socket", so its command line does (JUPYTERHUB_SERVICE_URL has to name port 8888 then, which is the hub's part).
-// Whatever is told another way has {socket} in its own arguments.
+// Whatever is told another way has {socket} in its own arguments, or a port.
 func argv(l Layout, o Order, c Composition) []string {
 	own := slices.Concat(o.Settings.Command[1:], o.Settings.Args)
-	if !slices.ContainsFunc(own, func(a string) bool { return strings.Contains(a, "{socket}") }) {
+	all := []string{l.Exec, "--socket", c.Socket}
+	switch {
+	case o.Settings.TCP:
+		all = append(all, "--tcp")
+	case !slices.ContainsFunc(own, func(a string) bool { return strings.Contains(a, "{socket}") }):
 		own = append(own, "--ServerApp.sock={socket}", "--ServerApp.sock_mode=0666")
 	}
-	all := []string{l.Exec, "--socket", c.Socket, "--", o.Command}
+	all = append(all, "--", o.Command)
 	for _, a := range own {
 		all = append(all, replacer(o, c.Socket).Replace(a))
 	}

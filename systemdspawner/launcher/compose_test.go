@@ -55,6 +55,8 @@ func TestCompose(t *testing.T) {
 	}
 	gpu := order(bob, "deep-learning", special)
 	gpu.Command, gpu.Devices = "/srv/courses/start", []string{"/dev/nvidia0", "/dev/nvidiactl"}
+	ports := ordinary()
+	ports.TCP, ports.Args = true, []string{"--www-port={port}"}
 	legacy := DefaultLayout()
 	legacy.Witness = true
 	for name, c := range map[string]struct {
@@ -64,6 +66,7 @@ func TestCompose(t *testing.T) {
 		"alice":              {DefaultLayout(), order(alice, "", ordinary())},
 		"bob-profile":        {DefaultLayout(), gpu},
 		"mallory-below-usr":  {DefaultLayout(), order(mallory, "ü", ordinary())},
+		"alice-over-tcp":     {DefaultLayout(), order(alice, "", ports)},
 		"alice-on-cgroup-v1": {legacy, order(alice, "", ordinary())},
 	} {
 		got, err := Compose(c.layout, c.order)

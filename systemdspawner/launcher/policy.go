@@ -58,6 +58,7 @@ type Settings struct {
 	DefaultURL        string            // JUPYTERHUB_DEFAULT_URL; "" is unset
 	NotebookDir       string            // JUPYTERHUB_ROOT_DIR; "" is unset, "~" begins the home directory
 	DisableUserConfig bool              // JUPYTERHUB_DISABLE_USER_CONFIG
+	TCP               bool              // the command listens at {port}, which jupyterhub-exec chooses and relays to
 
 	MemLimit int64   // bytes, MemoryMax=; 0 is no limit
 	CPULimit float64 // CPUs, CPUQuota=; 0 is no limit
