@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"crypto/tls"
-	"fmt"
 	"sync/atomic"
 )
 
@@ -12,7 +11,10 @@ type certificates struct {
 }
 
 // Certificate names the files of a certificate: the chain and its private key, in PEM. The zero Certificate is plain HTTP.
-type Certificate struct{ Chain, Key string }
+type Certificate struct {
+	Chain, Key string
+	Passphrase string // of an encrypted key
+}
 
 // readCertificate reads and checks the files, and returns how TLS is served with them: from 1.2 on, HTTP/2 where the browser
 // can, and HTTP/1.1 for the rest of them and for every WebSocket (D11).
@@ -20,9 +22,9 @@ func readCertificate(c Certificate) (*tls.Config, error) {
 	if c == (Certificate{}) {
 		return nil, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.Chain, c.Key)
+	pair, err := ReadKeyPair(c)
 	if err != nil {
-		return nil, fmt.Errorf("read the certificate %s with the key %s: %w", c.Chain, c.Key, err)
+		return nil, err
 	}
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS12,

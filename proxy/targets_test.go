@@ -127,7 +127,7 @@ func certificate(t *testing.T, dir string) (Certificate, *tls.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Certificate{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
+	c := Certificate{Chain: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 	write(t, c.Chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	write(t, c.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 	pool := x509.NewCertPool()

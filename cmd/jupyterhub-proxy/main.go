@@ -47,6 +47,9 @@ func stateFile() string {
 }
 
 func main() {
+	if standsIn(os.Args) {
+		os.Exit(standIn())
+	}
 	var f flags
 	os.Exit(daemon.Main(daemon.Program{
 		Name:  "jupyterhub-proxy",
@@ -92,7 +95,7 @@ func run(ctx context.Context, d *daemon.Daemon, f flags) error {
 }
 
 // serve works until ctx ends and everything is drained. The doors go first, then the table is saved.
-func serve(ctx context.Context, d *daemon.Daemon, p *proxy.Proxy, doors []net.Listener, api net.Listener) error {
+func serve(ctx context.Context, d *daemon.Daemon, p *proxy.Proxy, doors []net.Listener, api net.Listener, beside ...func(context.Context) error) error {
 	work, ctx := errgroup.WithContext(ctx)
 	for _, l := range doors {
 		work.Go(func() error { return p.Serve(ctx, l) })
@@ -100,6 +103,9 @@ func serve(ctx context.Context, d *daemon.Daemon, p *proxy.Proxy, doors []net.Li
 	work.Go(func() error { return p.ServeAPI(ctx, api) })
 	work.Go(func() error { return p.Run(ctx) })
 	work.Go(func() error { return d.Watchdog(ctx, p.Alive) })
+	for _, part := range beside {
+		work.Go(func() error { return part(ctx) })
+	}
 	d.Ready("serving %s", doors[0].Addr())
 	return work.Wait()
 }

@@ -33,6 +33,10 @@ type Program struct {
 	Doors map[string]string                    // FileDescriptorName= to the socket unit that says so
 	Flags func(*flag.FlagSet)                  // declares further flags; may be nil
 	Run   func(context.Context, *Daemon) error // works until the context ends; nil is a good end
+
+	// CommandLine reads the arguments of a program that has a command line of somebody else's, in the place of our flags. It
+	// returns the logger, or done with the exit code when the program ends there. Nil for all others.
+	CommandLine func(args []string, stdout, stderr io.Writer) (log zerolog.Logger, code int, done bool)
 }
 
 // Daemon is the running program as systemd sees it. Its methods may be called from any goroutine.
@@ -66,6 +70,10 @@ func Main(p Program) int {
 
 // parse reads the flags into d; done means that the program ends here with the code.
 func (d *Daemon) parse(args []string, stdout, stderr io.Writer) (code int, done bool) {
+	if d.program.CommandLine != nil {
+		d.Log, code, done = d.program.CommandLine(args, stdout, stderr)
+		return code, done
+	}
 	fs := flag.NewFlagSet(d.program.Name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.StringVar(&d.ConfigDir, "config", DefaultConfigDir, "directory of jupyterhub.toml and jupyterhub.toml.d")
