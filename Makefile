@@ -53,6 +53,10 @@ install: ## what bin/ holds, units, configuration and documentation (DESTDIR=, P
 	install -d '$(to)$(bindir)' '$(to)$(libexecdir)'
 	install -m 0755 bin/jupyterhub '$(to)$(bindir)/'
 	install -m 0755 $(filter-out bin/jupyterhub,$(PROGRAMS:%=bin/%)) '$(to)$(libexecdir)/'
+	@# The proxy's second name. What somebody else put there, as npm does, stays.
+	if [ -e '$(to)$(bindir)/configurable-http-proxy' ] && ! readlink '$(to)$(bindir)/configurable-http-proxy' | grep -q '/jupyterhub-proxy$$'; then \
+		echo '$(bindir)/configurable-http-proxy is not ours and stays; ours is $(libexecdir)/jupyterhub-proxy.' >&2; \
+		else ln -srf '$(to)$(libexecdir)/jupyterhub-proxy' '$(to)$(bindir)/configurable-http-proxy'; fi
 	for file in $(UNITS); do case $$file in \
 		sysusers.d/*|tmpfiles.d/*) place='$(to)$(PREFIX)/lib' ;; \
 		system-preset/*) place='$(to)$(PREFIX)/lib/systemd' ;; \

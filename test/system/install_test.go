@@ -346,7 +346,7 @@ func TestInstalledFiles(t *testing.T) {
 	t.Parallel()
 	m := installed(t)
 	got := m.admin(`make --silent -C /usr/src/jupyterhub install PREFIX=/usr DESTDIR=/tmp/stage && cd /tmp/stage &&
-		find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2`)
+		find . -type f -printf '%m %P\n' -o -type l -printf 'link %P -> %l\n' | LC_ALL=C sort -k 2`)
 	want, err := os.ReadFile("testdata/installed")
 	if err != nil {
 		t.Fatal(err)

@@ -17,5 +17,6 @@
 //	}
 //
 // Caveat: nothing here makes a listening socket. A program that is started without its sockets says which unit has them
-// and ends, so that a door never stands where systemd does not guard it.
+// and ends, so that a door never stands where systemd does not guard it. The proxy in the place of configurable-http-proxy
+// brings its own command line and opens its own doors.
 package daemon
