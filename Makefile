@@ -30,8 +30,8 @@ to = $(DESTDIR)
 BUILD_PACKAGES := gcc libc6-dev libpam0g-dev
 BED_PACKAGES := dbus iproute2 libpam-systemd libnss-systemd passwd procps python3-venv systemd util-linux
 TEST_PACKAGES := chromium curl man-db openssl sudo
-# Of throw-away machines alone: they bring daemons.
-GUEST_PACKAGES := at cron
+# Of throw-away machines alone: they bring daemons, or another systemd.
+GUEST_PACKAGES := at cron systemd/backports libsystemd-shared/backports
 
 .PHONY: help build install demo test check release-check bench deb rpm arch clean environments packages-build packages-demo packages-test
 

@@ -65,7 +65,7 @@ func TestAdminEditsARunningServer(t *testing.T) {
 	s.mocked("bob")
 	s.start(bob)
 	unit := hub.UnitName(bob)
-	s.put("/usr/local/bin/edits", "#!/bin/sh\nprintf \"$WRITES\" >\"$1\"\n", 0o755)
+	s.put("/usr/local/bin/edits", "#!/bin/sh\nfor file; do :; done # after +LINE, as editors know it\nprintf \"$WRITES\" >\"$file\"\n", 0o755)
 	s.afterwards("systemctl", "daemon-reload")
 	s.afterwards("rm", "-rf", "/etc/systemd/system/"+unit+".d")
 	edited := func(writes, property, want string, command ...string) {
@@ -79,6 +79,16 @@ func TestAdminEditsARunningServer(t *testing.T) {
 	}
 	// Terminals have editors; systemctl wants to see one.
 	edited(`[Service]\nMemoryMax=700M\n`, "MemoryMax", "734003200", "script", "--quiet", "--return", "--command", "systemctl edit "+unit, "/dev/null")
+	newer, err := s.NewerSystemctl(s.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if newer == nil {
+		t.Log("left out: systemctl edit --drop-in, which came with systemd 253; neither the machine nor its backports have it")
+	} else {
+		edited(`[Service]\nMemoryHigh=600M\n`, "MemoryHigh", "629145600", "script", "--quiet", "--return", "--command",
+			strings.Join(append(newer, "edit", "--drop-in=high", unit), " "), "/dev/null")
+	}
 	edited(`[Service]\nMemoryMax=800M\nTasksMax=77\n`, "MemoryMax", "838860800", "jupyterhub", "edit", "bob")
 	if got := s.property(unit, "TasksMax"); got != "77" {
 		t.Errorf("TasksMax is %s", got)

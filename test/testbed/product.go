@@ -76,6 +76,35 @@ func (b *Bed) InstallPackages(ctx context.Context, names ...string) error {
 	return err
 }
 
+// NewerSystemctl is a command for the bed: systemctl of systemd 253 or later, which knows more than the bed's own where that is
+// older. It is empty where there is none.
+func (b *Bed) NewerSystemctl(ctx context.Context) ([]string, error) {
+	const place = "/opt/newer-systemd"
+	said, err := b.Run(ctx, "systemctl", "--version")
+	if err != nil {
+		return nil, err
+	}
+	if version := 0; true {
+		if _, err := fmt.Sscanf(said, "systemd %d", &version); err != nil {
+			return nil, fmt.Errorf("the version of systemd in %q: %w", said, err)
+		}
+		if version >= 253 {
+			return []string{"systemctl"}, nil
+		}
+	}
+	packages, _ := filepath.Glob(filepath.Join(cacheDir(), "packages/backports/*.deb"))
+	for _, p := range packages {
+		if _, err := b.Run(ctx, "dpkg-deb", "--extract", p, place); err != nil {
+			return nil, err
+		}
+	}
+	if len(packages) == 0 {
+		return nil, nil
+	}
+	libraries, err := b.Run(ctx, "sh", "-c", "dirname "+place+"/usr/lib/*/systemd/libsystemd-shared-*.so")
+	return []string{"env", "LD_LIBRARY_PATH=" + libraries, place + "/bin/systemctl"}, err
+}
+
 // AddUsers makes accounts, each with a home directory and a password.
 func (b *Bed) AddUsers(ctx context.Context, names ...string) error {
 	b.mu.Lock()
