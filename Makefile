@@ -120,6 +120,7 @@ clean: ## remove what was built here
 
 environments: packages-demo
 	@test/testbed/python/build
+	@GO='$(GO)' test/testbed/pebble
 
 packages-build:
 	@packaging/host-packages 'to build' $(BUILD_PACKAGES)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/acme"
+
 	"jupyterhubd/proxy/strict"
 )
 
@@ -18,9 +20,10 @@ const handshakeTime = 10 * time.Second
 // spoken. The handshake of one client does not hold up the next.
 type gate struct {
 	net.Listener
-	certs   *certificates
+	certs   *certificates // nil: never TLS
 	crowd   *crowd
 	quiet   time.Duration // for a connection to say nothing; 0: as long as it likes
+	plain   *side         // gets what comes to a port that redirects
 	ready   chan admitted
 	closing chan struct{}
 	once    sync.Once
@@ -32,7 +35,7 @@ type admitted struct {
 }
 
 func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Duration) *gate {
-	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, ready: make(chan admitted), closing: make(chan struct{})}
+	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, plain: newSide(l.Addr()), ready: make(chan admitted), closing: make(chan struct{})}
 	go g.listen()
 	return g
 }
@@ -84,20 +87,27 @@ func (g *gate) admit(c net.Conn) {
 		return
 	}
 	watchPeer(c)
-	ready, err := g.secure(timed(counted, g.quiet))
+	var ring *keyring
+	if g.certs != nil {
+		ring = g.certs.serve()
+	}
+	if ring != nil && ring.redirects(tcpPort(g.Addr())) {
+		g.plain.hand(strict.Wrap(counted))
+		return
+	}
+	ready, err := g.secure(timed(counted, g.quiet), ring)
 	if err != nil || !g.hand(admitted{conn: ready}) {
 		counted.Close()
 	}
 }
 
 // secure does the TLS handshake, when there is one, and sets the HTTP/1 guard.
-func (g *gate) secure(c net.Conn) (net.Conn, error) {
-	config := g.certs.now.Load()
-	if config == nil {
+func (g *gate) secure(c net.Conn, ring *keyring) (net.Conn, error) {
+	if ring == nil {
 		return strict.Wrap(c), nil
 	}
 	c.SetDeadline(time.Now().Add(handshakeTime))
-	secure := tls.Server(c, config)
+	secure := tls.Server(c, ring.config)
 	if err := secure.Handshake(); err != nil {
 		var plain tls.RecordHeaderError
 		if errors.As(err, &plain) && plain.Conn != nil && speaksHTTP(plain.RecordHeader) {
@@ -106,8 +116,11 @@ func (g *gate) secure(c net.Conn) (net.Conn, error) {
 		return nil, err
 	}
 	c.SetDeadline(time.Time{})
-	if secure.ConnectionState().NegotiatedProtocol == "h2" {
+	switch secure.ConnectionState().NegotiatedProtocol {
+	case "h2":
 		return secure, nil
+	case acme.ALPNProto:
+		return nil, errChallenge // by the certificate that was shown
 	}
 	return strict.Wrap(secure), nil
 }

@@ -54,9 +54,8 @@ type Options struct {
 
 // Settings are what may change while a Proxy runs.
 type Settings struct {
-	Trusted     []netip.Prefix // proxies in front of this one, whose X-Forwarded-* are believed
-	Certificate Certificate
-	Adjust      func(*tls.Config) // changes how TLS is served with the certificate; may be nil
+	Trusted []netip.Prefix // proxies in front of this one, whose X-Forwarded-* are believed
+	TLS     TLS
 }
 
 // Proxy routes requests to upstreams by its table. Its methods may be called from any goroutine.
@@ -82,6 +81,7 @@ func New(o Options) (*Proxy, error) {
 	o.Grace = cmp.Or(o.Grace, 3*time.Second)
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)
 	p := &Proxy{options: o, table: newTable(), graves: newGraveyard()}
+	p.certs = certificates{log: o.Log, now: o.Now, changed: make(chan struct{}, 1)}
 	p.trusted.Store(&trust{})
 	p.ledger = &ledger{path: o.StateFile, collect: p.state}
 	p.crowd = &crowd{trusted: func() trust { return *p.trusted.Load() }, here: map[netip.Addr]int{},
@@ -103,23 +103,17 @@ func New(o Options) (*Proxy, error) {
 
 // Apply takes settings over, whole or not at all.
 func (p *Proxy) Apply(s Settings) error {
-	config, err := readCertificate(s.Certificate)
-	if err != nil {
+	if err := p.certs.apply(s.TLS); err != nil {
 		return err
-	}
-	if config != nil && s.Adjust != nil {
-		s.Adjust(config)
 	}
 	trusted := trust(s.Trusted)
 	p.trusted.Store(&trusted)
-	p.certs.now.Store(config)
 	return nil
 }
 
 // Check says what would keep Apply from taking settings over.
 func (p *Proxy) Check(s Settings) error {
-	_, err := readCertificate(s.Certificate)
-	return err
+	return p.certs.check(s.TLS)
 }
 
 // setDefault puts the default target at the root, unless the state file has something there.
@@ -239,6 +233,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if guarded, ok := r.Context().Value(guardKey).(interface{ Raw() bool }); ok && guarded.Raw() {
 		w.Header()["Connection"] = []string{"close"} // see package strict
 	}
+	p.certs.insist(w, r)
 	ps, problem := p.read(r)
 	switch {
 	case problem != nil:

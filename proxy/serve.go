@@ -43,7 +43,9 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		}
 		return context.WithValue(ctx, entranceKey, entranceOf(c))
 	}
-	return p.until(ctx, server, newGate(l, &p.certs, p.crowd, p.options.Quiet))
+	g := newGate(l, &p.certs, p.crowd, p.options.Quiet)
+	go p.serveRedirects(ctx, g.plain)
+	return p.until(ctx, server, g)
 }
 
 // ServeAPI serves the hub on a listener until ctx ends. It closes the listener.
@@ -57,8 +59,11 @@ func (p *Proxy) ServeAPI(ctx context.Context, l net.Listener) error {
 		return ctx
 	}
 	everybody := &crowd{trusted: func() trust { return nil }, most: math.MaxInt, total: math.MaxInt, here: map[netip.Addr]int{}}
-	certs := &certificates{}
-	certs.now.Store(p.options.APITLS)
+	var certs *certificates
+	if p.options.APITLS != nil {
+		certs = &certificates{now: p.options.Now}
+		certs.ring.Store(&keyring{config: p.options.APITLS})
+	}
 	return p.until(ctx, server, newGate(l, certs, everybody, 0))
 }
 
@@ -121,8 +126,10 @@ func (p *Proxy) Alive(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Run keeps house until ctx ends: it forgets old sessions and saves what activity was seen. It saves a last time at the end.
+// Run keeps house until ctx ends: it gets and renews certificates, forgets old sessions and saves what activity was seen. It
+// saves a last time at the end.
 func (p *Proxy) Run(ctx context.Context) error {
+	go p.certs.keep(ctx)
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {

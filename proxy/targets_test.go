@@ -106,8 +106,9 @@ func TestHostRoutingAtTheDoor(t *testing.T) {
 	rest.head(t)
 }
 
-// certificate writes a new self-signed certificate for localhost and returns its files and a client that trusts it alone.
-func certificate(t *testing.T, dir string) (Certificate, *tls.Config) {
+// certificate writes a new self-signed certificate, for localhost or for the names given, and returns its files and a client
+// that trusts it alone.
+func certificate(t *testing.T, dir string, names ...string) (Certificate, *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -117,7 +118,10 @@ func certificate(t *testing.T, dir string) (Certificate, *tls.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+	if names == nil {
+		names = []string{"localhost"}
+	}
+	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -132,7 +136,7 @@ func certificate(t *testing.T, dir string) (Certificate, *tls.Config) {
 	write(t, c.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	return c, &tls.Config{RootCAs: pool, ServerName: "localhost"}
+	return c, &tls.Config{RootCAs: pool, ServerName: names[0]}
 }
 
 func write(t *testing.T, path string, b []byte) {
@@ -165,7 +169,7 @@ func TestD11TLS(t *testing.T) {
 	})
 	s.alice(up.URL)
 	cert, config := certificate(t, t.TempDir())
-	if err := s.p.Apply(Settings{Certificate: cert}); err != nil {
+	if err := s.p.Apply(Settings{TLS: TLS{Certificates: []Certificate{cert}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, h2 := range []bool{true, false} {
@@ -204,7 +208,7 @@ func TestD11HTTP2IsNoWayAround(t *testing.T) {
 	s, up := newStage(t, Options{}), newServer(t, hello)
 	s.alice(up.URL)
 	cert, config := certificate(t, t.TempDir())
-	if err := s.p.Apply(Settings{Certificate: cert}); err != nil {
+	if err := s.p.Apply(Settings{TLS: TLS{Certificates: []Certificate{cert}}}); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*http.Request){
@@ -236,7 +240,7 @@ func TestD11HTTP2IsNoWayAround(t *testing.T) {
 func TestTLSRefusesTheOldAndThePlain(t *testing.T) {
 	s := newStage(t, Options{})
 	cert, config := certificate(t, t.TempDir())
-	if err := s.p.Apply(Settings{Certificate: cert}); err != nil {
+	if err := s.p.Apply(Settings{TLS: TLS{Certificates: []Certificate{cert}}}); err != nil {
 		t.Fatal(err)
 	}
 	old := config.Clone()
@@ -255,7 +259,7 @@ func TestCertificatesAreReplacedWithoutADrop(t *testing.T) {
 	s.alice(up.URL)
 	dir := t.TempDir()
 	cert, before := certificate(t, dir)
-	if err := s.p.Apply(Settings{Certificate: cert}); err != nil {
+	if err := s.p.Apply(Settings{TLS: TLS{Certificates: []Certificate{cert}}}); err != nil {
 		t.Fatal(err)
 	}
 	c, _, err := websocket.Dial(t.Context(), "wss://localhost/user/alice/ws", &websocket.DialOptions{HTTPClient: s.over(before, false)})
@@ -265,14 +269,14 @@ func TestCertificatesAreReplacedWithoutADrop(t *testing.T) {
 	defer c.CloseNow()
 
 	write(t, cert.Key, []byte("nonsense"))
-	if s.p.Check(Settings{Certificate: cert}) == nil || s.p.Apply(Settings{Certificate: cert}) == nil {
+	if s.p.Check(Settings{TLS: TLS{Certificates: []Certificate{cert}}}) == nil || s.p.Apply(Settings{TLS: TLS{Certificates: []Certificate{cert}}}) == nil {
 		t.Error("a broken key is taken")
 	}
 	if err := shake(s.addr, before); err != nil {
 		t.Errorf("the old certificate is gone: %v", err)
 	}
 	_, after := certificate(t, dir)
-	if err := s.p.Apply(Settings{Certificate: cert}); err != nil {
+	if err := s.p.Apply(Settings{TLS: TLS{Certificates: []Certificate{cert}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := shake(s.addr, after); err != nil {
@@ -295,7 +299,7 @@ func TestSlowHandshakesHoldNobodyUp(t *testing.T) {
 	s, up := newStage(t, Options{}), newServer(t, hello)
 	s.alice(up.URL)
 	cert, config := certificate(t, t.TempDir())
-	if err := s.p.Apply(Settings{Certificate: cert}); err != nil {
+	if err := s.p.Apply(Settings{TLS: TLS{Certificates: []Certificate{cert}}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 10 {

@@ -99,7 +99,7 @@ func TestSlowSidesOfWebSockets(t *testing.T) {
 	for name, dial := range map[string]func(s *stage) net.Conn{
 		"plain": func(s *stage) net.Conn { return s.dial() },
 		"TLS": func(s *stage) net.Conn {
-			if err := s.p.Apply(Settings{Certificate: cert}); err != nil {
+			if err := s.p.Apply(Settings{TLS: TLS{Certificates: []Certificate{cert}}}); err != nil {
 				t.Fatal(err)
 			}
 			return tls.Client(s.dial(), config)

@@ -26,8 +26,8 @@ func (l *line) settings() (proxy.Settings, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Certificate = proxy.Certificate{Chain: l.tls.cert, Key: l.tls.key, Passphrase: os.Getenv(publicPassphrase)}
-	s.Adjust = func(c *tls.Config) {
+	s.TLS.Certificates = []proxy.Certificate{{Chain: l.tls.cert, Key: l.tls.key, Passphrase: os.Getenv(publicPassphrase)}}
+	s.TLS.Adjust = func(c *tls.Config) {
 		limit(c, l.tlsProtocol)
 		demand(c)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -38,13 +39,9 @@ func (f *flags) declare(fs *flag.FlagSet) {
 	fs.StringVar(&f.stateFile, "state-file", stateFile(), "keeps the table over a restart")
 }
 
-func stateFile() string {
-	dir := os.Getenv("STATE_DIRECTORY")
-	if dir == "" {
-		dir = "/var/lib/jupyterhub-proxy"
-	}
-	return filepath.Join(dir, "routes.json")
-}
+func stateFile() string { return filepath.Join(stateDir(), "routes.json") }
+
+func stateDir() string { return cmp.Or(os.Getenv("STATE_DIRECTORY"), "/var/lib/jupyterhub-proxy") }
 
 func main() {
 	if standsIn(os.Args) {
@@ -68,7 +65,7 @@ func run(ctx context.Context, d *daemon.Daemon, f flags) error {
 	if err != nil {
 		return err
 	}
-	s := &settings{dir: d.ConfigDir}
+	s := &settings{dir: d.ConfigDir, acme: filepath.Join(stateDir(), "acme")}
 	base, err := s.load()
 	if err != nil {
 		return err

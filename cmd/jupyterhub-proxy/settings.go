@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 // settings is the configuration in force, and how the proxy gets another one.
 type settings struct {
 	dir   string
+	acme  string // directory that keeps what an authority gave us
 	proxy *proxy.Proxy
 
 	mu  sync.Mutex // one reload at a time; guards now
@@ -34,8 +36,8 @@ func (s *settings) load() (baseURL string, err error) {
 // begin puts what load has read in force.
 func (s *settings) begin(p *proxy.Proxy) error {
 	s.proxy = p
-	if err := p.Apply(translate(s.now)); err != nil {
-		return certificateMistake(s.now, err)
+	if err := p.Apply(s.translate(s.now)); err != nil {
+		return s.mistake(s.now, err)
 	}
 	return nil
 }
@@ -53,8 +55,8 @@ func (s *settings) reload(_ context.Context, check bool) ([]string, error) {
 	if check {
 		take = s.proxy.Check
 	}
-	if err := take(translate(next)); err != nil {
-		return nil, certificateMistake(next, err)
+	if err := take(s.translate(next)); err != nil {
+		return nil, s.mistake(next, err)
 	}
 	var changes []string
 	for _, c := range config.Changes(s.now, next, "proxy", "hub") {
@@ -69,8 +71,18 @@ func (s *settings) reload(_ context.Context, check bool) ([]string, error) {
 }
 
 // translate makes the proxy's settings of the configuration, whose values are checked.
-func translate(c *config.Config) proxy.Settings {
-	set := proxy.Settings{Certificate: proxy.Certificate{Chain: c.Proxy.TLSCertificate, Key: c.Proxy.TLSKey}}
+func (s *settings) translate(c *config.Config) proxy.Settings {
+	set := proxy.Settings{TLS: proxy.TLS{
+		ACME: proxy.ACME{Domains: c.Proxy.ACMEDomains, Email: c.Proxy.ACMEEmail, Directory: c.Proxy.ACMEDirectory,
+			Roots: c.Proxy.ACMERoots, Cache: s.acme},
+		HSTS: c.Proxy.HSTSMaxAge.Std(), RedirectPort: int(c.Proxy.RedirectPort), RedirectTo: int(c.Proxy.RedirectToPort),
+	}}
+	if c.Proxy.TLSCertificate != "" {
+		set.TLS.Certificates = append(set.TLS.Certificates, proxy.Certificate{Chain: c.Proxy.TLSCertificate, Key: c.Proxy.TLSKey})
+	}
+	for _, chain := range slices.Sorted(maps.Keys(c.Proxy.TLSCertificates)) {
+		set.TLS.Certificates = append(set.TLS.Certificates, proxy.Certificate{Chain: chain, Key: c.Proxy.TLSCertificates[chain]})
+	}
 	for _, s := range slices.Concat(c.Proxy.TrustedProxies, c.Hub.TrustedDownstreamIPs) {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			set.Trusted = append(set.Trusted, p.Masked())
@@ -82,9 +94,19 @@ func translate(c *config.Config) proxy.Settings {
 	return set
 }
 
-// certificateMistake says where the certificate is named that cannot be served.
-func certificateMistake(c *config.Config, err error) error {
-	at := c.Where("proxy.tls_certificate")
-	return hub.Errorf(hub.Invalid, "%w", config.Mistakes{{File: at.File, Line: at.Line, Key: "proxy.tls_certificate",
-		Text: err.Error() + "; user jupyterhub-proxy has to be able to read both files, and they have to belong together"}})
+// mistake says where that is set which Apply or Check refused with err.
+func (s *settings) mistake(c *config.Config, err error) error {
+	key, remedy := "proxy.acme_roots", "user jupyterhub-proxy has to be able to read the file"
+	for i, pair := range s.translate(c).TLS.Certificates {
+		if s.proxy.Check(proxy.Settings{TLS: proxy.TLS{Certificates: []proxy.Certificate{pair}}}) == nil {
+			continue
+		}
+		key, remedy = "proxy.tls_certificates", "user jupyterhub-proxy has to be able to read both files, and they have to belong together"
+		if i == 0 && c.Proxy.TLSCertificate != "" {
+			key = "proxy.tls_certificate"
+		}
+		break
+	}
+	at := c.Where(key)
+	return hub.Errorf(hub.Invalid, "%w", config.Mistakes{{File: at.File, Line: at.Line, Key: key, Text: err.Error() + "; " + remedy}})
 }

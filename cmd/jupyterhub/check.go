@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -77,8 +79,18 @@ func (a *app) findings(ctx context.Context, c *config.Config) []string {
 		list = append(list, "nobody may log in: set allow_all, allowed_users or allowed_groups in [authenticator]")
 	}
 	list = append(list, a.strangers(ctx, auth)...)
-	if c.Proxy.TLSCertificate != "" {
-		if _, err := tls.LoadX509KeyPair(c.Proxy.TLSCertificate, c.Proxy.TLSKey); err != nil {
+	return append(list, certificates(c.Proxy)...)
+}
+
+// certificates says which of the certificates cannot be used.
+func certificates(p config.Proxy) (list []string) {
+	pairs := map[string]string{}
+	maps.Copy(pairs, p.TLSCertificates)
+	if p.TLSCertificate != "" {
+		pairs[p.TLSCertificate] = p.TLSKey
+	}
+	for _, chain := range slices.Sorted(maps.Keys(pairs)) {
+		if _, err := tls.LoadX509KeyPair(chain, pairs[chain]); err != nil {
 			list = append(list, fmt.Sprintf("the certificate cannot be used: %v", err))
 		}
 	}

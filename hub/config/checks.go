@@ -107,6 +107,26 @@ func absolute(s string) error {
 	return nil
 }
 
+// filePairs checks a table of files.
+func filePairs(table map[string]string) error {
+	for chain, key := range table {
+		for _, path := range []string{chain, key} {
+			if absolute(path) != nil {
+				return fmt.Errorf(`holds %q; it wants absolute paths, as in { "/etc/ssl/hub.pem" = "/etc/ssl/hub.key" }`, path)
+			}
+		}
+	}
+	return nil
+}
+
+// domain is a name for which a certificate can be got by answering at it.
+func domain(s string) error {
+	if !strings.Contains(s, ".") || strings.ContainsAny(s, "*:/@ ") || strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") {
+		return fmt.Errorf(`is no name of a host; it wants one such as "hub.example.org", without a wildcard`)
+	}
+	return nil
+}
+
 func basePath(s string) error {
 	if !strings.HasPrefix(s, "/") || !strings.HasSuffix(s, "/") || strings.Contains(s, "//") || strings.ContainsAny(s, "?#%\\ ") {
 		return fmt.Errorf(`is %q; it wants a path that begins and ends with a slash, such as "/" or "/jupyter/"`, s)

@@ -2,17 +2,47 @@ package config
 
 // Proxy is [proxy].
 type Proxy struct {
-	TLSCertificate string
-	TLSKey         string
-	TrustedProxies []string
+	TLSCertificate  string
+	TLSKey          string
+	TLSCertificates map[string]string // file with the chain to file with the key
+	ACMEDomains     []string
+	ACMEEmail       string
+	ACMEDirectory   string
+	ACMERoots       string
+	HSTSMaxAge      Duration // 0: not sent
+	RedirectPort    int64    // 0: none
+	RedirectToPort  int64
+	TrustedProxies  []string
 }
 
 var proxyOptions = []row[Proxy]{
 	option("tls_certificate", text, "", func(p *Proxy) *string { return &p.TLSCertificate },
 		"File with the certificate and those that lead to its root, in PEM; empty is plain HTTP.", emptyOr(absolute)).
-		note("The file is read again at a reload; jupyterhub-proxy must be able to read it."),
+		note("The files are read again when they have changed, within a second and without a reload; a pair that is no good leaves " +
+			"the old one in use, with a line in the journal. jupyterhub-proxy must be able to read both."),
 	option("tls_key", text, "", func(p *Proxy) *string { return &p.TLSKey },
 		"File with the certificate's private key, in PEM.", emptyOr(absolute)),
+	option("tls_certificates", names, map[string]string{}, func(p *Proxy) *map[string]string { return &p.TLSCertificates },
+		"More certificates, each file with that of its key; which one a browser gets, the name decides that it asks for.", filePairs).
+		note(`For example { "/etc/ssl/lab.pem" = "/etc/ssl/lab.key" }. Browsers that ask for none of the names get tls_certificate.`),
+	option("acme_domains", texts, nil, func(p *Proxy) *[]string { return &p.ACMEDomains },
+		"Names for which certificates are got and renewed by ACME, from Let's Encrypt unless acme_directory says otherwise.", every(domain)).
+		note("To name one agrees to the authority's terms of service. The names have to lead to this machine, and the authority has to reach " +
+			"port 443 (TLS-ALPN-01) or port 80 (HTTP-01, see redirect_port) of it."),
+	option("acme_email", text, "", func(p *Proxy) *string { return &p.ACMEEmail },
+		"Where the certificate authority may write to."),
+	option("acme_directory", text, "https://acme-v02.api.letsencrypt.org/directory", func(p *Proxy) *string { return &p.ACMEDirectory },
+		"Address of the certificate authority's ACME directory.", webURL),
+	option("acme_roots", text, "", func(p *Proxy) *string { return &p.ACMERoots },
+		"File with the roots that acme_directory's own certificate leads to, in PEM; empty is the system's.", emptyOr(absolute)),
+	option("hsts_max_age", span, seconds(180*24*3600), func(p *Proxy) *Duration { return &p.HSTSMaxAge },
+		"How long a browser that has come over https shall refuse http; 0 tells it nothing.").
+		note("Sent with TLS of the proxy's own alone, as Strict-Transport-Security."),
+	option("redirect_port", count, 80, func(p *Proxy) *int64 { return &p.RedirectPort },
+		"With TLS, a port of jupyterhub-proxy.socket that stays plain and sends browsers to https; 0 is none.", within(0, 65535)).
+		note("The port itself is opened by systemctl edit jupyterhub-proxy.socket, with another ListenStream= line."),
+	option("redirect_to_port", count, 443, func(p *Proxy) *int64 { return &p.RedirectToPort },
+		"The port of https that browsers are sent to.", within(1, 65535)),
 	option("trusted_proxies", texts, nil, func(p *Proxy) *[]string { return &p.TrustedProxies },
 		"Addresses and networks of proxies in front of this one, whose X-Forwarded-* headers are believed.", every(network)),
 }

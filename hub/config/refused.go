@@ -12,6 +12,8 @@ var refused = map[string]string{
 	"hub_routespec":      "is no setting here: the proxy leads all of base_url to the hub; remove it",
 	"ssl_key":            "is called tls_key here, in [proxy]",
 	"ssl_cert":           "is called tls_certificate here, in [proxy]",
+	"redirect_to":        "is called redirect_to_port here, in [proxy]",
+	"letsencrypt_email":  "is called acme_email here, in [proxy]",
 	"trusted_proxies":    "belongs in [proxy]; move it there, or write trusted_downstream_ips here",
 	"confirm_no_ssl":     "is no setting here: insecure_http says whether passwords may cross a network in the clear; remove it",
 	"subdomain_template": "is no setting here; remove it",
