@@ -39,6 +39,11 @@
 // buffer while nothing moves; with TLS, what crypto/tls keeps is added. What one side does not take waits with the other. A plain
 // tunnel can be taken out of one process and put into the next in the middle of a frame (see parked).
 //
+// # Servers that do not run
+//
+// In front of our own hub (Options.HubBase) what is asked of a user's server that has no route is answered here, as the hub
+// would: 424 to programs, a redirect into the hub to people. The tabs of stopped servers ask on, and cost the hub nothing.
+//
 // # Caveats
 //
 // What reads request heads twice in different ways is refused by package strict before net/http sees it. net/http does the

@@ -28,6 +28,7 @@ type Options struct {
 	DefaultTarget string // where the root leads as long as the API sets nothing else; "": nowhere
 	DefaultUID    int64  // who has to listen there, when it is a Unix socket; hub.NoUID: anybody
 	ErrorTarget   string // renders the pages for 404 and 503: GET <target>/<status>?url=<path>; "": our own plain ones
+	HubBase       string // base URL of our hub, for which stopped servers are answered: "/" or "/jh/"; "": they go where the table leads
 	HostRouting   bool   // the first segment of a route's path is a host
 	// CountControlFrames makes pings and pongs of a WebSocket activity, as configurable-http-proxy does. Then an open tab
 	// keeps its server busy for good.
@@ -243,6 +244,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, ps, *problem)
 	case ps.place.raw == healthPath && r.URL.RawQuery == "":
 		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
+	case p.notRunning(w, ps):
 	case ps.route == nil:
 		p.answer(w, ps, noRoute)
 	case wantsWebSocket(r):

@@ -111,6 +111,7 @@ func options(d *daemon.Daemon, f flags, s *settings, baseURL string) proxy.Optio
 	o := proxy.Options{
 		Log: d.Log, Now: time.Now,
 		StateFile: f.stateFile, DefaultTarget: f.defaultTarget, DefaultUID: hub.NoUID,
+		HubBase:  baseURL,
 		APIToken: os.Getenv(tokenVariable), Reload: s.reload,
 		MaxConnections: connections(),
 	}
