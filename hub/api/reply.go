@@ -7,19 +7,40 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"jupyterhubd/hub/client"
 )
 
 func writeJSON(w http.ResponseWriter, status int, body any) error {
-	b, err := json.Marshal(body)
+	page := pages.Get().(*[]byte)
+	defer pages.Put(page)
+	b, err := encode((*page)[:0], body)
 	if err != nil {
 		return fmt.Errorf("encode a reply: %w", err)
+	}
+	if cap(b) <= mostKept {
+		*page = b
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)
 	_, err = w.Write(b)
 	return err
+}
+
+// pages are buffers for replies. One that a great reply made grow is not kept.
+var pages = sync.Pool{New: func() any { return new([]byte) }}
+
+const mostKept = 1 << 20 // bytes
+
+func encode(b []byte, body any) ([]byte, error) {
+	if model, ok := body.(client.Appender); ok {
+		return model.AppendJSON(b)
+	}
+	raw, err := json.Marshal(body)
+	return append(b, raw...), err
 }
 
 // nothing answers 204, which has neither body nor type.

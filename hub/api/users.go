@@ -32,13 +32,17 @@ func (room *Room) listUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	by, models := readerOf(a), make([]client.User, 0, len(users))
+	by, models := readerOf(a), make(client.Users, 0, len(users))
+	same, seen, stopped := a.Scopes.Unfiltered(), by.sightOf(""), wantsStopped(r)
 	for _, u := range users {
+		if !same {
+			seen = by.sightOf(u.Name)
+		}
 		servers := active[u.Name]
-		if wantsStopped(r) {
+		if stopped {
 			servers = room.Workshop.Servers(u.Name)
 		}
-		models = append(models, room.userModel(by, u, servers))
+		models = append(models, room.userSeen(by, seen, u, servers))
 	}
 	return writeJSON(w, http.StatusOK, p.of(models, total))
 }

@@ -29,35 +29,57 @@ func (by reader) may(r rbac.Resource, scopes ...string) bool {
 	return false
 }
 
+// sight is what a reader may see of one user. For who has no filtered scopes it is the same for all users.
+type sight struct{ all, name, roles, groups, activity, authState, servers bool }
+
+func (by reader) sightOf(user string) sight {
+	who := rbac.UserResource(user)
+	return sight{
+		all: by.may(who, "read:users"), name: by.may(who, "read:users:name"), roles: by.may(who, "read:roles:users"), groups: by.may(who, "read:users:groups"),
+		activity: by.may(who, "read:users:activity"), authState: by.may(who, "admin:auth_state"), servers: by.may(who, "read:servers"),
+	}
+}
+
 // userModel shows a user with those of their servers that are given.
 func (room *Room) userModel(by reader, u hub.User, servers []hub.Live) client.User {
-	who := rbac.UserResource(u.Name)
-	all, name := by.may(who, "read:users"), by.may(who, "read:users", "read:users:name")
+	return room.userSeen(by, by.sightOf(u.Name), u, servers)
+}
+
+func (room *Room) userSeen(by reader, sees sight, u hub.User, servers []hub.Live) client.User {
+	null := json.RawMessage(nil)
 	m := client.User{Kind: "user", Name: u.Name}
-	if name || by.may(who, "read:roles:users") {
+	if sees.all || sees.name || sees.roles {
 		m.Admin = client.Show(u.Admin)
 	}
-	if name {
-		m.UserInfo = client.Show(json.RawMessage("null"))
+	if sees.all || sees.name {
+		m.UserInfo = client.Show(null)
 	}
-	if all || by.may(who, "read:roles:users") {
+	if sees.all || sees.roles {
 		m.Roles = client.Show(room.rolesOf(u))
 	}
-	if all || by.may(who, "read:users:groups") {
-		m.Groups = client.Show(append([]string{}, u.Groups...))
+	if sees.all || sees.groups {
+		m.Groups = client.Show(orEmpty(u.Groups))
 	}
-	if all {
+	if sees.all {
 		m.Created = client.Show(client.At(u.Created))
 		m.Server, m.Pending = defaultServer(servers)
 	}
-	if all || by.may(who, "read:users:activity") {
+	if sees.all || sees.activity {
 		m.LastActivity = client.Show(client.At(u.LastActivity))
 	}
-	if by.may(who, "admin:auth_state") {
-		m.AuthState = client.Show(json.RawMessage("null"))
+	if sees.authState {
+		m.AuthState = client.Show(null)
 	}
-	m.Servers = room.visible(by, u.Name, servers)
+	m.Servers = room.visible(by, sees, servers)
 	return m
+}
+
+// orEmpty keeps a list from being null on the wire.
+func orEmpty(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
 }
 
 // rolesOf returns a user's direct roles, the implied and the configured ones among them.
@@ -103,14 +125,17 @@ func defaultServer(servers []hub.Live) (url, pending client.Field[client.Text]) 
 
 // visible shows the servers that the reader may see. Who may see all of a user's servers sees an empty object where there
 // are none; who may see single ones sees no key at all.
-func (room *Room) visible(by reader, user string, servers []hub.Live) client.Field[map[string]client.Server] {
+func (room *Room) visible(by reader, sees sight, servers []hub.Live) client.Field[map[string]client.Server] {
+	if len(servers) == 0 && !sees.servers {
+		return client.Field[map[string]client.Server]{}
+	}
 	shown := map[string]client.Server{}
 	for _, l := range servers {
-		if by.may(rbac.ServerResource(l.ServerRef), "read:servers") {
+		if sees.servers || by.may(rbac.ServerResource(l.ServerRef), "read:servers") {
 			shown[l.Server.Server] = room.serverModel(by, l)
 		}
 	}
-	if len(shown) > 0 || by.may(rbac.UserResource(user), "read:servers") {
+	if len(shown) > 0 || sees.servers {
 		return client.Show(shown)
 	}
 	return client.Field[map[string]client.Server]{}

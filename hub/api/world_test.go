@@ -25,7 +25,7 @@ import (
 
 // world is a hub with a real store, a real porter and a real hall, and with the cast: admin, alice, bob, mallory.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	store  *store.Store
 	shop   *workshop
 	daemon *daemon
@@ -37,7 +37,7 @@ type world struct {
 	admin  http.Handler // admin.sock
 }
 
-func newWorld(t *testing.T, change ...func(*api.Options)) *world {
+func newWorld(t testing.TB, change ...func(*api.Options)) *world {
 	t.Helper()
 	s, err := store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{})
 	if err != nil {
@@ -125,7 +125,7 @@ func (w *world) mint(t hub.Token) (value string) {
 
 // reply is an answer as a client reads it.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	head   http.Header
 	body   string

@@ -45,6 +45,9 @@ func newSet(cat *catalogue, entries []entry) Set {
 // Empty reports whether the set opens nothing.
 func (s Set) Empty() bool { return len(s.entries) == 0 }
 
+// Unfiltered reports whether no scope of the set has a filter: then what it opens of one thing, it opens of all of its kind.
+func (s Set) Unfiltered() bool { return len(s.entries) == 1 && s.entries[0].filter == Filter{} }
+
 // Has reports whether the set holds a scope as it is written: unfiltered, "read:users" asks for all users; with a filter it
 // asks for that filter, and an unfiltered scope holds every filtered one.
 func (s Set) Has(scope string) bool {

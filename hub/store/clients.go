@@ -33,7 +33,7 @@ func (tx *Tx) ClientOfService(name string) (hub.Client, error) {
 }
 
 func (tx *Tx) client(id string) (clientRecord, error) {
-	c, ok, err := load[clientRecord](tx, bucketClients, []byte(id))
+	c, ok, err := recall(tx, &tx.s.clients, bucketClients, []byte(id))
 	if err != nil || !ok {
 		return clientRecord{}, orMissing(err, "OAuth client", id)
 	}
@@ -64,7 +64,7 @@ func (tx *Tx) PutClient(c hub.Client, secret string) error {
 	if len(rec.Hash) == 0 {
 		return hub.Errorf(hub.Invalid, "an OAuth client needs a secret")
 	}
-	if other := string(tx.b.Bucket([]byte(indexClientOwner)).Get(clientRows(rec)[0].key)); other != "" && other != c.ID {
+	if other := string(tx.bucket(indexClientOwner).Get(clientRows(rec)[0].key)); other != "" && other != c.ID {
 		if err := tx.DeleteClient(other); err != nil { // a configured id was changed
 			return err
 		}

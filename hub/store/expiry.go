@@ -31,7 +31,7 @@ func (tx *Tx) Prune() (more bool, err error) {
 // due lists the first records that are expired at a moment, as bucket, zero byte, key.
 func (tx *Tx) due(now time.Time, most int) (due [][]byte, more bool) {
 	end := moment(now)
-	c := tx.b.Bucket([]byte(indexExpiry)).Cursor()
+	c := tx.bucket(indexExpiry).Cursor()
 	for k, _ := c.First(); k != nil && bytes.Compare(k[:8], end) <= 0; k, _ = c.Next() {
 		if len(due) == most {
 			return due, true
@@ -43,7 +43,7 @@ func (tx *Tx) due(now time.Time, most int) (due [][]byte, more bool) {
 
 // pruneOne removes one expired record. It may be gone already: a session takes its tokens and codes with it.
 func (tx *Tx) pruneOne(bucket, key string) error {
-	if tx.b.Bucket([]byte(bucket)).Get([]byte(key)) == nil {
+	if tx.bucket(bucket).Get([]byte(key)) == nil {
 		return nil
 	}
 	switch bucket {

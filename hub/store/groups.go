@@ -67,7 +67,7 @@ func (tx *Tx) PutGroup(g hub.Group) (hub.Group, error) {
 		return hub.Group{}, orMissing(nil, "group", g.Name)
 	}
 	if g.ID == 0 {
-		if g.ID, err = tx.b.Bucket([]byte(bucketGroups)).NextSequence(); err != nil {
+		if g.ID, err = tx.bucket(bucketGroups).NextSequence(); err != nil {
 			return hub.Group{}, err
 		}
 	}

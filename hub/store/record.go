@@ -15,7 +15,7 @@ import (
 
 // load reads the record at key; ok is false where there is none.
 func load[T any](tx *Tx, bucket string, key []byte) (v T, ok bool, err error) {
-	raw := tx.b.Bucket([]byte(bucket)).Get(key)
+	raw := tx.bucket(bucket).Get(key)
 	if raw == nil {
 		return v, false, nil
 	}
@@ -31,7 +31,7 @@ func save[T any](tx *Tx, bucket string, key []byte, v T, old, now []row) error {
 	if err != nil {
 		return fmt.Errorf("write %s %q: %w", bucket, key, err)
 	}
-	if err := tx.b.Bucket([]byte(bucket)).Put(key, raw); err != nil {
+	if err := tx.bucket(bucket).Put(key, raw); err != nil {
 		return err
 	}
 	return tx.reindex(old, now)
@@ -39,7 +39,7 @@ func save[T any](tx *Tx, bucket string, key []byte, v T, old, now []row) error {
 
 // erase removes the record at key and its index rows.
 func (tx *Tx) erase(bucket string, key []byte, rows []row) error {
-	if err := tx.b.Bucket([]byte(bucket)).Delete(key); err != nil {
+	if err := tx.bucket(bucket).Delete(key); err != nil {
 		return err
 	}
 	return tx.reindex(rows, nil)
@@ -59,14 +59,14 @@ func (r row) equal(o row) bool {
 func (tx *Tx) reindex(old, now []row) error {
 	for _, r := range old {
 		if !contains(now, r) {
-			if err := tx.b.Bucket([]byte(r.bucket)).Delete(r.key); err != nil {
+			if err := tx.bucket(r.bucket).Delete(r.key); err != nil {
 				return err
 			}
 		}
 	}
 	for _, r := range now {
 		if !contains(old, r) {
-			if err := tx.b.Bucket([]byte(r.bucket)).Put(r.key, r.value); err != nil {
+			if err := tx.bucket(r.bucket).Put(r.key, r.value); err != nil {
 				return err
 			}
 		}
@@ -85,7 +85,7 @@ func contains(rows []row, r row) bool {
 
 // scan calls fn for every entry whose key begins with prefix, in order. fn must not write to the bucket.
 func (tx *Tx) scan(bucket string, prefix []byte, fn func(k, v []byte) error) error {
-	c := tx.b.Bucket([]byte(bucket)).Cursor()
+	c := tx.bucket(bucket).Cursor()
 	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		if err := fn(k, v); err != nil {
 			return err
@@ -114,7 +114,7 @@ func (tx *Tx) values(bucket string, prefix []byte) (values []string) {
 
 // get returns an index entry's value as a string, "" if there is none.
 func (tx *Tx) get(bucket string, key []byte) string {
-	return string(tx.b.Bucket([]byte(bucket)).Get(key))
+	return string(tx.bucket(bucket).Get(key))
 }
 
 // key joins parts into a compound key.

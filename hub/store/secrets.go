@@ -10,7 +10,7 @@ import (
 // Secret returns the hub's own secret of that name, 32 random bytes that are made when it is first asked for; making one
 // needs an Update.
 func (tx *Tx) Secret(name string) ([]byte, error) {
-	b := tx.b.Bucket([]byte(bucketSecrets))
+	b := tx.bucket(bucketSecrets)
 	if s := b.Get([]byte(name)); s != nil {
 		return slices.Clone(s), nil
 	}

@@ -62,7 +62,7 @@ func (tx *Tx) session(id string) (sessionRecord, error) {
 	if id == "" {
 		return sessionRecord{}, orMissing(nil, "session", "")
 	}
-	s, ok, err := load[sessionRecord](tx, bucketSessions, []byte(id))
+	s, ok, err := recall(tx, &tx.s.sessions, bucketSessions, []byte(id))
 	if err != nil || !ok || !s.Expires.After(tx.now()) {
 		return sessionRecord{}, orMissing(err, "session", "")
 	}

@@ -33,7 +33,7 @@ func (tx *Tx) NewShareCode(c hub.ShareCode) (value string, _ hub.ShareCode, err 
 	if len(tx.keys(indexShareCodeServer, key(c.Server.User, ""))) >= maxShares {
 		return "", hub.ShareCode{}, orCrowded(nil, "too many codes: revoke some first", 0)
 	}
-	if c.ID, err = tx.b.Bucket([]byte(bucketShareCodes)).NextSequence(); err != nil {
+	if c.ID, err = tx.bucket(bucketShareCodes).NextSequence(); err != nil {
 		return "", hub.ShareCode{}, err
 	}
 	if c.Created.IsZero() {

@@ -56,7 +56,7 @@ func (tx *Tx) PutShare(s hub.Share) (hub.Share, error) {
 	case len(tx.keys(indexShareServer, key(s.Server.User, ""))) >= maxShares:
 		return hub.Share{}, orCrowded(nil, "too many shares: take some back first", 0)
 	}
-	if s.ID, err = tx.b.Bucket([]byte(bucketShares)).NextSequence(); err != nil {
+	if s.ID, err = tx.bucket(bucketShares).NextSequence(); err != nil {
 		return hub.Share{}, err
 	}
 	if s.Created.IsZero() {

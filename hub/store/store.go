@@ -32,6 +32,11 @@ type Store struct {
 	opts Options
 	wake chan struct{} // one token: there is activity to flush
 
+	users    memory[hub.User]
+	tokens   memory[tokenRecord]
+	sessions memory[sessionRecord]
+	clients  memory[clientRecord]
+
 	mu       sync.Mutex // guards current and flushing, and the moment in which a Tx takes them
 	current  *layer     // activity that came since the last flush
 	flushing *layer     // activity that is being written; nil between flushes
@@ -61,6 +66,7 @@ func open(path string, o Options, steps []migration) (*Store, error) {
 		return nil, openError(path, err)
 	}
 	s := &Store{db: db, path: path, opts: o, wake: make(chan struct{}, 1), current: newLayer()}
+	s.users.copy, s.tokens.copy, s.sessions.copy, s.clients.copy = copyUser, copyToken, copySession, copyClient
 	if err := s.prepare(fresh, steps); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -191,6 +197,7 @@ type Tx struct {
 	b      *bbolt.Tx
 	s      *Store
 	layers [2]*layer // newest first; activity that may not be in b yet
+	opened []opened  // buckets
 }
 
 // now is the moment by which the transaction tells what is expired.

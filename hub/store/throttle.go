@@ -54,7 +54,7 @@ func classOf(name string) string {
 func (tx *Tx) countThrottles(class string, by int64) (had int64, err error) {
 	name := append(keyThrottles[:len(keyThrottles):len(keyThrottles)], class...)
 	had = int64(unnumber(tx.get(bucketMeta, name)))
-	return had, tx.b.Bucket([]byte(bucketMeta)).Put(name, number(uint64(had+by)))
+	return had, tx.bucket(bucketMeta).Put(name, number(uint64(had+by)))
 }
 
 func (tx *Tx) makeRoom(class string) error {
@@ -63,7 +63,7 @@ func (tx *Tx) makeRoom(class string) error {
 		return err
 	}
 	prefix := key(class, "")
-	oldest, _ := tx.b.Bucket([]byte(indexThrottleAge)).Cursor().Seek(prefix)
+	oldest, _ := tx.bucket(indexThrottleAge).Cursor().Seek(prefix)
 	return tx.DeleteThrottle(string(oldest[len(prefix)+8:]))
 }
 

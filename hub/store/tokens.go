@@ -41,7 +41,7 @@ func (tx *Tx) Token(id uint64) (hub.Token, error) {
 }
 
 func (tx *Tx) token(id uint64) (tokenRecord, error) {
-	t, ok, err := load[tokenRecord](tx, bucketTokens, number(id))
+	t, ok, err := recall(tx, &tx.s.tokens, bucketTokens, number(id))
 	if err != nil || !ok {
 		return tokenRecord{}, orMissing(err, "token", "")
 	}
@@ -137,7 +137,7 @@ func (tx *Tx) addToken(t tokenRecord) (tokenRecord, error) {
 	if len(tx.keys(indexTokenOwner, key(string(t.Owner.Kind), t.Owner.Name, ""))) >= maxTokens {
 		return tokenRecord{}, orCrowded(nil, "too many tokens: revoke some that are not needed any more", 0)
 	}
-	id, err := tx.b.Bucket([]byte(bucketTokens)).NextSequence()
+	id, err := tx.bucket(bucketTokens).NextSequence()
 	if err != nil {
 		return tokenRecord{}, err
 	}

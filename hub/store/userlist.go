@@ -28,6 +28,7 @@ func (tx *Tx) Users(q UserQuery) (page []hub.User, total int, err error) {
 	}
 	whole := q.NameContains == "" && q.Only == nil && q.Keep == nil
 	contains := strings.ToLower(q.NameContains)
+	page = make([]hub.User, 0, min(q.Limit, tx.CountUsers()))
 	for name := range names {
 		if !whole && (!strings.Contains(strings.ToLower(name), contains) || q.Keep != nil && !q.Keep(name)) {
 			continue
@@ -77,7 +78,7 @@ func (tx *Tx) names(q UserQuery) (iter.Seq[string], error) {
 // walk yields a bucket's entries in order, or from the end.
 func (tx *Tx) walk(bucket string, down bool, name func(k, v []byte) string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		c := tx.b.Bucket([]byte(bucket)).Cursor()
+		c := tx.bucket(bucket).Cursor()
 		first, next := c.First, c.Next
 		if down {
 			first, next = c.Last, c.Prev

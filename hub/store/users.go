@@ -35,7 +35,7 @@ func (tx *Tx) User(name string) (hub.User, error) {
 
 // storedUser returns a user as the file has them, without newer activity; index rows are made from this.
 func (tx *Tx) storedUser(name string) (hub.User, bool, error) {
-	return load[hub.User](tx, bucketUsers, []byte(name))
+	return recall(tx, &tx.s.users, bucketUsers, []byte(name))
 }
 
 // orMissing returns err, or the error that says that a thing does not exist.
@@ -84,7 +84,7 @@ func (tx *Tx) PutUser(u hub.User) (hub.User, error) {
 // completeUser fills in what a caller may leave out and checks what refers to other records.
 func (tx *Tx) completeUser(u, old hub.User) (hub.User, error) {
 	if u.ID == 0 {
-		id, err := tx.b.Bucket([]byte(bucketUsers)).NextSequence()
+		id, err := tx.bucket(bucketUsers).NextSequence()
 		if err != nil {
 			return u, err
 		}
@@ -126,7 +126,7 @@ func (tx *Tx) CountUsers() int {
 
 func (tx *Tx) countUsers(by int64) error {
 	n := uint64(int64(tx.CountUsers()) + by)
-	return tx.b.Bucket([]byte(bucketMeta)).Put(keyUsers, binary.BigEndian.AppendUint64(nil, n))
+	return tx.bucket(bucketMeta).Put(keyUsers, binary.BigEndian.AppendUint64(nil, n))
 }
 
 // DeleteUser removes a user with everything of theirs: servers, tokens, sessions, OAuth clients, memberships, and what was

@@ -1,8 +1,8 @@
 package daemon
 
 import (
-	"bytes"
 	"io"
+	"sync"
 
 	"github.com/rs/zerolog"
 )
@@ -27,17 +27,16 @@ func (l lines) Write(event []byte) (int, error) { return l.WriteLevel(zerolog.In
 
 // WriteLevel writes an event as one line, with one call, so that lines of several goroutines do not mix.
 func (l lines) WriteLevel(level zerolog.Level, event []byte) (int, error) {
-	var line bytes.Buffer
-	line.WriteString(l.prefix(level))
-	text := zerolog.ConsoleWriter{Out: &line, NoColor: true, PartsOrder: []string{zerolog.MessageFieldName}}
-	if _, err := text.Write(event); err != nil {
-		return 0, err
-	}
-	if _, err := l.out.Write(line.Bytes()); err != nil {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	*buffer = appendLine(append((*buffer)[:0], l.prefix(level)...), event)
+	if _, err := l.out.Write(*buffer); err != nil {
 		return 0, err
 	}
 	return len(event), nil
 }
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (l lines) prefix(level zerolog.Level) string {
 	if !l.journal {
