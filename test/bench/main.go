@@ -113,6 +113,7 @@ var subjects = []subject{
 	{"activity", (*stage).measureActivity},
 	{"proxy", (*stage).measureProxy},
 	{"spawn", (*stage).measureSpawn},
+	{"death", (*stage).measureDeath},
 	{"burst", (*stage).measureBurst},
 	{"memory", (*stage).measureMemory},
 	{"restart", (*stage).measureRestart},
