@@ -108,6 +108,8 @@ func stateChange(u *sd.PropertiesUpdate) bool {
 const (
 	unitExists   = "org.freedesktop.systemd1.UnitExists"
 	noSuchUnit   = "org.freedesktop.systemd1.NoSuchUnit"
+	unitInactive = "org.freedesktop.systemd1.UnitInactive"
+	notSupported = "org.freedesktop.DBus.Error.NotSupported"
 	notConnected = "the connection to systemd is down; it is made again"
 )
 

@@ -46,6 +46,7 @@ func (l *Launcher) check(policy *Policy) []string {
 		find("servers cannot fetch who they are: %s is missing; systemctl start jupyterhub-credentials.socket", l.o.Layout.Credentials)
 	}
 	findings = append(findings, l.cgroups.check()...)
+	findings = append(findings, l.cgroups.checkSleep()...)
 	return append(findings, l.checkSystemd()...)
 }
 

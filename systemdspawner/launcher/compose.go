@@ -192,6 +192,7 @@ func limits(s Settings) []sd.Property {
 		prop("MemoryAccounting", true),
 		prop("CPUAccounting", true),
 		prop("TasksAccounting", true),
+		prop("IOAccounting", true),
 		prop("OOMPolicy", "continue"), // the greedy kernel dies; JupyterLab and the other kernels go on
 	}
 	if s.MemLimit > 0 {

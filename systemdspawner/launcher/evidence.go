@@ -12,7 +12,7 @@ import (
 // killed for memory. With v1 neither is told, and the unit's last process is a witness instead (see Compose).
 type evidence struct {
 	now   func() time.Time
-	blind func() // stops watching
+	blind []func() // each stops watching something
 
 	mu    sync.Mutex // guards forks
 	forks time.Time  // when a fork was last refused
@@ -22,17 +22,28 @@ type evidence struct {
 const lately = 10 * time.Second
 
 // observe watches a unit's control group until close is called. What cannot be watched is not known; the cause of a failure
-// then says less.
-func observe(c cgroups, e *eyes, group string, now func() time.Time) *evidence {
-	v := &evidence{now: now, blind: func() {}}
+// then says less. Turned is called when the unit falls asleep or wakes: systemd 252 sends no signal of it.
+func observe(c cgroups, e *eyes, group string, now func() time.Time, turned func(string)) *evidence {
+	v := &evidence{now: now}
 	// pids.events holds one counter, "max": every change of it is a refused fork.
-	if stop, err := e.watch(c.file("pids", group, "pids.events"), unix.IN_MODIFY, v.refused); err == nil {
-		v.blind = stop
+	v.watch(e, c.file("pids", group, "pids.events"), v.refused)
+	if c.unified {
+		v.watch(e, c.file("", group, "cgroup.events"), turned)
 	}
 	return v
 }
 
-func (v *evidence) close() { v.blind() }
+func (v *evidence) watch(e *eyes, file string, see func(string)) {
+	if stop, err := e.watch(file, unix.IN_MODIFY, see); err == nil {
+		v.blind = append(v.blind, stop)
+	}
+}
+
+func (v *evidence) close() {
+	for _, stop := range v.blind {
+		stop()
+	}
+}
 
 func (v *evidence) refused(string) {
 	v.mu.Lock()

@@ -35,6 +35,7 @@ type Launcher struct {
 
 	looks    looks // who looks at which unit just now
 	unmounts looks // who is after which unit's credential
+	reclaims reclaims
 }
 
 // Options are what a main decides.
@@ -89,6 +90,7 @@ func (l *Launcher) Run(ctx context.Context) error {
 	err := group.Wait()
 	l.looks.wait()
 	l.unmounts.wait()
+	l.reclaims.wait()
 	return err
 }
 

@@ -98,13 +98,14 @@ func (l *Launcher) look(ctx context.Context, name string) error {
 func (l *Launcher) adopt(ctx context.Context, s seen, ref hub.ServerRef) {
 	u := s.unit(ref)
 	u.Socket = socketPath(l.sockets.base, u.Name)
+	u.Frozen = l.cgroups.frozen(s.text("ControlGroup"))
 	if !l.roster.update(u, s.text("ControlGroup")) {
 		return
 	}
 	blind := l.watchSocket(ctx, u.Name)
 	var v *evidence
 	if group := s.text("ControlGroup"); group != "" {
-		v = observe(l.cgroups, l.eyes, group, l.o.Now)
+		v = observe(l.cgroups, l.eyes, group, l.o.Now, func(string) { l.lookAt(ctx, u.Name) })
 	}
 	if !l.roster.watching(u.Name, blind, v) {
 		blind()

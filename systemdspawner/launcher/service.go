@@ -25,6 +25,8 @@ func (l *Launcher) Interface() varlink.Interface {
 			"List":               l.serveList,
 			"Watch":              l.serveWatch,
 			"Usage":              l.serveUsage,
+			"Freeze":             l.onUnit(l.Freeze),
+			"Thaw":               l.onUnit(l.Thaw),
 			"Headroom":           l.serveHeadroom,
 			"Journal":            l.serveJournal,
 			"Check":              l.serveCheck,
@@ -81,6 +83,21 @@ func (l *Launcher) serveStop(ctx context.Context, r *varlink.Request) error {
 		return err
 	}
 	return r.Reply(struct{}{})
+}
+
+// onUnit serves a verb that takes a server and returns its unit.
+func (l *Launcher) onUnit(verb func(context.Context, hub.ServerRef) (hub.Unit, error)) varlink.Handler {
+	return func(ctx context.Context, r *varlink.Request) error {
+		var ref hub.ServerRef
+		if err := r.Decode(&ref); err != nil {
+			return err
+		}
+		unit, err := verb(ctx, ref)
+		if err != nil {
+			return err
+		}
+		return r.Reply(unitReply{unit})
+	}
 }
 
 func (l *Launcher) serveList(ctx context.Context, r *varlink.Request) error {
@@ -149,6 +166,7 @@ func (l *Launcher) usage() []hub.Unit {
 		u := e.unit
 		if e.group != "" {
 			u.Memory, u.CPU, u.Tasks = l.cgroups.usage(e.group)
+			u.Used = l.cgroups.used(e.group)
 		}
 		units = append(units, u)
 	}

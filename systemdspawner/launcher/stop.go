@@ -24,6 +24,11 @@ func (l *Launcher) Stop(ctx context.Context, ref hub.ServerRef) error {
 	// The caller may leave; systemd goes on, and so does the wait for it, so that the picture is right.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout+grace)
 	defer cancel()
+	if l.roster.unit(e).Frozen { // what sleeps does not hear that it shall end
+		if err := l.thaw(ctx, b, name); err != nil {
+			return err
+		}
+	}
 	if err := l.stopUnit(ctx, b, name); err != nil {
 		return err
 	}

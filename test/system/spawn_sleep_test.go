@@ -1,0 +1,110 @@
+package system
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/systemdspawner"
+	"jupyterhubd/test/testbed"
+)
+
+// rootside is root's side as the hub sees it.
+func (s *stage) rootside() *systemdspawner.Client {
+	return systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock"))
+}
+
+// unifiedStage boots a machine that has control groups of version 2, where units can be frozen.
+func unifiedStage(t *testing.T) *stage {
+	t.Helper()
+	testbed.Needed(t)
+	bed, err := testbed.Boot(t.Context(), testbed.Options{Unified: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bed.End(); err != nil {
+			t.Error(err)
+		}
+	})
+	bed.Watch(t)
+	return settle(t, bed)
+}
+
+// A server is laid to sleep and woken, by the hub and by an admin, and stopped in its sleep. What it was doing goes on.
+func TestAServerSleepsAndGoesOn(t *testing.T) {
+	s := unifiedStage(t)
+	s.probed("", "alice")
+	s.start(alice)
+	unit := hub.UnitName(alice)
+	pid := s.mainPID(unit)
+	s.can(alice, "echo kept >/tmp/kept")
+
+	for range 2 { // the second time it sleeps already
+		if u, err := s.rootside().Freeze(s.ctx, alice); err != nil || !u.Frozen || !u.Listening {
+			t.Fatalf("laid to sleep: %+v, %v", u, err)
+		}
+	}
+	if state := s.property(unit, "FreezerState"); state != "frozen" {
+		t.Errorf("systemd says %s", state)
+	}
+	for range 2 {
+		if u, err := s.rootside().Thaw(s.ctx, alice); err != nil || u.Frozen {
+			t.Fatalf("woken: %+v, %v", u, err)
+		}
+	}
+	if out := s.can(alice, "cat /tmp/kept"); out != "kept" || s.mainPID(unit) != pid {
+		t.Errorf("after its sleep it says %q and is process %s, not %s", out, s.mainPID(unit), pid)
+	}
+
+	s.run("systemctl", "freeze", unit)
+	s.eventually("the admin's freeze is seen", func() bool { return s.unit(alice).Frozen })
+	s.run("systemctl", "thaw", unit)
+	s.eventually("the admin's thaw is seen", func() bool { return !s.unit(alice).Frozen })
+
+	if _, err := s.rootside().Freeze(s.ctx, alice); err != nil {
+		t.Fatal(err)
+	}
+	s.killed("jupyterhub-spawnd.service") // who laid it to sleep forgets nothing
+	if !s.unit(alice).Frozen {
+		t.Error("after a restart of root's side the server is taken for awake")
+	}
+	if err := s.rootside().Stop(s.ctx, alice); err != nil {
+		t.Fatal(err)
+	}
+	// One that was killed did not hear that it should end.
+	if out := s.run("journalctl", "--quiet", "--output=cat", "--unit="+unit); strings.Contains(out, "SIGKILL") || strings.Contains(out, "timed out") {
+		t.Errorf("stopped in its sleep:\n%s", out)
+	}
+	for what, verb := range map[string]func() error{
+		"freeze": func() error { _, err := s.rootside().Freeze(s.ctx, alice); return err },
+		"thaw":   func() error { _, err := s.rootside().Thaw(s.ctx, alice); return err },
+	} {
+		if err := verb(); hub.KindOf(err) != hub.NotRunning {
+			t.Errorf("%s what does not run: %v", what, err)
+		}
+	}
+}
+
+// Where control groups are of version 1 nothing sleeps, and the machine says so.
+func TestAMachineThatCannotFreezeSaysSo(t *testing.T) {
+	s := onStage(t)
+	if s.run("stat", "--file-system", "--format=%T", "/sys/fs/cgroup") == "cgroup2fs" {
+		t.Skip("this machine can")
+	}
+	s.mocked("alice")
+	s.start(alice)
+	var refusal *hub.Error
+	if _, err := s.rootside().Freeze(s.ctx, alice); !errors.As(err, &refusal) || refusal.Cause == nil || refusal.Cause.Kind != hub.CauseCannotFreeze {
+		t.Errorf("laid to sleep: %v", err)
+	}
+	findings, err := s.rootside().Check(s.ctx)
+	if err != nil || !strings.Contains(strings.Join(findings, "\n"), "idle servers cannot sleep here") {
+		t.Errorf("found %q, %v", findings, err)
+	}
+	usage, err := s.rootside().Usage(s.ctx)
+	if err != nil || len(usage) != 1 || usage[0].Used == nil || usage[0].Used.Limits.MemoryMax != 2<<30 || usage[0].Used.MemoryPeak < usage[0].Memory {
+		t.Errorf("usage %+v, %v", usage, err)
+	}
+}
