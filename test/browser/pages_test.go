@@ -130,6 +130,7 @@ func TestAdminPage(t *testing.T) {
 	x.presses(".user-row[data-user=bob] .start-server")
 	x.becomes(`document.querySelector(".user-row[data-user=bob] .state")?.textContent == "running"`)
 	x.becomes(`/[0-9.]+ [KM]iB/.test(document.querySelector("[data-memory='bob/']").textContent)`)
+	x.becomes(`/[0-9.]+ (s|%)/.test(document.querySelector("[data-cpu='bob/']").textContent)`)
 	x.picture("bob-runs")
 	x.presses(".user-row[data-user=bob] .stop-server")
 	x.becomes(`document.querySelector(".user-row[data-user=bob] .state")?.textContent == "stopped"`)
