@@ -109,7 +109,7 @@ func (h *house) furnish(c *config.Config) (*rooms, auth.Rules, error) {
 	}
 	clients := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages, TokenTTL: tokenLife(c), RequirePKCE: c.Hub.OAuthRequirePKCE})
 	hall, err := httpd.New(httpd.Options{
-		BaseURL: c.Hub.BaseURL, Porter: h.porter, Pages: pages, Log: h.daemon.Log,
+		BaseURL: c.Hub.BaseURL, Porter: h.porter, Pages: pages, Log: h.daemon.Log, Deeds: h.audit,
 		API:           append(desk.Routes(), clients.API()...),
 		Browser:       append(pages.Routes(), clients.Pages()...),
 		Metrics:       measured,

@@ -38,6 +38,7 @@ func (room *Room) createUsers(w http.ResponseWriter, r *http.Request) error {
 	}
 	models := []client.User{}
 	for _, u := range created {
+		auth.Concern(r, "user "+u.Name)
 		models = append(models, room.userModel(readerOf(a), u, nil))
 	}
 	return writeJSON(w, http.StatusCreated, models)

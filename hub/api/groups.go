@@ -85,6 +85,9 @@ func (room *Room) createGroups(w http.ResponseWriter, r *http.Request) error {
 	if len(names) == 0 {
 		return hub.Errorf(hub.Invalid, "Must specify at least one group to create")
 	}
+	for _, name := range names {
+		auth.Concern(r, "group "+name)
+	}
 	models := []client.Group{}
 	err = room.Store.Update(func(tx *store.Tx) error {
 		for _, name := range names {
@@ -194,6 +197,9 @@ func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*h
 	}
 	if !body.has("users") {
 		return hub.Errorf(hub.Invalid, "Must specify users: a list of names")
+	}
+	for _, name := range names {
+		auth.Concern(r, "user "+name)
 	}
 	whole := room.wholeAdmin(auth.FromContext(r.Context()))
 	g, err := room.changeGroup(r.PathValue("group"), func(tx *store.Tx, g *hub.Group) error {

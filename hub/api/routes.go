@@ -128,7 +128,7 @@ func (room *Room) oldRows() []auth.Route {
 func (room *Room) ourRows() []auth.Route {
 	return []auth.Route{
 		plate("POST", "/reload", house, room.reload, "shutdown"),
-		plate("GET", "/backup", house, room.backup, "shutdown"),
+		audited(plate("GET", "/backup", house, room.backup, "shutdown")),
 		plate("GET", "/usage", house, room.usage, "admin:server_state"),
 	}
 }
@@ -145,6 +145,12 @@ var house resource
 
 func plate(method, path string, about resource, h handler, scopes ...string) auth.Route {
 	return auth.Route{Method: method, Pattern: "/hub/api" + path, Scopes: scopes, Resource: about, Style: auth.API, Handle: h}
+}
+
+// audited marks a GET of which the audit log tells.
+func audited(rt auth.Route) auth.Route {
+	rt.Changes = true
+	return rt
 }
 
 func listOf(k rbac.Kind) resource {

@@ -102,6 +102,12 @@ func (room *Room) readShare(r *http.Request) (hub.Share, error) {
 	if err != nil {
 		return s, err
 	}
+	if s.User != "" {
+		auth.Concern(r, "user "+s.User)
+	}
+	if s.Group != "" {
+		auth.Concern(r, "group "+s.Group)
+	}
 	if (s.User == "") == (s.Group == "") {
 		return s, hub.Errorf(hub.Invalid, "Specify exactly one of user and group")
 	}

@@ -107,6 +107,7 @@ func (room *Room) createToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	auth.Concern(r, "token "+model.ID)
 	model.Value = value
 	return writeJSON(w, http.StatusCreated, model)
 }

@@ -30,6 +30,7 @@ type world struct {
 	shop   *workshop
 	daemon *daemon
 	porter *auth.Porter
+	deeds  []httpd.Deed
 	ended  []string // sessions that the proxy was told to end
 	room   *api.Room
 	door   http.Handler // the proxy's
@@ -62,7 +63,7 @@ func newWorld(t testing.TB, change ...func(*api.Options)) *world {
 		f(&o)
 	}
 	w.room = api.New(o)
-	hall, err := httpd.New(httpd.Options{BaseURL: "/", Porter: w.porter, Pages: noPages{}, API: w.room.Routes(), Log: zerolog.Nop()})
+	hall, err := httpd.New(httpd.Options{BaseURL: "/", Porter: w.porter, Pages: noPages{}, API: w.room.Routes(), Log: zerolog.Nop(), Deeds: func(d httpd.Deed) { w.deeds = append(w.deeds, d) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,25 @@ type Visit struct {
 	Address netip.Addr // where the browser is; invalid when unknown
 	door    door
 	err     error // why nobody could say who it is
+
+	concerned []string
 }
+
+// Concern notes for the audit log whom or what a request is about, where its path does not say: "user alice", "token a7". Never
+// a secret. Only the first dozen are kept, each cut short.
+func Concern(r *http.Request, what ...string) {
+	v := visitOf(r)
+	for _, w := range what {
+		if len(v.concerned) < mostConcerned {
+			v.concerned = append(v.concerned, CleanName(w))
+		}
+	}
+}
+
+const mostConcerned = 12
+
+// Concerned returns what Concern noted.
+func Concerned(r *http.Request) []string { return visitOf(r).concerned }
 
 // Origin returns "https://hub.example.org".
 func (v Visit) Origin() string { return v.Scheme + "://" + v.Host }

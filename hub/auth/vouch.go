@@ -32,7 +32,11 @@ func (p *Porter) Vouch(r *http.Request, a Attempt) (Actor, error) {
 	if err != nil {
 		return Actor{}, p.refused(ctx, t, err)
 	}
-	return p.vouched(ctx, t)
+	actor, err := p.vouched(ctx, t)
+	if err == nil {
+		Concern(r, "password of "+actor.Owner.Name)
+	}
+	return actor, err
 }
 
 // vouched turns a conversation's good end into an actor.

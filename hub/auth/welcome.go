@@ -26,6 +26,7 @@ func (p *Porter) welcome(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if err := t.pass.won(); err != nil {
 		return LoginStep{}, err
 	}
+	Concern(r, "user "+user.Name)
 	return LoginStep{Step: hub.Step{Messages: t.step.Messages}, User: &user}, nil
 }
 

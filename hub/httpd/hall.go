@@ -36,6 +36,7 @@ type Options struct {
 	API     []auth.Route // JSON rooms: at every door
 	Browser []auth.Route // page rooms: at the browser's door alone
 	Log     zerolog.Logger
+	Deeds   func(Deed)        // is told what requests change; nil for nobody. It must not block
 	Headers map[string]string // of every answer, in place of ours
 	// LegacyStopped answers 503 and not 424 for a server that does not run.
 	LegacyStopped bool
@@ -51,6 +52,7 @@ type Options struct {
 type Hall struct {
 	base    string // "/jupyter/"
 	log     zerolog.Logger
+	deeds   func(Deed)
 	pages   Pages
 	porter  Porter
 	whole   *table // API and pages
@@ -70,7 +72,7 @@ func New(o Options) (*Hall, error) {
 	if !strings.HasPrefix(o.BaseURL, "/") || !strings.HasSuffix(o.BaseURL, "/") {
 		return nil, fmt.Errorf("base URL %q does not begin and end with a slash", o.BaseURL)
 	}
-	h := &Hall{base: o.BaseURL, log: o.Log, pages: o.Pages, porter: o.Porter, maxBody: o.MaxBody, now: o.Now, seconds: durations(), reports: cspReports()}
+	h := &Hall{base: o.BaseURL, log: o.Log, deeds: o.Deeds, pages: o.Pages, porter: o.Porter, maxBody: o.MaxBody, now: o.Now, seconds: durations(), reports: cspReports()}
 	h.headers, h.stopped = o.Headers, http.StatusFailedDependency
 	if o.LegacyStopped {
 		h.stopped = http.StatusServiceUnavailable

@@ -58,6 +58,7 @@ func (h *Hall) account(v *visit, r *http.Request, took time.Duration) {
 	case status == 0:
 		status = http.StatusInternalServerError // a panic is on its way out
 	}
+	h.audit(v, r, status)
 	h.seconds.WithLabelValues(methodLabel(r.Method), v.label, strconv.Itoa(status)).Observe(took.Seconds())
 	line := h.log.WithLevel(level(v, status)).Str("req", v.id).Str("method", methodLabel(r.Method)).Str("path", loggable(r.URL)).
 		Int("status", status).Dur("took", took)

@@ -53,7 +53,8 @@ func (t *table) add(r *row) error {
 // ServeHTTP leads a request to its row's handler, and a refusal to the place where refusals are written.
 func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r.Context())
-	v.who = whoIs(auth.FromContext(r.Context()))
+	v.actor, v.request = auth.FromContext(r.Context()), r
+	v.who = whoIs(v.actor)
 	if from := auth.VisitOf(r).Address; from.IsValid() {
 		v.client = from.String()
 	}
@@ -76,6 +77,7 @@ func (t *table) lead(v *visit, w http.ResponseWriter, r *http.Request) error {
 	if at == nil {
 		return wrongMethod(w, r, v)
 	}
+	v.row, v.values = at, values
 	v.label, v.api, v.login = at.Pattern, at.api, !at.api && at.Style != auth.API
 	for i, name := range at.params {
 		r.SetPathValue(name, values[i])

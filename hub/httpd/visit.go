@@ -6,20 +6,26 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strings"
+
+	"jupyterhubd/hub/auth"
 )
 
 // visit is what the hall knows about one request on its way through. Outer steps make it, inner ones fill it in, the log
 // and the metrics read it.
 type visit struct {
-	id     string // also the answer's X-Request-Id
-	label  string // the pattern that matched; "" when none did
-	who    string // "user alice", "service culler", "" for nobody
-	client string // the browser's address
-	err    error  // what the room returned
-	status int    // 0 until the answer begins
-	api    bool   // refusals are JSON
-	login  bool   // strangers are sent to the login page
-	writer http.ResponseWriter
+	id      string        // also the answer's X-Request-Id
+	label   string        // the pattern that matched; "" when none did
+	who     string        // "user alice", "service culler", "" for nobody
+	client  string        // the browser's address
+	err     error         // what the room returned
+	status  int           // 0 until the answer begins
+	api     bool          // refusals are JSON
+	login   bool          // strangers are sent to the login page
+	row     *row          // what was found for it; nil for nothing
+	values  []string      // of the row's wildcards
+	actor   auth.Actor    // who came in at the door
+	request *http.Request // as the door passed it on
+	writer  http.ResponseWriter
 }
 
 // quiet reports whether the request is one of those that come all day and tell nothing.

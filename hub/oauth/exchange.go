@@ -3,11 +3,13 @@ package oauth
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/store"
 )
 
@@ -38,6 +40,7 @@ func (room *Room) exchange(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	auth.Concern(r, "user "+token.Owner.Name, "client "+token.Client, fmt.Sprintf("token a%d", token.ID))
 	return writeJSON(w, http.StatusOK, map[string]any{
 		"access_token": value, "token_type": "Bearer", "expires_in": int64(room.ttl.Seconds()), "scope": strings.Join(token.Scopes, " "),
 	})

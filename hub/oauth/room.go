@@ -55,7 +55,7 @@ func New(o Options) *Room {
 func (room *Room) Pages() []auth.Route {
 	signedIn := []string{auth.Authenticated}
 	return []auth.Route{
-		{Method: http.MethodGet, Pattern: "/hub/api/oauth2/authorize", Scopes: signedIn, Style: auth.Page, Handle: room.authorize},
+		{Method: http.MethodGet, Pattern: "/hub/api/oauth2/authorize", Scopes: signedIn, Style: auth.Page, Changes: true, Handle: room.authorize},
 		{Method: http.MethodPost, Pattern: "/hub/api/oauth2/authorize", Scopes: signedIn, Style: auth.Page, Handle: room.confirm},
 	}
 }

@@ -202,15 +202,20 @@ func (room *Room) administer(w http.ResponseWriter, r *http.Request) error {
 
 func (room *Room) adminAction(r *http.Request) error {
 	a, user := auth.FromContext(r.Context()), r.PostForm.Get("user")
+	auth.Concern(r, "action "+r.PostForm.Get("action"))
 	switch action := r.PostForm.Get("action"); action {
 	case "add":
 		admin := r.PostForm.Get("admin") != ""
 		if err := a.Authorize([]string{"admin:users"}, rbac.Resource{}); err != nil {
 			return err
 		}
-		_, err := room.Directory.AddUsers(a, lines(r.PostForm.Get("usernames")), admin)
+		made, err := room.Directory.AddUsers(a, lines(r.PostForm.Get("usernames")), admin)
+		for _, u := range made {
+			auth.Concern(r, "user "+u.Name)
+		}
 		return err
 	case "remove":
+		auth.Concern(r, "user "+user)
 		if err := a.Authorize([]string{"delete:users"}, rbac.UserResource(user)); err != nil {
 			return err
 		}

@@ -74,6 +74,7 @@ const settle = time.Second
 
 // act does to a server what a form's button says, if the actor may.
 func (room *Room) act(r *http.Request, ref hub.ServerRef, action string) error {
+	auth.Concern(r, action, "server "+ref.String())
 	scope, known := map[string]string{"start": "start:servers", "stop": "delete:servers", "delete": "delete:servers"}[action]
 	if !known {
 		return hub.Errorf(hub.Invalid, "There is no button %q", action)

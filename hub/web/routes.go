@@ -13,7 +13,7 @@ func (room *Room) Routes() []auth.Route {
 	rows := []auth.Route{
 		public("GET", "/hub/login", room.showLogin),
 		{Method: "POST", Pattern: "/hub/login", Public: true, Style: auth.Page, NoXSRF: true, Handle: room.login}, // checks XSRF itself
-		public("GET", "/hub/logout", room.logout),
+		{Method: "GET", Pattern: "/hub/logout", Public: true, Style: auth.Page, Changes: true, Handle: room.logout},
 		public("GET", "/hub/", room.root),
 
 		page("GET", "/hub/home", nil, room.home, auth.Authenticated),
@@ -39,7 +39,7 @@ func (room *Room) Routes() []auth.Route {
 	}
 	for _, at := range []string{"", "/{user}", "/{user}/{server}"} {
 		rows = append(rows,
-			page("GET", "/hub/spawn"+at, target, room.spawn, "start:servers"),
+			starts(page("GET", "/hub/spawn"+at, target, room.spawn, "start:servers")),
 			page("POST", "/hub/spawn"+at, target, room.spawnForm, "start:servers"))
 		if at != "" {
 			rows = append(rows, page("GET", "/hub/spawn-pending"+at, target, room.pending, "start:servers"))
@@ -57,6 +57,12 @@ func (room *Room) Routes() []auth.Route {
 type handler = func(http.ResponseWriter, *http.Request) error
 
 type resource = func(*http.Request) rbac.Resource
+
+// starts marks a page whose GET starts a server where there is nothing to ask first.
+func starts(rt auth.Route) auth.Route {
+	rt.Changes = true
+	return rt
+}
 
 func public(method, pattern string, h handler) auth.Route {
 	return auth.Route{Method: method, Pattern: pattern, Public: true, Style: auth.Page, Handle: h}

@@ -58,6 +58,7 @@ func (room *Room) changeTokens(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if r.PostForm.Get("action") == "revoke" {
+		auth.Concern(r, "revoke", "token "+r.PostForm.Get("id"))
 		if err := room.Directory.RevokeToken(u.Name, r.PostForm.Get("id")); err != nil {
 			return err
 		}
@@ -71,13 +72,14 @@ func (room *Room) changeTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || seconds < 0 {
 		seconds = 0 // "never", or as long as the admin allows
 	}
-	value, _, err := room.Directory.NewToken(auth.FromContext(r.Context()), u.Name, note, time.Duration(seconds)*time.Second, scopesOf(r.PostForm.Get("scopes")))
+	value, made, err := room.Directory.NewToken(auth.FromContext(r.Context()), u.Name, note, time.Duration(seconds)*time.Second, scopesOf(r.PostForm.Get("scopes")))
 	switch {
 	case hub.KindOf(err) == hub.Invalid:
 		return room.showTokens(w, r, http.StatusBadRequest, tokenPage{Note: note, Refused: hub.TextOf(err)})
 	case err != nil:
 		return err
 	}
+	auth.Concern(r, "token a"+strconv.FormatUint(made.ID, 10))
 	return room.showTokens(w, r, http.StatusOK, tokenPage{Made: value})
 }
 

@@ -95,6 +95,7 @@ var onlyIn = []struct {
 	{modules + "BurntSushi/toml", true, "hub/config", "one reader of the configuration"},
 	{modules + "spf13/cobra", false, "cmd/jupyterhub", "command lines are made at front doors"},
 	{modules + "coreos/go-systemd/v22/activation", true, "cmd/internal/daemon", "listeners come from systemd in one place"},
+	{modules + "coreos/go-systemd/v22/journal", false, "cmd/internal/daemon", "the journal is written in one place"},
 	{modules + "coreos/go-systemd/v22/dbus", false, "systemdspawner/launcher test/testbed test/bench", "units are started in one place, and beside it to be measured"},
 	{modules + "godbus/dbus/v5", false, "systemdspawner/launcher test/testbed", "the bus is spoken in one place"},
 	{modules + "rs/zerolog", false, "cmd/internal/daemon cmd/jupyterhubd cmd/jupyterhub-proxy cmd/jupyterhub-spawnd cmd/jupyterhub-pam " +

@@ -45,6 +45,7 @@ type Daemon struct {
 	Log       zerolog.Logger // to the journal, or to a terminal
 
 	program Program
+	journal bool                  // our standard error is the journal's
 	files   map[string][]*os.File // what systemd handed over, by name
 
 	reloading sync.Mutex // one reload at a time; guards reload
@@ -98,7 +99,8 @@ func (d *Daemon) parse(args []string, stdout, stderr io.Writer) (code int, done 
 	if *debug {
 		level = zerolog.DebugLevel
 	}
-	d.Log = newLogger(stderr, os.Getenv("JOURNAL_STREAM") != "").Level(level)
+	d.journal = os.Getenv("JOURNAL_STREAM") != ""
+	d.Log = newLogger(stderr, d.journal).Level(level)
 	return 0, false
 }
 
