@@ -4,18 +4,33 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // crowd counts connections, so that no single address can take them all. A whole class may sit behind one address, each with
 // a dozen tabs: the limit is there for machines. Proxies that are trusted and this machine itself count for nobody.
 type crowd struct {
 	trusted func() trust
-	most    int // connections of one address
-	total   int // connections at all
+	most    func() int // connections of one address; 0: no bound
+	total   int        // connections at all
+	refused func()     // counts those for whom there is no room
+	words   chan struct{}
 
 	mu   sync.Mutex // guards the fields below
 	here map[netip.Addr]int
 	all  int
+}
+
+// What a client hears for which there is no room, and how long it may take to hear it; maxWords is how many hear it at once.
+const (
+	noRoom = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 45\r\nRetry-After: 5\r\n" +
+		"Cache-Control: no-store\r\nConnection: close\r\n\r\nThere are too many connections at this time.\n"
+	lastWord = 500 * time.Millisecond
+	maxWords = 64
+)
+
+func newCrowd(trusted func() trust, most func() int, total int, refused func()) *crowd {
+	return &crowd{trusted: trusted, most: most, total: total, refused: refused, words: make(chan struct{}, maxWords), here: map[netip.Addr]int{}}
 }
 
 // enter counts a connection in, or refuses it.
@@ -24,7 +39,8 @@ func (cr *crowd) enter(c net.Conn) (net.Conn, bool) {
 	free := isHere(who) || cr.trusted().has(who)
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
-	if cr.all >= cr.total || !free && cr.here[who] >= cr.most {
+	if most := cr.most(); cr.all >= cr.total || !free && most > 0 && cr.here[who] >= most {
+		cr.refused()
 		return nil, false
 	}
 	cr.all++

@@ -18,6 +18,7 @@ type problem struct {
 	Title  string `json:"-"`
 	Text   string `json:"message"`
 	after  time.Duration
+	plain  bool // nobody is asked for a page
 }
 
 // retryAfter is when an upstream that is away may be asked again.
@@ -31,8 +32,15 @@ var (
 	noServer = problem{Status: http.StatusServiceUnavailable, Title: "The server does not answer",
 		Text:  "The server behind this address does not answer; it may be starting or stopping. Load this page again in a few seconds.",
 		after: retryAfter}
+	tooSlow   = problem{Status: http.StatusRequestTimeout, Title: "Nothing comes", Text: "The rest of the request did not come.", plain: true}
 	noTunnels = problem{Status: http.StatusMethodNotAllowed, Title: "Not a forward proxy", Text: "This proxy connects to nothing but JupyterHub and its servers."}
 )
+
+// keepOut refuses what a bound keeps out, before anything was done for it.
+func (p *Proxy) keepOut(w http.ResponseWriter, ps *passage, whose string) {
+	p.metrics.refused.WithLabelValues(whose).Inc()
+	p.answer(w, ps, tooBusy)
+}
 
 // refused is the answer to a request that cannot be read.
 func refused(err error) problem {
@@ -43,6 +51,11 @@ func refused(err error) problem {
 func (p *Proxy) fail(w http.ResponseWriter, ps *passage, err error) {
 	if ps.malformed.Load() {
 		p.answer(w, ps, refused(hub.Errorf(hub.Invalid, "its body is malformed")))
+		return
+	}
+	if ps.stalled.Load() {
+		w.Header()["Connection"] = []string{"close"}
+		p.answer(w, ps, tooSlow)
 		return
 	}
 	if ps.in.Context().Err() != nil {
@@ -86,9 +99,11 @@ func (p *Proxy) answer(w http.ResponseWriter, ps *passage, what problem) {
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	if page := p.pageFor(ps, what.Status); page != nil {
-		page.write(w, what.Status)
-		return
+	if !what.plain {
+		if page := p.pageFor(ps, what.Status); page != nil {
+			page.write(w, what.Status)
+			return
+		}
 	}
 	w.WriteHeader(what.Status)
 	problemPage.Execute(w, what)

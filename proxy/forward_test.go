@@ -233,7 +233,7 @@ func TestErrorTarget(t *testing.T) {
 
 // One address may not take every connection.
 func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
-	cr := &crowd{trusted: func() trust { return trust{prefix("10.0.0.0/8")} }, most: 2, total: 100, here: map[addr]int{}}
+	cr := newCrowd(func() trust { return trust{prefix("10.0.0.0/8")} }, func() int { return 2 }, 100, func() {})
 	enter := func(from string) net.Conn {
 		c, ok := cr.enter(fromAddr(from))
 		if !ok {

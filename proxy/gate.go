@@ -83,7 +83,7 @@ func (g *gate) Close() error {
 func (g *gate) admit(c net.Conn) {
 	counted, ok := g.crowd.enter(c)
 	if !ok {
-		c.Close()
+		g.turnAway(c)
 		return
 	}
 	watchPeer(c)
@@ -98,6 +98,27 @@ func (g *gate) admit(c net.Conn) {
 	ready, err := g.secure(timed(counted, g.quiet), ring)
 	if err != nil || !g.hand(admitted{conn: ready}) {
 		counted.Close()
+	}
+}
+
+// turnAway refuses a connection for which there is no room, in words where it is plain HTTP.
+func (g *gate) turnAway(c net.Conn) {
+	defer c.Close()
+	if g.certs == nil || g.certs.serve() != nil {
+		return
+	}
+	select {
+	case g.crowd.words <- struct{}{}:
+		defer func() { <-g.crowd.words }()
+	default:
+		return // so many are told already that it would be work
+	}
+	c.SetDeadline(time.Now().Add(lastWord))
+	if _, err := io.WriteString(c, noRoom); err != nil {
+		return
+	}
+	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		io.CopyN(io.Discard, c, 4<<10) // what is not read makes of the close a reset, which the client would see first
 	}
 }
 

@@ -17,6 +17,7 @@ type metrics struct {
 	routeGet, routeAdd, routeDelete prometheus.Counter
 	web, ws                         prometheus.Counter
 	proxyStatus, apiStatus          *prometheus.CounterVec
+	refused                         *prometheus.CounterVec // by whose bound: connection, client or server
 	find, activity                  prometheus.Summary
 }
 
@@ -30,10 +31,12 @@ func newMetrics(p *Proxy) *metrics {
 		ws:          counter("requests_ws", "Count of websocket requests"),
 		proxyStatus: statuses("requests_proxy", "Count of proxy requests by status"),
 		apiStatus:   statuses("requests_api", "Count of API requests by status"),
-		find:        summary("find_target_for_req", "Summary of find target requests, in seconds"),
-		activity:    summary("last_activity_updating", "Summary of last activity updating requests, in seconds"),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "jupyterhub_proxy_refused_total", Help: "What bounds kept out"},
+			[]string{"bound"}),
+		find:     summary("find_target_for_req", "Summary of find target requests, in seconds"),
+		activity: summary("last_activity_updating", "Summary of last activity updating requests, in seconds"),
 	}
-	m.registry.MustRegister(m.routeGet, m.routeAdd, m.routeDelete, m.web, m.ws, m.proxyStatus, m.apiStatus, m.find, m.activity,
+	m.registry.MustRegister(m.routeGet, m.routeAdd, m.routeDelete, m.web, m.ws, m.proxyStatus, m.apiStatus, m.find, m.activity, m.refused,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("jupyterhub_proxy_routes", "Routes in the table", func() int { return len(p.table.all()) }),
 		gauge("jupyterhub_proxy_tunnels", "Open WebSockets", p.tunnels.count),

@@ -1,8 +1,12 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -81,4 +85,33 @@ func untime(c net.Conn) {
 		}
 		c = above.NetConn()
 	}
+}
+
+// patientBody is a request's body that is given up when nothing more of it comes. There is no limit on all of it: slow uploads
+// take what they take.
+type patientBody struct {
+	io.ReadCloser
+	pause   time.Duration // for the next byte
+	conn    *http.ResponseController
+	stalled *atomic.Bool
+}
+
+// patient puts a limit on pauses in a request's body. A connection that cannot have one, as in tests, goes without.
+func (ps *passage) patient(w http.ResponseWriter, pause time.Duration) {
+	if ps.in.Body == nil || ps.in.Body == http.NoBody {
+		return
+	}
+	ps.in = ps.in.WithContext(ps.in.Context()) // net/http looks at its own body once more at the end
+	ps.in.Body = &patientBody{ps.in.Body, pause, http.NewResponseController(w), &ps.stalled}
+}
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	_ = b.conn.SetReadDeadline(time.Now().Add(b.pause))
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		b.stalled.Store(true)
+	} else if err != nil { // the body is whole, and the connection may be quiet until it is answered
+		_ = b.conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }

@@ -45,16 +45,17 @@ type Options struct {
 
 	Manners   Manners       // how requests are passed on
 	KeepAlive time.Duration // for a client between two requests; 0: 10 minutes
+	BodyPause time.Duration // for the next byte of a request's body; 0: 2 minutes
 	Quiet     time.Duration // for a client to say and take nothing, WebSockets left out; 0: as long as it likes
 
 	Grace          time.Duration // for the connections of a removed route; 0: 3 s
 	Drain          time.Duration // for requests under way when Serve's context ends; 0: 10 s
 	MaxConnections int           // of all clients; 0: as many as the system gives
-	MaxPerAddress  int           // of one client's address; 0: 4096
 }
 
 // Settings are what may change while a Proxy runs.
 type Settings struct {
+	Bounds  Bounds
 	Trusted []netip.Prefix // proxies in front of this one, whose X-Forwarded-* are believed
 	TLS     TLS
 }
@@ -67,6 +68,8 @@ type Proxy struct {
 	graves  *graveyard
 	ledger  *ledger
 	crowd   *crowd
+	bounds  atomic.Pointer[Bounds]
+	paces   paces
 	certs   certificates
 	trusted atomic.Pointer[trust]
 	forward forwarder
@@ -80,13 +83,15 @@ func New(o Options) (*Proxy, error) {
 		o.Now = time.Now
 	}
 	o.Grace = cmp.Or(o.Grace, 3*time.Second)
+	o.BodyPause = cmp.Or(o.BodyPause, 2*time.Minute)
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)
 	p := &Proxy{options: o, table: newTable(), graves: newGraveyard()}
 	p.certs = certificates{log: o.Log, now: o.Now, changed: make(chan struct{}, 1)}
 	p.trusted.Store(&trust{})
 	p.ledger = &ledger{path: o.StateFile, collect: p.state}
-	p.crowd = &crowd{trusted: func() trust { return *p.trusted.Load() }, here: map[netip.Addr]int{},
-		most: cmp.Or(o.MaxPerAddress, 4096), total: cmp.Or(o.MaxConnections, math.MaxInt)}
+	p.bounds.Store(&Bounds{})
+	p.crowd = newCrowd(func() trust { return *p.trusted.Load() }, func() int { return p.bounds.Load().ClientConnections },
+		cmp.Or(o.MaxConnections, math.MaxInt), func() { p.metrics.refused.WithLabelValues("connection").Inc() })
 	p.metrics = newMetrics(p)
 	p.forward = forwarder{fail: p.fail, done: p.metrics.proxied, touch: p.touch, quiet: log.New(io.Discard, "", 0)}
 	if o.ErrorTarget != "" {
@@ -109,6 +114,7 @@ func (p *Proxy) Apply(s Settings) error {
 	}
 	trusted := trust(s.Trusted)
 	p.trusted.Store(&trusted)
+	p.bounds.Store(&s.Bounds)
 	return nil
 }
 
@@ -244,16 +250,32 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, ps, *problem)
 	case ps.place.raw == healthPath && r.URL.RawQuery == "":
 		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
+	case !p.clientInTime(ps, p.bounds.Load()):
+		p.keepOut(w, ps, "client")
 	case p.notRunning(w, ps):
 	case ps.route == nil:
 		p.answer(w, ps, noRoute)
-	case wantsWebSocket(r):
+	default:
+		p.pass(w, ps)
+	}
+}
+
+// pass carries a request to its route's upstream, if there is room for it.
+func (p *Proxy) pass(w http.ResponseWriter, ps *passage) {
+	leave, ok := p.enter(ps, p.bounds.Load())
+	if !ok {
+		p.keepOut(w, ps, "server")
+		return
+	}
+	defer leave()
+	if wantsWebSocket(ps.in) {
 		p.metrics.ws.Inc()
 		p.websocket(w, ps)
-	default:
-		p.metrics.web.Inc()
-		p.forward.carry(w, ps)
+		return
 	}
+	p.metrics.web.Inc()
+	ps.patient(w, p.options.BodyPause)
+	p.forward.carry(w, ps)
 }
 
 // read finds out what a request wants and who it comes from.

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -58,7 +57,7 @@ func (p *Proxy) ServeAPI(ctx context.Context, l net.Listener) error {
 		}
 		return ctx
 	}
-	everybody := &crowd{trusted: func() trust { return nil }, most: math.MaxInt, total: math.MaxInt, here: map[netip.Addr]int{}}
+	everybody := newCrowd(func() trust { return nil }, func() int { return 0 }, math.MaxInt, func() {})
 	var certs *certificates
 	if p.options.APITLS != nil {
 		certs = &certificates{now: p.options.Now}
@@ -140,6 +139,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		p.graves.forget(p.options.Now())
+		p.paces.forget(p.options.Now())
 		if p.options.Silence > 0 {
 			p.tunnels.hush(p.options.Now().Add(-p.options.Silence))
 		}

@@ -72,6 +72,7 @@ func (ts *tunnels) add(t *tunnel) bool {
 	t.all, t.loop = ts, ts.loops[ts.next%len(ts.loops)]
 	ts.next++
 	ts.open[t] = struct{}{}
+	t.up.load.sockets.Add(1)
 	ts.gone.Add(1)
 	return true
 }
@@ -80,6 +81,7 @@ func (ts *tunnels) remove(t *tunnel) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	delete(ts.open, t)
+	t.up.load.sockets.Add(-1)
 	ts.gone.Done()
 }
 

@@ -52,11 +52,19 @@ type upstream struct {
 	tls       *tls.Config // for https targets
 	transport *http.Transport
 	active    atomic.Int64 // last activity, nanoseconds
+	load      load
 	told      atomic.Int64 // when its absence was last logged, nanoseconds
 
 	mu    sync.Mutex // guards the fields below
 	conns map[*upstreamConn]struct{}
 	ended bool
+}
+
+// load is what an upstream is busy with, for its bounds.
+type load struct {
+	requests atomic.Int64 // under way
+	sockets  atomic.Int64 // WebSockets that are open
+	pace     pace
 }
 
 func newUpstream(to target, uid int64, m *Manners, isHub bool) *upstream {

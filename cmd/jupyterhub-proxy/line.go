@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/proxy"
 )
 
 // chpName is the name under which the program is configurable-http-proxy, and chpVersion the one that it goes by.
@@ -43,6 +44,7 @@ type line struct {
 	stateFile     string
 	trusted       []netip.Prefix
 	ignoreControl bool
+	bounds        proxy.Bounds
 
 	warnings []string // of options that do nothing here
 }
@@ -146,6 +148,11 @@ func (l *line) ownOptions() []option {
 		{"state-file", "FILE", &l.stateFile, "keep the table over a restart", ""},
 		{"trusted-proxy", "NETWORK", l.addTrusted, "believe X-Forwarded-* of proxies there; may be given again; \"none\" for nobody, loopback without it", ""},
 		{"ignore-control-frames", "", &l.ignoreControl, "pings and pongs of a WebSocket are no activity, so that idle tabs can be culled", ""},
+		{"max-connections-per-client", "N", bound(&l.bounds.ClientConnections), "open connections of one address; 4096 without it, 0 is no bound", ""},
+		{"request-rate-per-client", "N", bound(&l.bounds.ClientRate), "requests a second of one address; no bound without it", ""},
+		{"max-requests-per-server", "N", bound(&l.bounds.ServerRequests), "requests under way to a route with a user or a service; no bound without it", ""},
+		{"max-websockets-per-server", "N", bound(&l.bounds.ServerWebSockets), "open WebSockets to such a route; no bound without it", ""},
+		{"request-rate-per-server", "N", bound(&l.bounds.ServerRate), "requests a second to such a route; no bound without it", ""},
 	}
 }
 
@@ -155,7 +162,7 @@ var errVersion = errors.New("the version")
 // readLine reads the command line. The error is a sentence, pflag.ErrHelp or errVersion.
 func readLine(args []string) (*line, error) {
 	l := &line{public: door{port: -1}, api: door{port: -1}, metrics: door{port: -1}, redirectPort: -1, redirectTo: -1,
-		logLevel: "info", headers: http.Header{}}
+		logLevel: "info", headers: http.Header{}, bounds: proxy.Bounds{ClientConnections: 4096}}
 	fs := pflag.NewFlagSet(chpName, pflag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	for _, o := range l.options() {
@@ -209,6 +216,17 @@ func (o option) declare(fs *pflag.FlagSet) {
 		})
 	case func(string) error:
 		fs.Func(o.name, o.says, to)
+	}
+}
+
+// bound reads a number of at most a million, as rates are counted in nanoseconds.
+func bound(to *int) func(string) error {
+	return func(s string) (err error) {
+		*to, err = strconv.Atoi(s)
+		if err != nil || *to < 0 || *to > 1_000_000 {
+			return fmt.Errorf("it is a number from 0, no bound, to 1000000")
+		}
+		return nil
 	}
 }
 

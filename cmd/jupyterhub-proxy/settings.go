@@ -83,6 +83,13 @@ func (s *settings) translate(c *config.Config) proxy.Settings {
 	for _, chain := range slices.Sorted(maps.Keys(c.Proxy.TLSCertificates)) {
 		set.TLS.Certificates = append(set.TLS.Certificates, proxy.Certificate{Chain: chain, Key: c.Proxy.TLSCertificates[chain]})
 	}
+	set.Bounds = proxy.Bounds{
+		ClientConnections: int(c.Proxy.MaxConnectionsPerClient),
+		ClientRate:        int(c.Proxy.RequestRatePerClient),
+		ServerRequests:    int(c.Proxy.MaxRequestsPerServer),
+		ServerWebSockets:  int(c.Proxy.MaxWebSocketsPerServer),
+		ServerRate:        int(c.Proxy.RequestRatePerServer),
+	}
 	for _, s := range slices.Concat(c.Proxy.TrustedProxies, c.Hub.TrustedDownstreamIPs) {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			set.Trusted = append(set.Trusted, p.Masked())

@@ -13,6 +13,12 @@ type Proxy struct {
 	RedirectPort    int64    // 0: none
 	RedirectToPort  int64
 	TrustedProxies  []string
+
+	MaxConnectionsPerClient int64 // 0: no bound, as for the four below
+	RequestRatePerClient    int64
+	MaxRequestsPerServer    int64
+	MaxWebSocketsPerServer  int64
+	RequestRatePerServer    int64
 }
 
 var proxyOptions = []row[Proxy]{
@@ -45,6 +51,20 @@ var proxyOptions = []row[Proxy]{
 		"The port of https that browsers are sent to.", within(1, 65535)),
 	option("trusted_proxies", texts, nil, func(p *Proxy) *[]string { return &p.TrustedProxies },
 		"Addresses and networks of proxies in front of this one, whose X-Forwarded-* headers are believed.", every(network)),
+	option("max_connections_per_client", count, 4096, func(p *Proxy) *int64 { return &p.MaxConnectionsPerClient },
+		"Open connections of one address, or of one /64 of IPv6; 0 is no bound.", atLeast(0)).
+		note("This machine itself and trusted_proxies count for nobody. What is over it is told 503 where TLS leaves that to be told, and closed."),
+	option("request_rate_per_client", count, 5000, func(p *Proxy) *int64 { return &p.RequestRatePerClient },
+		"Requests a second of one address, or of one /64 of IPv6; 0 is no bound.", within(0, 1_000_000)).
+		note("A whole class may sit behind one address. Two seconds' worth may come at once; what comes faster is held back for up to a second, and then told 503."),
+	option("max_requests_per_server", count, 1024, func(p *Proxy) *int64 { return &p.MaxRequestsPerServer },
+		"Requests to one user's server, or to one service, that are under way at once; 0 is no bound.", atLeast(0)).
+		note("What is over it is told 503 at once."),
+	option("max_websockets_per_server", count, 1024, func(p *Proxy) *int64 { return &p.MaxWebSocketsPerServer },
+		"Open WebSockets to one user's server, or to one service; 0 is no bound.", atLeast(0)),
+	option("request_rate_per_server", count, 5000, func(p *Proxy) *int64 { return &p.RequestRatePerServer },
+		"Requests a second to one user's server, or to one service; 0 is no bound.", within(0, 1_000_000)).
+		note("As request_rate_per_client. It keeps one user's program from taking the proxy's processor."),
 }
 
 // Culler is [culler], what jupyterhub-idle-culler does unless its command line says otherwise.
