@@ -10,5 +10,6 @@ type Route struct {
 	Hub          bool      // the hub's own route
 	Server       ServerRef // the server's route
 	Service      string    // the service's route
+	Wake         string    // path at the hub that wakes the server, while it sleeps
 	LastActivity time.Time // as the proxy saw it
 }

@@ -177,7 +177,10 @@ func (p *Proxy) set(r *route) {
 				gone = old.up
 			}
 		}
-		p.touch(r.up)
+		if old == nil || old.up != r.up || old.about.Wake == r.about.Wake {
+			p.touch(r.up) // but that a server is laid to sleep, or woken, is no use of it
+		}
+		r.up.slumber.lull(r.about.Wake)
 	})
 	if gone != nil {
 		p.retire(gone)
@@ -230,6 +233,7 @@ func (p *Proxy) touch(u *upstream) {
 	began := time.Now()
 	u.touch(p.options.Now())
 	since(p.metrics.activity, began)
+	p.rouse(u)
 }
 
 // healthPath is configurable-http-proxy's health check.
@@ -301,6 +305,9 @@ func (p *Proxy) read(r *http.Request) (*passage, *problem) {
 		ps.route = p.table.find(where)
 	}
 	since(p.metrics.find, began)
+	if ps.route != nil {
+		p.rouse(ps.route.up)
+	}
 	at, _ := r.Context().Value(entranceKey).(entrance)
 	ps.client = whoAsks(r, at, *p.trusted.Load())
 	if p.graves.any.Load() || wantsWebSocket(r) {

@@ -34,6 +34,7 @@ type about struct {
 	User       string `json:"user"`
 	ServerName string `json:"server_name"`
 	Service    string `json:"service"`
+	Wake       string `json:"wake"`
 }
 
 // newRoute makes a route of a path and of the data that was posted for it, all of which is kept as given.
@@ -94,6 +95,7 @@ func readAbout(data map[string]json.RawMessage) about {
 	read("user", &a.User)
 	read("server_name", &a.ServerName)
 	read("service", &a.Service)
+	read("wake", &a.Wake)
 	return a
 }
 

@@ -54,6 +54,7 @@ type upstream struct {
 	active    atomic.Int64 // last activity, nanoseconds
 	load      load
 	told      atomic.Int64 // when its absence was last logged, nanoseconds
+	slumber   slumber
 
 	mu    sync.Mutex // guards the fields below
 	conns map[*upstreamConn]struct{}

@@ -17,6 +17,7 @@ type Options struct {
 	Store   *store.Store
 	Spawner Spawner
 	Router  Router
+	Sleeper Sleeper // nil: no server ever sleeps
 	Probe   Probe   // nil: HTTP over the unit's socket
 	Journal Journal // nil: failures that only the hub sees come without journal lines
 	// Headroom says what the machine has left; nil: nobody waits for that.
@@ -38,6 +39,7 @@ type Manager struct {
 	store   *store.Store
 	spawner Spawner
 	router  Router
+	sleeper Sleeper
 	probe   Probe
 	journal Journal
 	measure Headroom
@@ -52,6 +54,7 @@ type Manager struct {
 	redo    chan struct{} // asks for a comparison of the proxy's table
 	read    chan struct{} // closed when the proxy's table was read for the first time
 	counted chan struct{} // asks for a report
+	nodding chan struct{} // asks who may be laid to sleep
 	synced  chan struct{} // closed by the first inventory
 	work    sync.WaitGroup
 
@@ -63,6 +66,7 @@ type Manager struct {
 	late      map[string]bool            // invocations that are over while Watch has still to tell of their end
 	known     map[string]hub.Route       // the proxy's table as it was last seen, with what was changed since
 	queue     queue
+	usage     usage
 	bootID    string
 	inventory chan struct{} // closed by each inventory, then replaced
 }
@@ -90,9 +94,9 @@ func New(o Options) *Manager {
 		o.Report = func(int) {}
 	}
 	return &Manager{
-		store: o.Store, spawner: o.Spawner, router: o.Router, probe: o.Probe, journal: o.Journal, measure: o.Headroom,
+		store: o.Store, spawner: o.Spawner, router: o.Router, sleeper: o.Sleeper, probe: o.Probe, journal: o.Journal, measure: o.Headroom,
 		urls: o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
-		report: o.Report, redo: make(chan struct{}, 1), read: make(chan struct{}), counted: make(chan struct{}, 1),
+		report: o.Report, redo: make(chan struct{}, 1), read: make(chan struct{}), counted: make(chan struct{}, 1), nodding: make(chan struct{}, 1),
 		synced: make(chan struct{}), inventory: make(chan struct{}),
 		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, known: map[string]hub.Route{},
 	}
@@ -106,6 +110,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.mu.Unlock()
 	m.work.Go(func() { m.runRoutes(ctx) })
 	m.work.Go(func() { m.runReport(ctx) })
+	m.work.Go(func() { m.runSleep(ctx) })
+	m.work.Go(func() { m.runSamples(ctx) })
 	m.runWatch(ctx)
 	m.work.Wait()
 	return nil

@@ -40,6 +40,9 @@ func status(err error) string {
 type metrics struct {
 	spawn, stages               *prometheus.HistogramVec
 	stop, proxyAdd, proxyDelete outcome
+	wake                        outcome
+	busy                        prometheus.Counter
+	sleeping                    prometheus.Gauge
 	proxyPoll, checkRoutes      prometheus.Histogram
 	runningServers, queued      prometheus.Gauge
 }
@@ -82,10 +85,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	staged := histogram("server_spawn_stage_seconds", "Time that a start spent in each of its stages")
 	staged.Buckets = append([]float64{.001, .005, .01, .05, .1, .25}, spawnBuckets...)
 	m := &metrics{
-		spawn:       prometheus.NewHistogramVec(spawn, []string{"status", "reason"}),
-		stages:      prometheus.NewHistogramVec(staged, []string{"stage"}),
-		stop:        byStatus("server_stop_seconds", "Time to stop a server"),
-		proxyAdd:    byStatus("proxy_add_duration_seconds", "Time to add a route"),
+		spawn:    prometheus.NewHistogramVec(spawn, []string{"status", "reason"}),
+		stages:   prometheus.NewHistogramVec(staged, []string{"stage"}),
+		stop:     byStatus("server_stop_seconds", "Time to stop a server"),
+		proxyAdd: byStatus("proxy_add_duration_seconds", "Time to add a route"),
+		wake:     byStatus("server_wake_seconds", "Time to wake a server that sleeps"),
+		busy: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "jupyterhub", Name: "busy_server_sightings_total", Help: "Looks at a server that found it at work, whether watched or not"}),
+		sleeping: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "jupyterhub", Name: "sleeping_servers", Help: "Servers that are frozen until somebody comes"}),
 		proxyDelete: byStatus("proxy_delete_duration_seconds", "Time to delete a route"),
 		proxyPoll:   prometheus.NewHistogram(histogram("proxy_poll_duration_seconds", "Time to read all routes")),
 		checkRoutes: prometheus.NewHistogram(histogram("check_routes_duration_seconds", "Time to compare all routes and correct them")),
@@ -102,13 +110,19 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.stages.WithLabelValues(string(s))
 	}
 	if r != nil {
-		r.MustRegister(m.spawn, m.stages, m.stop, m.proxyAdd, m.proxyDelete, m.proxyPoll, m.checkRoutes, m.runningServers, m.queued)
+		r.MustRegister(m.spawn, m.stages, m.stop, m.proxyAdd, m.proxyDelete, m.proxyPoll, m.checkRoutes, m.runningServers, m.queued, m.wake, m.busy, m.sleeping)
 	}
 	return m
 }
 
 // moved keeps count of the servers that are ready.
 func (m *metrics) moved(from, to hub.State) {
+	switch {
+	case to == hub.Frozen:
+		m.sleeping.Inc()
+	case from == hub.Frozen:
+		m.sleeping.Dec()
+	}
 	switch {
 	case !from.Ready() && to.Ready():
 		m.runningServers.Inc()

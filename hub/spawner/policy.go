@@ -14,13 +14,16 @@ import (
 // Policy is what an admin may change while the hub runs. It holds for what happens next; a start under way keeps the
 // deadlines that it began with.
 type Policy struct {
-	StartTimeout             time.Duration // from a server's turn to its first answer
-	HTTPTimeout              time.Duration // of that, from its socket to its first answer
-	StopTimeout              time.Duration // for systemd to get rid of a unit
-	ConcurrentSpawnLimit     int           // servers starting at once; more wait in line; 0: no limit
-	ActiveServerLimit        int           // servers that had their turn and are not stopped yet; more wait in line; 0: no limit
-	SpawnQueueLimit          int           // servers that wait in line; more are refused; 0: no limit
-	Reserve                  Reserve       // of the machine, without which nobody's turn comes
+	StartTimeout             time.Duration            // from a server's turn to its first answer
+	HTTPTimeout              time.Duration            // of that, from its socket to its first answer
+	StopTimeout              time.Duration            // for systemd to get rid of a unit
+	ConcurrentSpawnLimit     int                      // servers starting at once; more wait in line; 0: no limit
+	ActiveServerLimit        int                      // servers that had their turn and are not stopped yet; more wait in line; 0: no limit
+	SpawnQueueLimit          int                      // servers that wait in line; more are refused; 0: no limit
+	Reserve                  Reserve                  // of the machine, without which nobody's turn comes
+	SleepAfter               map[string]time.Duration // by profile, "" is none: without activity; absent or 0: never
+	BusyCPU                  float64                  // processors at work on average that make a server active; 0: whatever it does
+	Quota                    Quota                    // of each user
 	AllowNamedServers        bool
 	NamedServerLimitPerUser  int      // named servers a user may have, stopped ones too; 0: no limit
 	ServerTokenScopes        []string // of a server's own token; empty: JupyterHub's role "server"
@@ -31,7 +34,7 @@ type Policy struct {
 // DefaultPolicy is JupyterHub's defaults, with a longer line.
 func DefaultPolicy() Policy {
 	return Policy{StartTimeout: 60 * time.Second, HTTPTimeout: 30 * time.Second, StopTimeout: 2 * time.Minute, ConcurrentSpawnLimit: 100,
-		SpawnQueueLimit: 1000}
+		SpawnQueueLimit: 1000, BusyCPU: 0.1}
 }
 
 // SetPolicy replaces the policy, as a reload does.
@@ -40,6 +43,7 @@ func (m *Manager) SetPolicy(p Policy) {
 	defer m.mu.Unlock()
 	m.policy = p
 	m.admit()
+	m.nod()
 }
 
 func (m *Manager) policyNow() Policy {

@@ -118,9 +118,9 @@ func (m *Manager) Watch(ctx context.Context, ref hub.ServerRef) (<-chan hub.Even
 	switch {
 	case err != nil:
 		return nil, err
-	case p != nil && live.State != hub.Stopping && live.State != hub.Running:
+	case p != nil && live.State.Pending() == "spawn":
 		return p.watch(ctx), nil
-	case live.State == hub.Running:
+	case live.State.Ready():
 		return only(ctx, readyEvent(live.URL)), nil
 	case live.State == hub.Failed:
 		return only(ctx, failedEvent(live.Failure)), nil

@@ -94,6 +94,11 @@ func (m *Manager) takeUp(wish hub.Server, u hub.Unit) {
 
 // adopt takes over a server that runs.
 func (m *Manager) adopt(ref hub.ServerRef, u hub.Unit) {
+	if u.Frozen && u.Listening {
+		s := m.enter(ref, hub.Frozen)
+		s.unit, s.routed, s.asleep = u, true, true
+		return
+	}
 	s := m.enter(ref, hub.Starting)
 	s.unit = u
 	s.routed = u.Listening // visitors who come through the route that it has go on
@@ -193,10 +198,12 @@ func (m *Manager) see(s *server, u hub.Unit) {
 		}
 		return
 	}
-	again := s.state == hub.Running && u.Invocation != s.unit.Invocation
+	again := (s.state == hub.Running || s.state == hub.Frozen) && u.Invocation != s.unit.Invocation
 	s.unit = u
 	s.tell()
 	switch {
+	case u.Frozen && s.state == hub.Running && !again:
+		m.sleepsAlready(s)
 	case s.obituary.Invocation != "" && s.obituary.Invocation == u.Invocation:
 		m.bury(s, s.obituary)
 	case again:
@@ -218,7 +225,7 @@ func (m *Manager) bury(s *server, u hub.Unit) {
 	switch s.state {
 	case hub.Starting:
 		s.cancel(failure(u))
-	case hub.Running:
+	case hub.Running, hub.Frozen:
 		m.change(s, hub.Stopping)
 		m.do(func(ctx context.Context) { m.takeDown(ctx, s, endOf(u)) })
 	}
@@ -227,7 +234,7 @@ func (m *Manager) bury(s *server, u hub.Unit) {
 // restart waits again for a server that systemd restarts (Restart= in a drop-in).
 func (m *Manager) restart(s *server) {
 	m.change(s, hub.Starting)
-	s.progress, s.began, s.routed = newProgress(), m.now(), false
+	s.progress, s.began, s.routed, s.asleep = newProgress(), m.now(), false, false
 	m.redoRoutes()
 	s.progress.step(30, "systemd restarts %s", s.unit.Name)
 	life := m.lifeOf(s)

@@ -73,7 +73,9 @@ func (m *Manager) CheckRoutes(ctx context.Context) error {
 }
 
 // same reports whether two routes of one spec lead to the same place.
-func same(a, b hub.Route) bool { return a.Target == b.Target && a.UID == b.UID && a.Server == b.Server }
+func same(a, b hub.Route) bool {
+	return a.Target == b.Target && a.UID == b.UID && a.Server == b.Server && a.Wake == b.Wake
+}
 
 // ours reports whether a route is JupyterHub's, and not one that an admin added by hand.
 func ours(r hub.Route) bool { return r.Hub || r.Service != "" || !r.Server.IsZero() }
@@ -118,9 +120,9 @@ func (m *Manager) wantedRoutes() (want map[string]hub.Route, all bool) {
 	m.warn(err, "read services from the store, ignoring")
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for ref, s := range m.servers {
+	for _, s := range m.servers {
 		if s.routed {
-			r := m.urls.route(ref, s.unit)
+			r := m.routeOf(s)
 			want[r.Spec] = r
 		}
 	}
@@ -133,7 +135,7 @@ func (m *Manager) wantedRoutes() (want map[string]hub.Route, all bool) {
 func (m *Manager) addRoute(ctx context.Context, s *server) error {
 	m.mu.Lock()
 	s.routed = true
-	r := m.urls.route(s.ref, s.unit)
+	r := m.routeOf(s)
 	m.mu.Unlock()
 	pause(ctx, m.read, routerPatience)
 	retry := backoff{first: 100 * time.Millisecond, most: 5 * time.Second}
@@ -156,6 +158,15 @@ func (m *Manager) addRoute(ctx context.Context, s *server) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// routeOf is a server's route as it belongs into the proxy's table; the caller holds mu.
+func (m *Manager) routeOf(s *server) hub.Route {
+	r := m.urls.route(s.ref, s.unit)
+	if s.asleep {
+		r.Wake = m.urls.wake(s.ref)
+	}
+	return r
 }
 
 // has reports whether the proxy has the route, as far as is known.
@@ -210,6 +221,17 @@ func (m *Manager) edit(ctx context.Context, measure outcome, change func(context
 		note()
 	}
 	return err
+}
+
+// readActivity takes in what the proxy saw of visitors until now.
+func (m *Manager) readActivity(ctx context.Context) ([]hub.Route, error) {
+	m.table.Lock()
+	defer m.table.Unlock()
+	have, err := m.routes(ctx)
+	if err == nil {
+		m.foldActivity(have)
+	}
+	return have, err
 }
 
 // foldActivity takes in what the proxy saw of visitors.

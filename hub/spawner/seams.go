@@ -23,6 +23,16 @@ type Spawner interface {
 	Usage(ctx context.Context) ([]hub.Unit, error)
 }
 
+// Sleeper lays servers to sleep and wakes them. A server that sleeps keeps its memory's contents and its connections, and
+// does nothing.
+type Sleeper interface {
+	// Freeze returns once no process of the unit gets a turn. It is hub.NotRunning unless the unit is active, and has a cause
+	// of kind hub.CauseCannotFreeze where the machine cannot.
+	Freeze(ctx context.Context, ref hub.ServerRef) (hub.Unit, error)
+	// Thaw returns once the unit runs again. One that is awake is no error; one that is not active is hub.NotRunning.
+	Thaw(ctx context.Context, ref hub.ServerRef) (hub.Unit, error)
+}
+
 // Router edits the proxy's table.
 type Router interface {
 	Add(ctx context.Context, r hub.Route) error // replaces the route of the same spec

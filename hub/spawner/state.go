@@ -11,10 +11,13 @@ import (
 // transitions is the life of a server. What it does not list does not happen. A failed server begins its next life as a
 // stopped one does: its failure is a memory in its record.
 var transitions = map[hub.State][]hub.State{
-	hub.Stopped:  {hub.Queued, hub.Starting, hub.Stopping}, // asked for; found running; found gone
-	hub.Queued:   {hub.Starting, hub.Stopping},             // its turn; cancelled
+	hub.Stopped:  {hub.Queued, hub.Starting, hub.Frozen, hub.Stopping}, // asked for; found running, or asleep; found gone
+	hub.Queued:   {hub.Starting, hub.Stopping},                         // its turn; cancelled
 	hub.Starting: {hub.Running, hub.Stopping},
-	hub.Running:  {hub.Starting, hub.Stopping}, // systemd restarts it; asked for, or it ended
+	hub.Running:  {hub.Starting, hub.Freezing, hub.Stopping}, // systemd restarts it; idle; asked for, or it ended
+	hub.Freezing: {hub.Frozen, hub.Running, hub.Stopping},    // asleep; somebody came, or it cannot
+	hub.Frozen:   {hub.Thawing, hub.Starting, hub.Stopping},  // somebody came; systemd restarts it; asked for, or it ended
+	hub.Thawing:  {hub.Running, hub.Stopping},
 	hub.Stopping: {hub.Stopped, hub.Failed},
 }
 
@@ -32,6 +35,9 @@ type server struct {
 	turned   time.Time               // when its turn came; zero for an adopted server
 	asking   bool                    // the Spawner is asked to start it and has not answered
 	routed   bool                    // its route belongs into the proxy's table
+	asleep   bool                    // its route has the proxy ask for it to be woken
+	wanted   bool                    // somebody came while it was being laid to sleep
+	rested   time.Time               // before this it is not laid to sleep
 	forget   bool                    // once stopped its record goes too
 	before   choice                  // what the user chose the last time
 	refusal  error                   // what the user chose now cannot be had
@@ -54,6 +60,9 @@ func (m *Manager) change(s *server, to hub.State) bool {
 		m.admit() // a place is free
 	default:
 		s.tell()
+	}
+	if to == hub.Running {
+		m.nod()
 	}
 	return true
 }

@@ -13,7 +13,8 @@ import (
 
 // Every life ends, and what the table does not list does not happen.
 func TestTransitions(t *testing.T) {
-	states := []hub.State{hub.Stopped, hub.Queued, hub.Starting, hub.Running, hub.Stopping, hub.Failed}
+	states := []hub.State{hub.Stopped, hub.Queued, hub.Starting, hub.Running, hub.Freezing, hub.Frozen, hub.Thawing,
+		hub.Stopping, hub.Failed}
 	for _, from := range states {
 		for _, to := range states {
 			m := New(Options{Log: zerolog.Nop()})

@@ -31,12 +31,14 @@ func (m *Manager) halt(s *server) {
 	if !m.change(s, hub.Stopping) {
 		return
 	}
-	if before == hub.Running {
+	switch before {
+	case hub.Running, hub.Frozen:
 		m.do(func(ctx context.Context) { m.takeDown(ctx, s, nil) })
-		return
+	case hub.Freezing, hub.Thawing: // whoever does that goes on to take it down
+	default:
+		m.leave(s)
+		s.cancel(errCancelled) // bringUp goes on to take it down
 	}
-	m.leave(s)
-	s.cancel(errCancelled) // bringUp goes on to take it down
 }
 
 // StopAll stops every active server and returns how many that were.
@@ -110,6 +112,10 @@ func (m *Manager) takeDown(ctx context.Context, s *server, cause *hub.Cause) {
 		m.warn(m.unwish(s.ref), "forget a wish, ignoring")
 	}
 	m.dropRoute(ctx, s)
+	if m.unitOf(s).State.Alive() {
+		m.Sample(ctx) // what it used until now
+	}
+	m.thawFirst(ctx, s)
 	err := m.stopUnit(ctx, s)
 	if ctx.Err() != nil {
 		return // the next hub sees what is left

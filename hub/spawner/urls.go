@@ -32,6 +32,15 @@ func (u URLs) Prefix(ref hub.ServerRef) string {
 
 func (u URLs) api() string { return u.API + u.Base + "hub/api" }
 
+// wake is where the proxy asks for a server that sleeps.
+func (u URLs) wake(ref hub.ServerRef) string {
+	path := u.Base + "hub/api/users/" + EscapeName(ref.User) + "/server"
+	if ref.Server != "" {
+		path += "s/" + EscapeName(ref.Server)
+	}
+	return path + "/wake"
+}
+
 // route is where a server's requests go.
 func (u URLs) route(ref hub.ServerRef, unit hub.Unit) hub.Route {
 	return hub.Route{Spec: u.Prefix(ref), Target: "http+unix://" + quote(unit.Socket, "_.-~"), UID: unit.UID, Server: ref}

@@ -105,6 +105,7 @@ func (c *checker) collect() {
 		c.names["server "+s.String()] = true
 		c.refer("server "+s.String(), "user", s.User)
 	})
+	each(c, bucketUsage, usageKey, func(k string, u hub.Consumption) { c.refer("usage "+u.Day, "user", u.User) })
 	c.collectSecrets()
 	c.collectShares()
 	throttles := make(map[string]int64)

@@ -162,6 +162,9 @@ func (tx *Tx) deleteBelongings(name string) error {
 	if err := tx.DeleteTokensOf(hub.Owner{Kind: hub.OwnerUser, Name: name}); err != nil {
 		return err
 	}
+	if err := tx.forgetUsage(name, "9999-99-99"); err != nil {
+		return err
+	}
 	return tx.DeleteSessionsOfUser(name)
 }
 
@@ -225,5 +228,5 @@ func (tx *Tx) renameBelongings(old, name string) error {
 			return err
 		}
 	}
-	return nil
+	return tx.renameUsage(old, name)
 }

@@ -18,11 +18,12 @@ type data struct {
 	Service      string    `json:"service,omitempty"`
 	Extra        bool      `json:"extra,omitempty"`
 	UID          *int64    `json:"uid,omitempty"`
+	Wake         string    `json:"wake,omitempty"` // ours, too
 	LastActivity time.Time `json:"last_activity,omitzero"`
 }
 
 func dataOf(r hub.Route) data {
-	d := data{Target: r.Target, JupyterHub: true, Hub: r.Hub, User: r.Server.User, Service: r.Service}
+	d := data{Target: r.Target, JupyterHub: true, Hub: r.Hub, User: r.Server.User, Service: r.Service, Wake: r.Wake}
 	if r.Server.User != "" {
 		d.ServerName = &r.Server.Server
 	}
@@ -35,7 +36,7 @@ func dataOf(r hub.Route) data {
 
 // route is the inverse of dataOf.
 func (d data) route(key string) hub.Route {
-	r := hub.Route{Spec: specOf(key), Target: d.Target, UID: hub.NoUID, Hub: d.Hub, Service: d.Service, LastActivity: d.LastActivity}
+	r := hub.Route{Spec: specOf(key), Target: d.Target, UID: hub.NoUID, Hub: d.Hub, Service: d.Service, Wake: d.Wake, LastActivity: d.LastActivity}
 	if d.User != "" {
 		r.Server.User = d.User
 		if d.ServerName != nil {
