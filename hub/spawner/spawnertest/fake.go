@@ -20,6 +20,8 @@ type Script struct {
 	ListenDelay time.Duration // from active to the socket
 	Silent      bool          // never listens
 	StopDelay   time.Duration // until a stopped unit is gone
+	FreezeDelay time.Duration // until a unit sleeps, and until it is awake again
+	Restless    bool          // it cannot be frozen
 }
 
 // Fake is a machine that runs units, in memory.
@@ -33,13 +35,14 @@ type Fake struct {
 	stopping map[hub.ServerRef]chan struct{} // closed to end a start under way
 	watchers map[*watcher]bool
 	calls    []string
+	work     map[hub.ServerRef][2]int64 // nanoseconds of CPU and bytes of memory; a second and 100 MiB where there is nothing
 }
 
 // NewFake returns a machine on which nothing runs and every account exists but nobody's.
 func NewFake() *Fake {
 	return &Fake{
 		scripts: map[hub.ServerRef]Script{}, units: map[hub.ServerRef]hub.Unit{},
-		stopping: map[hub.ServerRef]chan struct{}{}, watchers: map[*watcher]bool{},
+		stopping: map[hub.ServerRef]chan struct{}{}, watchers: map[*watcher]bool{}, work: map[hub.ServerRef][2]int64{},
 	}
 }
 
@@ -182,6 +185,9 @@ func (f *Fake) Usage(context.Context) ([]hub.Unit, error) {
 	for _, u := range f.units {
 		if u.State == hub.UnitActive {
 			u.Memory, u.CPU, u.Tasks = 100<<20, int64(time.Second), 10
+			if set, ok := f.work[u.ServerRef]; ok {
+				u.CPU, u.Memory = set[0], set[1]
+			}
 			used = append(used, u)
 		}
 	}
