@@ -45,13 +45,14 @@ func (p *Proxy) rouse(u *upstream) {
 
 // askHub posts to a path of the hub's. It says nothing of a client: that is how the hub knows that the proxy itself asks.
 func (p *Proxy) askHub(path string) error {
-	where, err := readPath(path)
+	bare, _ := splitTarget(path)
+	where, err := readPath(bare)
 	if err != nil {
 		return err
 	}
 	r := p.table.find(where)
 	if r == nil || !r.isHub() {
-		return fmt.Errorf("%s does not lead to the hub", path)
+		return fmt.Errorf("%s does not lead to the hub", bare)
 	}
 	out, err := http.NewRequest(http.MethodPost, r.target.scheme+"://"+r.target.host+path, nil)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -38,7 +39,11 @@ func policyOf(c *config.Config) spawner.Policy {
 	}
 	p.AllowNamedServers, p.NamedServerLimitPerUser = c.Hub.AllowNamedServers, int(c.Hub.NamedServerLimitPerUser)
 	p.ServerTokenScopes, p.OAuthClientAllowedScopes = c.Spawner.ServerTokenScopes, c.Spawner.OAuthClientAllowedScopes
+	p.BusyCPU = c.Spawner.BusyCPU
+	p.Quota = spawner.Quota{CPUHours: c.Hub.DailyCPUHours, MemoryHours: c.Hub.DailyGiBHours}
+	p.SleepAfter = map[string]time.Duration{"": c.Spawner.SleepAfter.Std()}
 	for _, profile := range c.Spawner.Profiles {
+		p.SleepAfter[profile.Name] = cmp.Or(profile.SleepAfter, c.Spawner.SleepAfter).Std()
 		if profile.StartAtBoot {
 			p.StartAtBoot = append(p.StartAtBoot, profile.Name)
 		}

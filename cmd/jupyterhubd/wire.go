@@ -59,7 +59,7 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 		return nil, err
 	}
 	h.manager = spawner.New(spawner.Options{
-		Store: s, Spawner: h.spawnd, Router: h.proxy, Journal: h.spawnd.Journal, Headroom: h.spawnd.Headroom,
+		Store: s, Spawner: h.spawnd, Sleeper: h.spawnd, Router: h.proxy, Journal: h.spawnd.Journal, Headroom: h.spawnd.Headroom,
 		Policy: policyOf(c), URLs: urlsOf(c), Log: d.Log, Metrics: h.metrics,
 		Report: func(active int) { d.Status("%s", serving(active)) },
 	})

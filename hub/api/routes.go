@@ -48,6 +48,7 @@ func (room *Room) serverRows() (rows []auth.Route) {
 			plate("PUT", at, server, room.createServer, "start:servers"),
 			plate("PATCH", at, server, room.changeServer, "start:servers"),
 			plate("GET", at+"/progress", server, room.progress, "read:servers"),
+			auth.Route{Method: "POST", Pattern: "/hub/api" + at + "/wake", Public: true, NoXSRF: true, Style: auth.API, Handle: room.wake}, // the proxy's
 		)
 	}
 	return rows
@@ -130,6 +131,8 @@ func (room *Room) ourRows() []auth.Route {
 		plate("POST", "/reload", house, room.reload, "shutdown"),
 		audited(plate("GET", "/backup", house, room.backup, "shutdown")),
 		plate("GET", "/usage", house, room.usage, "admin:server_state"),
+		plate("GET", "/usage/days", house, room.usageDays, "admin:server_state"),
+		plate("GET", "/users/{user}/usage", user, room.usageOfUser, "read:users:activity"),
 	}
 }
 

@@ -25,6 +25,8 @@ type Workshop interface {
 	Active() []hub.Live
 	Watch(ctx context.Context, ref hub.ServerRef) (<-chan hub.Event, error)
 	Usage(ctx context.Context) (map[hub.ServerRef]hub.Unit, error)
+	// Wake returns when a server is awake; Forbidden unless the key is the one that its route has.
+	Wake(ctx context.Context, ref hub.ServerRef, key string) error
 }
 
 // Proxy is the table of routes. *proxy/client.Client is one.

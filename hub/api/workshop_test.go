@@ -219,3 +219,17 @@ func (f *workshop) Usage(context.Context) (map[hub.ServerRef]hub.Unit, error) {
 	}
 	return used, nil
 }
+
+// Wake knows one key.
+func (f *workshop) Wake(_ context.Context, ref hub.ServerRef, key string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case key != "the-key":
+		return hub.Errorf(hub.Forbidden, "only the proxy wakes servers")
+	case f.states[ref] != hub.Frozen:
+		return hub.Errorf(hub.NotRunning, "%s does not run", ref)
+	}
+	f.set(ref, hub.Running)
+	return nil
+}

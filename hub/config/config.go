@@ -69,6 +69,7 @@ type Profile struct {
 	Description   string
 	AllowedGroups []string // NSS groups; empty means everyone
 	AllowedUsers  []string
+	SleepAfter    Duration // 0: as in [spawner]
 	StartAtBoot   bool
 	Overlay       Overlay
 }

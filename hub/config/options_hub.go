@@ -28,6 +28,8 @@ type Hub struct {
 	SpawnMemoryPressure     float64 // per cent, as those below; 0: whatever it is
 	SpawnIOPressure         float64
 	SpawnCPUPressure        float64
+	DailyCPUHours           float64 // 0: no limit
+	DailyGiBHours           float64 // 0: no limit
 	DefaultURL              string
 	RedirectToServer        bool
 	ShutdownOnLogout        bool
@@ -111,6 +113,11 @@ var hubOptions = []row[Hub]{
 		"The same of disks; 0 does not ask.", realWithin(0, 100)),
 	option("spawn_cpu_pressure", real, 0, func(h *Hub) *float64 { return &h.SpawnCPUPressure },
 		"Per cent of time that some work waited for a processor, over which starts wait; 0 does not ask.", realWithin(0, 100)),
+	option("daily_cpu_hours", real, 0, func(h *Hub) *float64 { return &h.DailyCPUHours },
+		"Hours of processor time that a user's servers may use in a day; over it none is started until midnight; 0 is no limit.", realWithin(0, 1e6)),
+	option("daily_gib_hours", real, 0, func(h *Hub) *float64 { return &h.DailyGiBHours },
+		"The same of memory, in GiB times hours; 0 is no limit.", realWithin(0, 1e6)).
+		note("What was used is kept by user and day: jupyterhub usage."),
 
 	option("default_url", text, "", func(h *Hub) *string { return &h.DefaultURL },
 		"Page after login, such as \"/hub/home\"; empty is the user's server.", emptyOr(urlPath)),

@@ -12,6 +12,8 @@ type Spawner struct {
 
 	ServerTokenScopes        []string
 	OAuthClientAllowedScopes []string
+	SleepAfter               Duration // 0: never
+	BusyCPU                  float64  // CPUs; 0: whatever it does
 	Policy
 	Groups   map[string]Overlay // by NSS group
 	Users    map[string]Overlay // by account
@@ -51,6 +53,12 @@ var spawnerOptions = []row[Spawner]{
 		note("\"!server\" and \"!user\" mean the server and its user. It may always report activity."),
 	option("oauth_client_allowed_scopes", texts, nil, func(s *Spawner) *[]string { return &s.OAuthClientAllowedScopes },
 		"Scopes that a server may ask its visitors for, besides who they are and that they may enter.").applies(AtStart),
+	option("sleep_after", span, 0, func(s *Spawner) *Duration { return &s.SleepAfter },
+		"How long a server is idle until it is frozen; the next request wakes it, kernels and all; 0 is never.").
+		note("Where the kernel cannot freeze (jupyterhub doctor says so), an idle server is stopped instead. The culler's timeout, if it is longer, stops servers that sleep."),
+	option("busy_cpu", real, 0.1, func(s *Spawner) *float64 { return &s.BusyCPU },
+		"CPUs that a server uses on average when it is taken to be at work, whether anybody watches or not; 0 does not ask.", realWithin(0, 1024)).
+		note("Looked at every five minutes; it moves last_activity, so that neither sleep_after nor a culler ends a computation."),
 }
 
 // policyOptions can also stand in [spawner.group.X], [spawner.user.X] and [[spawner.profile]].
@@ -167,6 +175,8 @@ var profileOptions = each(AtStart, []row[Profile]{
 		"Groups of the system whose members may choose it; with allowed_users empty too, everyone.", every(accountName)),
 	option("allowed_users", texts, nil, func(p *Profile) *[]string { return &p.AllowedUsers },
 		"Accounts that may choose it.", every(accountName)),
+	option("sleep_after", span, 0, func(p *Profile) *Duration { return &p.SleepAfter },
+		"As in [spawner], for servers of this profile; 0 is what [spawner] says."),
 	option("start_at_boot", boolean, false, func(p *Profile) *bool { return &p.StartAtBoot },
 		"Start servers of this profile again that ran when the machine went down."),
 })

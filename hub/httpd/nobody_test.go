@@ -23,9 +23,13 @@ import (
 // forAll are the rows that anybody may pass, and what a stranger gets there. Whoever adds a public row writes it down here
 // and says why.
 var forAll = map[string]int{
-	"GET /hub/api":                               200, // the version, by which clients know us
-	"GET /hub/api/":                              200,
-	"POST /hub/api/users/{user}/tokens":          403, // asks for its scope itself: never 404
+	"GET /hub/api":                                     200, // the version, by which clients know us
+	"GET /hub/api/":                                    200,
+	"POST /hub/api/users/{user}/tokens":                403, // asks for its scope itself: never 404
+	"POST /hub/api/users/{user}/server/wake":           403, // the proxy has the key that stands in its route
+	"POST /hub/api/users/{user}/servers//wake":         403,
+	"POST /hub/api/users/{user}/servers/{server}/wake": 403,
+
 	"POST /hub/api/authorizations/token":         404, // tells where tokens are made now
 	"POST /hub/api/authorizations/token/{token}": 404,
 	"POST /hub/api/oauth2/token":                 400, // clients prove themselves in the body

@@ -34,6 +34,7 @@ type house struct {
 	store   *store.Store
 	options spawner.Options
 	stop    func()                                // ends the hub; its servers go on
+	key     string                                // that last woke a server
 	probe   func(context.Context, hub.Unit) error // what a server answers; nil: at once
 }
 

@@ -60,6 +60,7 @@ type Manager struct {
 
 	mu        sync.Mutex // guards the rest
 	running   context.Context
+	waking    []byte // makes the keys that wake servers; set once
 	policy    Policy
 	servers   map[hub.ServerRef]*server  // the active ones
 	strays    map[hub.ServerRef]hub.Unit // units that nobody wishes
@@ -105,8 +106,9 @@ func New(o Options) *Manager {
 // Run keeps wishes, units and routes together until ctx ends. Servers run on after it; starts and stops under way are left
 // to whoever runs next. It is called once.
 func (m *Manager) Run(ctx context.Context) error {
+	key := m.secret()
 	m.mu.Lock()
-	m.running = ctx
+	m.running, m.waking = ctx, key
 	m.mu.Unlock()
 	m.work.Go(func() { m.runRoutes(ctx) })
 	m.work.Go(func() { m.runReport(ctx) })

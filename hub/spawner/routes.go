@@ -164,7 +164,7 @@ func (m *Manager) addRoute(ctx context.Context, s *server) error {
 func (m *Manager) routeOf(s *server) hub.Route {
 	r := m.urls.route(s.ref, s.unit)
 	if s.asleep {
-		r.Wake = m.urls.wake(s.ref)
+		r.Wake = m.wakePath(s.ref)
 	}
 	return r
 }

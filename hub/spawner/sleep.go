@@ -2,9 +2,13 @@ package spawner
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
 )
 
 // Times of going to sleep and waking up.
@@ -206,8 +210,12 @@ func (m *Manager) sleepsAlready(s *server) {
 	m.redoRoutes()
 }
 
-// Wake returns when a server that sleeps is awake. One that is awake is no error; one that does not run is NotRunning.
-func (m *Manager) Wake(ctx context.Context, ref hub.ServerRef) error {
+// Wake returns when a server that sleeps is awake. One that is awake is no error; one that does not run is NotRunning. The
+// key is what the server's route says, which nobody but the proxy and admins see: else it is Forbidden.
+func (m *Manager) Wake(ctx context.Context, ref hub.ServerRef, key string) error {
+	if !hmac.Equal([]byte(key), []byte(m.wakeKey(ref))) {
+		return hub.Errorf(hub.Forbidden, "Only the proxy wakes servers. Go to the server's own address, and it wakes.")
+	}
 	if err := m.awaitSync(ctx); err != nil {
 		return err
 	}
@@ -234,6 +242,30 @@ func (m *Manager) Wake(ctx context.Context, ref hub.ServerRef) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// wakePath is where the proxy wakes a server, with the key that opens the way.
+func (m *Manager) wakePath(ref hub.ServerRef) string {
+	return m.urls.wake(ref) + "?key=" + m.wakeKey(ref)
+}
+
+func (m *Manager) wakeKey(ref hub.ServerRef) string {
+	mac := hmac.New(sha256.New, m.waking)
+	mac.Write([]byte(ref.String()))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// secret reads the key of the keys. It is kept, so that routes of a hub that was started anew are still right.
+func (m *Manager) secret() (key []byte) {
+	err := m.store.Update(func(tx *store.Tx) (err error) {
+		key, err = tx.Secret("wake")
+		return err
+	})
+	m.warn(err, "read the key that wakes servers, nobody sleeps")
+	if err != nil {
+		m.sleeper = nil
+	}
+	return key
 }
 
 // raise begins to wake a server; the caller holds mu.

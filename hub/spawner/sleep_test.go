@@ -1,7 +1,6 @@
 package spawner_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -38,10 +37,25 @@ func (h *house) waking() string {
 	var told []string
 	for _, r := range routes {
 		if r.Wake != "" {
-			told = append(told, r.Wake)
+			path, _, _ := strings.Cut(r.Wake, "?key=")
+			told = append(told, path)
 		}
 	}
 	return strings.Join(told, " ")
+}
+
+// wake does what the proxy does when somebody comes.
+func (h *house) wake(ref hub.ServerRef) error {
+	routes, err := h.router.Routes(h.t.Context())
+	if err != nil {
+		return err
+	}
+	for _, r := range routes {
+		if _, key, ok := strings.Cut(r.Wake, "?key="); ok && r.Server == ref {
+			h.key = key
+		}
+	}
+	return h.Wake(h.t.Context(), ref, h.key)
 }
 
 func (h *house) frozen(ref hub.ServerRef) bool {
@@ -65,7 +79,7 @@ func TestAnIdleServerSleepsUntilSomebodyComes(t *testing.T) {
 		if live, _ := h.Server(alice); !live.State.Ready() || live.State.Pending() != "" {
 			t.Error("to JupyterHub's clients a server that sleeps is ready")
 		}
-		if err := h.Wake(t.Context(), alice); err != nil {
+		if err := h.wake(alice); err != nil {
 			t.Fatal(err)
 		}
 		h.is(alice, hub.Running)
@@ -130,7 +144,7 @@ func TestComingWhileItIsLaidToSleep(t *testing.T) {
 		}
 		woken := make(chan error)
 		for range 3 {
-			go func() { woken <- h.Wake(t.Context(), alice) }()
+			go func() { woken <- h.wake(alice) }()
 		}
 		for range 3 {
 			if err := <-woken; err != nil {
@@ -159,7 +173,7 @@ func TestStopOfAServerThatSleeps(t *testing.T) {
 		"waking up": func(h *house) {
 			h.machine.Script(alice, spawnertest.Script{FreezeDelay: time.Second})
 			h.asleep()
-			go func() { _ = h.Wake(h.t.Context(), alice) }()
+			go func() { _ = h.wake(alice) }()
 			h.is(alice, hub.Thawing)
 		},
 	} {
@@ -176,8 +190,10 @@ func TestStopOfAServerThatSleeps(t *testing.T) {
 					t.Errorf("asked for was %q", calls)
 				}
 				h.nothingIsLeft(t, []hub.ServerRef{alice})
-				if err := h.Wake(t.Context(), alice); hub.KindOf(err) != hub.NotRunning {
-					t.Errorf("waking what is stopped says %v", err)
+				if h.key != "" {
+					if err := h.Wake(t.Context(), alice, h.key); hub.KindOf(err) != hub.NotRunning {
+						t.Errorf("waking what is stopped says %v", err)
+					}
 				}
 				h.run(alice)
 			})
@@ -218,7 +234,7 @@ func TestHubRestartWhileAServerSleeps(t *testing.T) {
 		if len(events) != 1 || !events[0].Ready {
 			t.Errorf("who asks how it starts is told %+v", events)
 		}
-		if err := h.Wake(t.Context(), alice); err != nil {
+		if err := h.wake(alice); err != nil {
 			t.Fatal(err)
 		}
 		h.is(alice, hub.Running)
@@ -239,7 +255,7 @@ func TestSomebodyElseFreezes(t *testing.T) {
 		if h.waking() == "" {
 			t.Error("the proxy does not know")
 		}
-		if err := h.Wake(t.Context(), alice); err != nil {
+		if err := h.wake(alice); err != nil {
 			t.Fatal(err)
 		}
 		h.is(alice, hub.Running)
@@ -252,7 +268,7 @@ func TestWakingWhileNobodyAnswers(t *testing.T) {
 		h.asleep()
 		h.machine.Crash()
 		woken := make(chan error)
-		go func() { woken <- h.Wake(t.Context(), alice) }()
+		go func() { woken <- h.wake(alice) }()
 		sleep(3 * time.Second)
 		h.is(alice, hub.Thawing)
 		h.machine.Return()
@@ -269,10 +285,28 @@ func TestNobodySleepsUnasked(t *testing.T) {
 		h.run(alice)
 		sleep(100 * time.Hour)
 		h.is(alice, hub.Running)
-		ctx, done := context.WithCancel(t.Context())
-		done()
-		if err := h.Wake(ctx, alice); err != nil {
-			t.Errorf("waking who is awake says %v", err)
+	})
+}
+
+// Vulnerability: whoever reaches the hub wakes, or learns of, other people's servers.
+// Attack: mallory asks without a key, with a wrong one, and with that of her own server.
+// Verified: she is refused, and nothing wakes.
+func TestOnlyTheProxyWakes(t *testing.T) {
+	play(t, func(t *testing.T, h *house) {
+		h.run(bob)
+		if _, err := h.machine.Freeze(t.Context(), bob); err != nil {
+			t.Fatal(err)
 		}
+		synctest.Wait()
+		if err := h.wake(bob); err != nil {
+			t.Fatal(err)
+		}
+		h.asleep()
+		for _, key := range []string{"", "0", strings.Repeat("0", 32), h.key} {
+			if err := h.Wake(t.Context(), alice, key); hub.KindOf(err) != hub.Forbidden {
+				t.Errorf("key %q: %v", key, err)
+			}
+		}
+		h.is(alice, hub.Frozen)
 	})
 }
