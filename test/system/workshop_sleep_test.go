@@ -1,0 +1,54 @@
+package system
+
+import (
+	"net/http"
+	"testing"
+
+	"jupyterhubd/hub"
+)
+
+// drowsy lets alice's server, a mock, sleep after a second.
+func (s *stage) drowsy() {
+	s.t.Helper()
+	s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
+	s.configure("[spawner]\nsleep_after = \"1s\"\nbusy_cpu = 0.5\n[spawner.user.alice]\ncmd = [\"mock-singleuser\"]\n")
+}
+
+// Alice's server is left alone and falls asleep; a request through the proxy wakes it and is answered by the same process.
+// The hub is killed in between, and the server's next stop finds it asleep.
+func TestARequestWakesAServerThatSleeps(t *testing.T) {
+	s := unifiedStage(t)
+	s.drowsy()
+	s.start(alice)
+	unit := hub.UnitName(alice)
+	pid := s.mainPID(unit)
+	for _, kill := range []bool{false, true} {
+		s.becomes(alice, hub.Frozen)
+		if kill {
+			s.killed("jupyterhub.service")
+			s.becomes(alice, hub.Frozen)
+		}
+		if status := s.answers("/user/alice/api"); status != http.StatusOK {
+			t.Errorf("a request to the server that sleeps is answered with %d", status)
+		}
+		if now := s.mainPID(unit); now != pid {
+			t.Errorf("process %s is now %s", pid, now)
+		}
+	}
+	s.becomes(alice, hub.Frozen)
+	if _, err := s.hub.StopServer(s.ctx, alice, false); err != nil {
+		t.Fatal(err)
+	}
+	s.becomes(alice, hub.Stopped)
+}
+
+// Where control groups are of version 1 nothing can sleep: who is idle for as long is stopped.
+func TestWhereNothingSleepsWhoIsIdleIsStopped(t *testing.T) {
+	s := onStage(t)
+	if s.run("stat", "--file-system", "--format=%T", "/sys/fs/cgroup") == "cgroup2fs" {
+		t.Skip("this machine can freeze")
+	}
+	s.drowsy()
+	s.start(alice)
+	s.becomes(alice, hub.Stopped)
+}
