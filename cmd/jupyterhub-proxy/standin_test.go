@@ -251,6 +251,8 @@ func TestWrongCommandLines(t *testing.T) {
 func TestUselessOptionsWarn(t *testing.T) {
 	c := startCHP(t, "--ssl-ciphers=RC4", "--ssl-allow-rc4", "--ssl-dhparam", "x", "--statsd-host", "h", "--statsd-port=1", "--statsd-prefix", "p",
 		"--storage-backend", "configurable-http-proxy-redis-backend", "--error-path", "/nonexistent")
+	c.Process.Kill()
+	c.Wait() // whatever it says of itself, it has been read
 	if got := c.said.String(); strings.Count(got, "does nothing") != 7 || !strings.Contains(got, "--state-file keeps it") || !strings.Contains(got, "error pages are plain") {
 		t.Error(got)
 	}

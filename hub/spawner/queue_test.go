@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,12 +152,21 @@ func TestTheLineHasAnEnd(t *testing.T) {
 
 // headroom is a machine whose memory a test sets.
 type headroom struct {
+	mu    sync.Mutex // guards what follows
 	left  hub.Headroom
 	err   error
 	looks int
 }
 
+func (r *headroom) set(left hub.Headroom, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left, r.err = left, err
+}
+
 func (r *headroom) look(context.Context) (hub.Headroom, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.looks++
 	return r.left, r.err
 }
@@ -166,7 +176,8 @@ func (r *headroom) look(context.Context) (hub.Headroom, error) {
 func TestStartsWaitForTheMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t)
-		room := &headroom{left: hub.Headroom{Memory: 200 << 20, MemoryPressure: -1, IOPressure: -1, CPUPressure: -1}}
+		left := hub.Headroom{Memory: 200 << 20, MemoryPressure: -1, IOPressure: -1, CPUPressure: -1}
+		room := &headroom{left: left}
 		h.options.Headroom = room.look
 		h.options.Policy.Reserve = spawner.Reserve{Memory: 128 << 20, MemoryPressure: 40}
 		h.open()
@@ -177,7 +188,8 @@ func TestStartsWaitForTheMachine(t *testing.T) {
 		if got := messages(h.story(bob)); !strings.Contains(got, "Waiting in line, 1 before you. The machine is short of memory just now") {
 			t.Errorf("bob is told %q", got)
 		}
-		room.left.Memory = 300 << 20 // for one that starts, not for two
+		left.Memory = 300 << 20
+		room.set(left, nil) // for one that starts, not for two
 		sleep(6 * time.Second)
 		h.is(alice, hub.Running)
 		h.is(bob, hub.Starting) // alice's has become ready, and what it took shows in what is left
@@ -186,11 +198,12 @@ func TestStartsWaitForTheMachine(t *testing.T) {
 		if _, err := h.Stop(t.Context(), bob); err != nil {
 			t.Fatal(err)
 		}
-		room.left.MemoryPressure = 41
+		left.MemoryPressure = 41
+		room.set(left, nil)
 		sleep(2 * time.Second)
 		h.start(bob)
 		h.is(bob, hub.Queued)
-		room.err = errors.New("nobody answers")
+		room.set(left, errors.New("nobody answers"))
 		sleep(6 * time.Second)
 		h.is(bob, hub.Running)
 	})
