@@ -46,9 +46,10 @@
 //
 // # Caveats
 //
-// What reads request heads twice in different ways is refused by package strict before net/http sees it. net/http does the
-// rest, so a reason phrase of an upstream's is not kept, and request trailers are dropped. Forwarding itself is behind one
-// method, forwarder.carry.
+// What reads request heads twice in different ways is refused by package strict before net/http sees it; answers' heads and
+// chunks are read by it alone, and as strictly. net/http writes what clients get, so a reason phrase of an upstream's is not
+// kept. Request trailers are dropped. Forwarding itself is behind one method, forwarder.carry: it speaks HTTP/1.1 to upstreams
+// over links that are kept in a pool of each upstream's own, without a goroutine for each.
 //
 // A route that is replaced by one to the same target and uid keeps its connections and tunnels; otherwise, and when it is
 // deleted, they are closed after a grace, WebSockets with 1001. The default target of the command line is not saved.

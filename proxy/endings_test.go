@@ -255,7 +255,7 @@ func TestNothingIsLeftOfThoseWhoWent(t *testing.T) {
 	eventually(t, "the clients' connections are gone", func() bool { return s.p.crowd.count() == 0 })
 	route := s.p.table.get("/user/alice").up
 	eventually(t, "the server's connections are gone", func() bool {
-		route.transport.CloseIdleConnections()
+		route.closeWaiting()
 		route.mu.Lock()
 		defer route.mu.Unlock()
 		return len(route.conns) == 0

@@ -1,113 +1,245 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptrace"
-	"net/http/httputil"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"time"
 
 	"jupyterhubd/proxy/strict"
 )
 
-// forwarder carries one request to its upstream and the answer back. It is all that knows httputil: another way of carrying
-// them takes its place.
+// forwarder carries one request to its upstream and the answer back. It speaks HTTP/1.1 to the upstream by itself, over links
+// that are kept (see link), in the goroutine that net/http serves the client in; another is there only while a body goes up.
 type forwarder struct {
-	buffers buffers
+	readers readers
+	heads   buffers
+	bodies  buffers
 	fail    func(w http.ResponseWriter, ps *passage, err error) // answers when the upstream did not
 	done    func(status int)                                    // counts answers
 	touch   func(*upstream)
-	quiet   *log.Logger // for what net/http would log by itself: broken connections, which strangers make at will
 }
 
 // carry streams the request up and the answer down. What the client aborts is aborted upstream, and an upstream that dies in
 // the middle of its answer breaks the client's connection, so that no half answer looks whole (D18).
 func (f *forwarder) carry(w http.ResponseWriter, ps *passage) {
-	up := ps.route.up
-	proxy := httputil.ReverseProxy{
-		Transport:     up.transport,
-		BufferPool:    &f.buffers,
-		FlushInterval: flushWithin,
-		ErrorLog:      f.quiet,
-		Rewrite: func(pr *httputil.ProxyRequest) {
-			removeHops(pr.Out.Header) // the transport adds its own; an offered upgrade that is no WebSocket ends here (D7)
-			ps.prepare(pr.Out)
-			if pr.Out.Body != nil {
-				pr.Out.Body = watched{pr.Out.Body, func() { f.touch(up) }, &ps.malformed}
-			}
-		},
-		ModifyResponse: func(answer *http.Response) error { return f.answered(w, ps, answer) },
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			f.fail(w, ps, err)
-		},
+	ex := f.begin(w, ps, false)
+	answer, err := ex.ask()
+	if err == nil && answer.Status == http.StatusSwitchingProtocols {
+		ex.abandon()
+		err = errSwitched
 	}
-	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
-		if c, ok := got.Conn.(*upstreamConn); ok {
-			c.begin()
+	if err != nil {
+		f.fail(w, ps, err)
+		return
+	}
+	ex.deliver(answer)
+}
+
+// exchange is one request and its answer.
+type exchange struct {
+	*forwarder
+	w       http.ResponseWriter
+	ps      *passage
+	up      *upstream
+	upgrade bool
+	link    *link
+	stop    func() bool // ends the watch over the client
+	upload  *upload     // nil when there is no body
+	hinted  bool        // something of an answer was passed on
+}
+
+func (f *forwarder) begin(w http.ResponseWriter, ps *passage, upgrade bool) *exchange {
+	return &exchange{forwarder: f, w: w, ps: ps, up: ps.route.up, upgrade: upgrade}
+}
+
+// Errors of exchanges.
+var (
+	// errSwitched is an upstream's 101 to a request that offered no upgrade.
+	errSwitched = errors.New("the upstream switched protocols without being asked")
+	// errUnsent says that the upstream cannot have read the request's head.
+	errUnsent = errors.New("the request was not sent")
+)
+
+// ask sends the request and returns the head of the answer. A link that waited may turn out to be dead only when it is used:
+// then another one is made, if the upstream cannot have seen the request or would not mind seeing it twice (RFC 9112 9.3.1).
+func (ex *exchange) ask() (strict.Answer, error) {
+	head := ex.heads.get(headBuffer)
+	defer ex.heads.put(head)
+	*head = ex.head((*head)[:0])
+	for fresh := ex.upgrade; ; fresh = true {
+		l, err := ex.up.take(ex.ps.in.Context(), fresh)
+		if err != nil {
+			return strict.Answer{}, err
 		}
-	}}
-	proxy.ServeHTTP(w, ps.in.WithContext(httptrace.WithClientTrace(ps.in.Context(), trace)))
+		answer, err := ex.attempt(l, *head)
+		if err == nil {
+			return answer, nil
+		}
+		ex.abandon()
+		if !l.used || !ex.repeats(err) {
+			return answer, err
+		}
+	}
 }
 
-// flushWithin is how long the head of an answer of known length, or a piece of its body, may wait for more to go out with it. Event
-// streams and answers of unknown length are passed on piece by piece without it (D14). At once would cost every small answer a
-// third write, from another goroutine.
-const flushWithin = 2 * time.Millisecond
-
-// errSwitched is an upstream's 101 to a request that offered no upgrade.
-var errSwitched = errors.New("the upstream switched protocols without being asked")
-
-// answered looks at an answer's head before it goes down.
-func (f *forwarder) answered(w http.ResponseWriter, ps *passage, answer *http.Response) error {
-	if answer.StatusCode == http.StatusSwitchingProtocols {
-		return errSwitched
+// head writes the head that goes upstream.
+func (ex *exchange) head(b []byte) []byte {
+	in := ex.ps.in
+	out := http.Request{Method: in.Method, Header: make(http.Header, len(in.Header)+8)}
+	for name, values := range in.Header {
+		out.Header[name] = values
 	}
-	f.done(answer.StatusCode)
+	ex.ps.prepare(&out)
+	return ex.ps.appendHead(b, &out, ex.upgrade)
+}
+
+// repeats reports whether a request that failed over a kept link may be sent again.
+func (ex *exchange) repeats(err error) bool {
+	if ex.ps.in.Context().Err() != nil || ex.hinted {
+		return false
+	}
+	if errors.Is(err, errUnsent) {
+		return true
+	}
+	nothing := err == io.EOF || errors.Is(err, syscall.ECONNRESET)
+	return nothing && ex.upload == nil && isSafe(ex.ps.in.Method)
+}
+
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// attempt sends the request over a link and waits for the answer's head. What comes before that is passed on.
+func (ex *exchange) attempt(l *link, head []byte) (strict.Answer, error) {
+	ex.link, l.br = l, ex.readers.get(l.conn)
+	ex.stop = context.AfterFunc(ex.ps.in.Context(), func() { l.conn.Close() }) // the client has left
+	if _, err := l.conn.Write(head); err != nil {
+		return strict.Answer{}, errors.Join(errUnsent, err)
+	}
+	limit := ex.ps.manners.answerIn(ex.ps.route.isHub())
+	if limit > 0 {
+		defer l.conn.SetReadDeadline(time.Time{})
+	}
+	if ex.ps.in.ContentLength != 0 && !ex.upgrade {
+		ex.upload = ex.startUpload(limit)
+	} else if limit > 0 {
+		l.conn.SetReadDeadline(time.Now().Add(limit))
+	}
+	for {
+		answer, err := strict.ReadAnswer(l.br, maxAnswerHead)
+		if ex.upload != nil {
+			ex.upload.heard(answer.Status)
+		}
+		if err != nil || answer.Status >= 200 || answer.Status == http.StatusSwitchingProtocols {
+			return answer, err
+		}
+		ex.hint(answer)
+	}
+}
+
+// hint passes on an answer that comes before the answer, but for 100: net/http says that when the body is asked for, which is
+// when the upstream has said it (D15).
+func (ex *exchange) hint(answer strict.Answer) {
+	ex.hinted = true
+	if answer.Status == http.StatusContinue || ex.upgrade {
+		return
+	}
 	removeHops(answer.Header)
-	ps.manners.rewrite(answer, ps)
-	ps.route.jar.filterAnswer(answer.Header)
-	if answer.Header["Content-Type"] == nil {
-		w.Header()["Content-Type"] = nil // net/http shall not guess one (D21)
+	ex.ps.route.jar.filterAnswer(answer.Header)
+	h := ex.w.Header()
+	for name, values := range answer.Header {
+		h[name] = values
 	}
-	if answer.StatusCode < 300 {
-		f.touch(ps.route.up)
-		answer.Body = watched{answer.Body, func() { f.touch(ps.route.up) }, &ps.malformed}
+	ex.w.WriteHeader(answer.Status)
+	for name := range answer.Header {
+		delete(h, name)
 	}
-	return nil
 }
 
-// watched is a body that says when bytes pass, and when they turn out to be no body.
-type watched struct {
-	io.ReadCloser
-	seen      func()
-	malformed *atomic.Bool
+// abandon gives up the link, and takes back what goes over it.
+func (ex *exchange) abandon() {
+	ex.stop()
+	ex.link.conn.Close()
+	if ex.upload != nil {
+		ex.upload.cancel()
+	}
+	ex.readers.put(ex.link.br)
+	ex.link.br = nil
 }
 
-func (b watched) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 {
-		b.seen()
+// finish lets the link wait for another request, when nothing of this one is left on it.
+func (ex *exchange) finish(answer strict.Answer, persists bool) {
+	whole := ex.upload == nil || ex.upload.isWhole()
+	if !ex.stop() || !whole || !persists || answer.Minor == 0 || ex.link.br.Buffered() > 0 {
+		ex.abandon()
+		return
 	}
-	if errors.Is(err, strict.ErrBody) {
-		b.malformed.Store(true)
-	}
-	return n, err
+	ex.readers.put(ex.link.br)
+	ex.link.br = nil
+	ex.up.put(ex.link)
 }
 
-// buffers are what bodies pass through.
+// closes reports whether the upstream closes the connection after its answer.
+func closes(h http.Header) bool { return h["Connection"] != nil && listHas(h["Connection"], "close") }
+
+// buffers lends memory for a moment.
 type buffers struct{ pool sync.Pool }
 
-const bufferSize = 32 << 10
+const (
+	headBuffer = 2 << 10
+	bodyBuffer = 32 << 10
+)
 
-func (b *buffers) Get() []byte {
+func (b *buffers) get(size int) *[]byte {
 	if p, ok := b.pool.Get().(*[]byte); ok {
-		return *p
+		return p
 	}
-	return make([]byte, bufferSize)
+	p := make([]byte, size)
+	return &p
 }
 
-func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
+// put takes memory back, unless it has grown out of proportion.
+func (b *buffers) put(p *[]byte) {
+	if cap(*p) <= bodyBuffer {
+		*p = (*p)[:cap(*p)]
+		b.pool.Put(p)
+	}
+}
+
+func appendField(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	if strings.ContainsAny(value, "\r\n\x00") { // HTTP/2 and our own configuration are checked elsewhere; this is the last door
+		value = strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ").Replace(value)
+	}
+	return append(append(b, value...), "\r\n"...)
+}
+
+func appendNumber(b []byte, name string, n int64) []byte {
+	b = append(append(b, name...), ": "...)
+	return append(strconv.AppendInt(b, n, 10), "\r\n"...)
+}
+
+// announced returns the names of the trailers that an answer announces, without those that a client would take for fields of the
+// head (RFC 9110 6.5.1).
+func announced(h http.Header) (names []string) {
+	for _, line := range h["Trailer"] {
+		for name := range strings.SplitSeq(line, ",") {
+			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
+			if mayTrail(name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -56,7 +57,7 @@ func (p *Proxy) borrow(ctx context.Context, status int, path string) *errorPage 
 	if err != nil {
 		return nil
 	}
-	answer, err := p.pages.transport.RoundTrip(r)
+	answer, err := p.pages.transport().RoundTrip(r)
 	if err != nil {
 		return nil
 	}
@@ -72,6 +73,17 @@ func (p *Proxy) borrow(ctx context.Context, status int, path string) *errorPage 
 		}
 	}
 	return page
+}
+
+// transport asks an upstream now and then: every request has a connection of its own.
+func (u *upstream) transport() *http.Transport {
+	return &http.Transport{
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) },
+		TLSClientConfig:        u.tls,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxAnswerHead,
+	}
 }
 
 // readPage reads <status>.html or error.html in a directory.

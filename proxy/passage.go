@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"net/url"
 	"sync/atomic"
 )
 
@@ -21,24 +20,11 @@ type passage struct {
 	malformed atomic.Bool // the body is no body; net/http then calls the client gone
 }
 
-// url returns where the request goes. The path is what was matched, byte by byte but for the route's own prefix; the query is
-// not looked at (D1, D3).
-func (ps *passage) url() *url.URL {
-	to := ps.route.target
-	path, query := ps.manners.path(ps.route, ps.place, ps.query)
-	decoded, err := unescape(path)
-	if err != nil {
-		decoded = path // a target's own path, which was parsed when the route was made
-	}
-	return &url.URL{Scheme: to.scheme, Host: to.host, Path: decoded, RawPath: path, RawQuery: query, ForceQuery: ps.bareQuery}
-}
-
-// prepare turns a copy of the request into what the upstream gets. Headers of the hop are gone already.
+// prepare turns a copy of the request into what the upstream gets.
 func (ps *passage) prepare(out *http.Request) {
-	out.URL = ps.url()
+	removeHops(out.Header) // an offered upgrade that is no WebSocket ends here (D7)
 	out.Host = ps.in.Host
-	out.Trailer = nil // net/http would send the names without their values (D16)
-	if ps.manners.TargetHost {
+	if ps.manners.TargetHost || out.Host == "" {
 		out.Host = ps.route.target.host
 	}
 	ps.manners.introduce(out, ps)
@@ -46,4 +32,37 @@ func (ps *passage) prepare(out *http.Request) {
 		filterCookies(out.Header, survives)
 	}
 	filterCookies(out.Header, ps.route.jar.sends)
+}
+
+// appendHead writes the head of what goes upstream. The path is what was matched, byte by byte but for the route's own prefix;
+// the query is not looked at (D1, D3).
+func (ps *passage) appendHead(b []byte, out *http.Request, upgrade bool) []byte {
+	path, query := ps.manners.path(ps.route, ps.place, ps.query)
+	b = append(append(append(b, out.Method...), ' '), path...)
+	if query != "" || ps.bareQuery {
+		b = append(append(b, '?'), query...)
+	}
+	b = appendField(append(b, " HTTP/1.1\r\n"...), "Host", out.Host)
+	for name, values := range out.Header {
+		if name == "Host" || name == "Content-Length" {
+			continue
+		}
+		for _, v := range values {
+			b = appendField(b, name, v)
+		}
+	}
+	switch {
+	case upgrade:
+		b = append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	case ps.in.ContentLength < 0:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	case ps.in.ContentLength > 0 || ps.in.Header["Content-Length"] != nil || expectsBody(out.Method):
+		b = appendNumber(b, "Content-Length", ps.in.ContentLength)
+	}
+	return append(b, "\r\n"...)
+}
+
+// expectsBody reports whether a request of that method says how long its body is even when there is none (RFC 9110 8.6).
+func expectsBody(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }

@@ -5,8 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"io"
-	"log"
 	"math"
 	"net/http"
 	"net/netip"
@@ -93,13 +91,13 @@ func New(o Options) (*Proxy, error) {
 	p.crowd = newCrowd(func() trust { return *p.trusted.Load() }, func() int { return p.bounds.Load().ClientConnections },
 		cmp.Or(o.MaxConnections, math.MaxInt), func() { p.metrics.refused.WithLabelValues("connection").Inc() })
 	p.metrics = newMetrics(p)
-	p.forward = forwarder{fail: p.fail, done: p.metrics.proxied, touch: p.touch, quiet: log.New(io.Discard, "", 0)}
+	p.forward = forwarder{fail: p.fail, done: p.metrics.proxied, touch: p.touch}
 	if o.ErrorTarget != "" {
 		to, err := readTarget(o.ErrorTarget)
 		if err != nil {
 			return nil, err
 		}
-		p.pages = newUpstream(to, hub.NoUID, &p.options.Manners, true)
+		p.pages = newUpstream(to, hub.NoUID, &p.options.Manners)
 	}
 	if err := p.restore(); err != nil {
 		p.options.Log.Error().Err(err).Msg("starting with an empty table")
@@ -172,7 +170,7 @@ func (p *Proxy) set(r *route) {
 		if old != nil && old.isHub() == r.isHub() && old.up.same(r.target, r.uid) {
 			r.up = old.up
 		} else {
-			r.up = newUpstream(r.target, r.uid, &p.options.Manners, r.isHub())
+			r.up = newUpstream(r.target, r.uid, &p.options.Manners)
 			if old != nil {
 				gone = old.up
 			}
@@ -201,7 +199,7 @@ func (p *Proxy) remove(key string) bool {
 
 // retire closes what leads to an upstream without a route: what is idle at once, the rest after a grace.
 func (p *Proxy) retire(u *upstream) {
-	u.transport.CloseIdleConnections()
+	u.closeWaiting()
 	time.AfterFunc(p.options.Grace, func() {
 		end := func() {
 			u.end()

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
+	"log"
 	"math"
 	"net"
 	"net/http"
@@ -79,7 +81,8 @@ func (p *Proxy) MetricsHandler() http.Handler {
 
 func (p *Proxy) server(ctx context.Context, h http.Handler) *http.Server {
 	kept := context.WithoutCancel(ctx) // requests under way outlive the order to stop
-	return &http.Server{Handler: h, ErrorLog: p.forward.quiet, BaseContext: func(net.Listener) context.Context { return kept }}
+	// What net/http would log by itself are broken connections, which strangers make at will.
+	return &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), BaseContext: func(net.Listener) context.Context { return kept }}
 }
 
 // until serves until ctx ends, and then drains.

@@ -8,9 +8,8 @@ import (
 
 // Times of a tunnel's end.
 const (
-	handshakeWrite = 30 * time.Second // for the upstream to take the request
-	lastWords      = 5 * time.Second  // for the upstream to finish after the client has
-	goodbye        = 1 * time.Second  // for the client to close, once it has everything
+	lastWords = 5 * time.Second // for the upstream to finish after the client has
+	goodbye   = 1 * time.Second // for the client to close, once it has everything
 )
 
 // fairReads is how often one side of a tunnel is read before the others have their turn.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -47,18 +46,20 @@ func (e *strangerError) Error() string {
 // upstream is the program that a route leads to, with every connection that we hold to it. It goes with its route: no
 // connection outlives it, so a reused address never gets what was meant for another.
 type upstream struct {
-	target    target
-	uid       int64
-	tls       *tls.Config // for https targets
-	transport *http.Transport
-	active    atomic.Int64 // last activity, nanoseconds
-	load      load
-	told      atomic.Int64 // when its absence was last logged, nanoseconds
-	slumber   slumber
+	target  target
+	uid     int64
+	tls     *tls.Config  // for https targets
+	active  atomic.Int64 // last activity, nanoseconds
+	load    load
+	told    atomic.Int64 // when its absence was last logged, nanoseconds
+	slumber slumber
 
-	mu    sync.Mutex // guards the fields below
-	conns map[*upstreamConn]struct{}
-	ended bool
+	mu      sync.Mutex // guards the fields below
+	conns   map[*upstreamConn]struct{}
+	waiting []*link     // for the next request, the last to come back at the end
+	sweeper *time.Timer // closes those that have waited for long
+	retired bool        // the route is gone: none waits
+	ended   bool        // and the grace is over
 }
 
 // load is what an upstream is busy with, for its bounds.
@@ -68,21 +69,8 @@ type load struct {
 	pace     pace
 }
 
-func newUpstream(to target, uid int64, m *Manners, isHub bool) *upstream {
-	u := &upstream{target: to, uid: uid, tls: m.tlsFor(to), conns: map[*upstreamConn]struct{}{}}
-	u.transport = &http.Transport{
-		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) },
-		TLSHandshakeTimeout:    dialTimeout,
-		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // tornado speaks HTTP/1.1
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    idlePerRoute,
-		IdleConnTimeout:        idleTime,
-		MaxResponseHeaderBytes: maxAnswerHead,
-		ExpectContinueTimeout:  continueWait,
-		ResponseHeaderTimeout:  m.answerIn(isHub),
-		TLSClientConfig:        u.tls,
-	}
-	return u
+func newUpstream(to target, uid int64, m *Manners) *upstream {
+	return &upstream{target: to, uid: uid, tls: m.tlsFor(to), conns: map[*upstreamConn]struct{}{}}
 }
 
 // same reports whether a route with that target and uid can go on with u and its connections.
@@ -104,7 +92,7 @@ func (u *upstream) toldLately(now time.Time) bool {
 	return now.UnixNano()-last < int64(tellAgain) || !u.told.CompareAndSwap(last, now.UnixNano())
 }
 
-// open connects for something else than the transport, with TLS where the target wants it.
+// open connects, with TLS where the target wants it.
 func (u *upstream) open(ctx context.Context) (net.Conn, error) {
 	c, err := u.dial(ctx)
 	if err != nil || u.target.scheme != "https" {
@@ -197,7 +185,7 @@ func (u *upstream) end() {
 	conns := u.conns
 	u.conns = nil
 	u.mu.Unlock()
-	u.transport.CloseIdleConnections()
+	u.closeWaiting()
 	for c := range conns {
 		c.Conn.Close()
 	}
@@ -207,41 +195,6 @@ func (u *upstream) end() {
 type upstreamConn struct {
 	net.Conn
 	up *upstream
-
-	mu     sync.Mutex // guards the fields below
-	sent   int        // bytes of the request at hand
-	broken bool       // the upstream reads no more, so what is written is dropped
-}
-
-// begin says that another request follows on the connection.
-func (c *upstreamConn) begin() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sent = 0
-}
-
-// Write writes, and goes on quietly when the upstream stops reading in the middle of a request: an upstream that answers
-// early and closes ("413, too large") is heard, where net/http's transport would give up at the failed write. A connection
-// that was dead from the start fails, and the transport tries another.
-func (c *upstreamConn) Write(p []byte) (int, error) {
-	if c.isBroken() {
-		return len(p), nil
-	}
-	n, err := c.Conn.Write(p)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sent += n
-	if err != nil && c.sent > 0 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
-		c.broken = true
-		return len(p), nil
-	}
-	return n, err
-}
-
-func (c *upstreamConn) isBroken() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.broken
 }
 
 // CloseWrite tells the upstream that no more comes.

@@ -58,7 +58,7 @@ func (p *Proxy) askHub(path string) error {
 	if err != nil {
 		return err
 	}
-	c := http.Client{Transport: r.up.transport, Timeout: wakeTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c := http.Client{Transport: r.up.transport(), Timeout: wakeTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := c.Do(out)
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@
 // handshake. In a chunked body: sizes that are not plain hexadecimal, and the same faults of lines. A bad body fails the
 // read of the body, since its answer may be under way.
 //
+// Upstreams' answers are read here as well (ReadAnswer, Chunks), by the same rules; there is no reading of them elsewhere.
+//
 // It must not know routes, hosts or headers that have nothing to do with framing.
 //
 // Way in: Wrap, on a connection that net/http will serve as HTTP/1 (under TLS: on the decrypted side). Way out: Conn is the

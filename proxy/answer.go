@@ -1,0 +1,143 @@
+package proxy
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"jupyterhubd/proxy/strict"
+)
+
+// deliver passes an answer on to the client, and lets go of the link.
+func (ex *exchange) deliver(answer strict.Answer) {
+	ex.forwarder.done(answer.Status)
+	persists := !closes(answer.Header)
+	trailers := announced(answer.Header)
+	ex.passHead(answer, trailers)
+	if answer.Status < 300 {
+		ex.touch(ex.up)
+	}
+	body := ex.body(answer)
+	if body == nil {
+		ex.finish(answer, persists)
+		return
+	}
+	if !ex.passBody(body, answer.Status < 300) {
+		ex.abandon()
+		panic(http.ErrAbortHandler) // no half answer looks whole
+	}
+	if body.chunks != nil {
+		passTrailers(ex.w.Header(), body.chunks.Trailer, trailers)
+	}
+	ex.finish(answer, persists && answer.Length != strict.UntilClose)
+}
+
+// passHead writes the head of the answer, without what concerns one connection or is not the server's to say.
+func (ex *exchange) passHead(answer strict.Answer, trailers []string) {
+	removeHops(answer.Header)
+	ex.ps.route.jar.filterAnswer(answer.Header)
+	ex.ps.manners.rewrite(&http.Response{StatusCode: answer.Status, Header: answer.Header}, ex.ps)
+	h := ex.w.Header()
+	for name, values := range answer.Header {
+		h[name] = values
+	}
+	if answer.Header["Content-Type"] == nil {
+		h["Content-Type"] = nil // net/http shall not guess one (D21)
+	}
+	if len(trailers) > 0 && answer.Length == strict.Chunked {
+		h["Trailer"] = trailers
+	}
+	if ex.upgrade {
+		h["Connection"] = []string{"close"} // what follows a refused handshake is not looked at
+	}
+	ex.w.WriteHeader(answer.Status)
+}
+
+// body is what follows an answer's head.
+type body struct {
+	io.Reader
+	left   *io.LimitedReader // of a body whose length is known
+	chunks *strict.Chunks    // of one that comes in chunks
+}
+
+// body returns the answer's body, or nil when it has none (RFC 9112 6.3).
+func (ex *exchange) body(answer strict.Answer) *body {
+	br := ex.link.br
+	switch {
+	case ex.ps.in.Method == http.MethodHead || answer.Status == http.StatusNoContent || answer.Status == http.StatusNotModified || answer.Length == 0:
+		return nil
+	case answer.Length == strict.Chunked:
+		chunks := &strict.Chunks{R: br}
+		return &body{Reader: chunks, chunks: chunks}
+	case answer.Length == strict.UntilClose:
+		return &body{Reader: br}
+	}
+	left := &io.LimitedReader{R: br, N: answer.Length}
+	return &body{Reader: left, left: left}
+}
+
+// isWhole reports whether all of a body whose length is known was read.
+func (b *body) isWhole() bool { return b.left != nil && b.left.N == 0 }
+
+// isReady reports whether something of it can be read without waiting.
+func (b *body) isReady(br *bufio.Reader) bool {
+	if b.chunks != nil {
+		return b.chunks.Ready()
+	}
+	return br.Buffered() > 0
+}
+
+// passBody copies the body and reports whether all of it is there and was taken. What the client was given goes out before
+// anything is waited for, so nothing that the upstream has said stays here (D14).
+func (ex *exchange) passBody(from *body, counts bool) bool {
+	buf := ex.bodies.get(bodyBuffer)
+	defer ex.bodies.put(buf)
+	control := http.NewResponseController(ex.w)
+	for first := true; ; first = false {
+		if !from.isReady(ex.link.br) && control.Flush() != nil {
+			return false
+		}
+		n, err := from.Read(*buf)
+		if n > 0 {
+			if counts && !first {
+				ex.touch(ex.up)
+			}
+			if _, err := ex.w.Write((*buf)[:n]); err != nil {
+				return false
+			}
+		}
+		switch {
+		case from.isWhole():
+			return true
+		case err == io.EOF:
+			return from.left == nil
+		case err != nil:
+			return false
+		}
+	}
+}
+
+// passTrailers passes an answer's trailers on: as such where they were announced, under net/http's prefix otherwise.
+func passTrailers(h, trailers http.Header, announced []string) {
+	for name, values := range trailers {
+		switch {
+		case !mayTrail(name):
+		case slices.Contains(announced, name):
+			h[name] = values
+		default:
+			h[http.TrailerPrefix+name] = values
+		}
+	}
+}
+
+// mayTrail reports whether a field may come behind a body. Nobody would look at what says something about the connection, the
+// body or the session there, or somebody would.
+func mayTrail(name string) bool {
+	switch name {
+	case "", "Content-Length", "Content-Encoding", "Content-Type", "Content-Range", "Set-Cookie", "Host", "Authorization", "Location":
+		return false
+	}
+	return !strings.HasPrefix(name, "Proxy-") && !slices.Contains(hopHeaders, name) && !slices.Contains(originHeaders, name)
+}
