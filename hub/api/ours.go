@@ -59,6 +59,16 @@ func (room *Room) usage(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, out)
 }
 
+// roles answers GET /hub/api/roles, which is ours: the roles that exist, what they allow, and to whom the configuration gives them.
+func (room *Room) roles(w http.ResponseWriter, _ *http.Request) error {
+	list := []client.Role{}
+	for _, r := range room.Policy().Roles() {
+		list = append(list, client.Role{Name: r.Name, Description: r.Description, Scopes: orEmpty(r.Scopes),
+			Users: orEmpty(r.Users), Services: orEmpty(r.Services), Groups: orEmpty(r.Groups)})
+	}
+	return writeJSON(w, http.StatusOK, list)
+}
+
 // known turns "-1 is unknown" into "absent is unknown".
 func known(n int64) *int64 {
 	if n < 0 {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"sync"
 	"time"
 
 	"jupyterhubd/hub"
@@ -38,6 +40,9 @@ type Parts struct{ Spawner, Authenticator client.Component }
 type Room struct {
 	Options
 	watchers watchers
+
+	documented sync.Once // guards openapi, the document of the rows
+	openapi    json.RawMessage
 }
 
 // New opens the room.

@@ -128,6 +128,8 @@ func (room *Room) oldRows() []auth.Route {
 // ourRows are those that JupyterHub does not have.
 func (room *Room) ourRows() []auth.Route {
 	return []auth.Route{
+		{Method: "GET", Pattern: "/hub/api/openapi.json", Public: true, NoXSRF: true, Handle: room.openAPI},
+		plate("GET", "/roles", house, room.roles, "read:roles"),
 		plate("POST", "/reload", house, room.reload, "shutdown"),
 		audited(plate("GET", "/backup", house, room.backup, "shutdown")),
 		plate("GET", "/usage", house, room.usage, "admin:server_state"),

@@ -30,11 +30,24 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	return id, err
 }
 
-// Services lists the services by name.
-func (c *Client) Services(ctx context.Context) (map[string]Service, error) {
-	var m map[string]Service
-	_, err := c.json(ctx, call{method: "GET", path: "/services"}, &m)
+// Routes lists the proxy's routes by their prefix.
+func (c *Client) Routes(ctx context.Context) (map[string]ProxyRoute, error) {
+	var m map[string]ProxyRoute
+	_, err := c.json(ctx, call{method: "GET", path: "/proxy"}, &m)
 	return m, err
+}
+
+// Resync compares the proxy's routes with what runs, and mends them.
+func (c *Client) Resync(ctx context.Context) error {
+	_, err := c.json(ctx, call{method: "POST", path: "/proxy"}, nil)
+	return err
+}
+
+// Roles lists the roles.
+func (c *Client) Roles(ctx context.Context) ([]Role, error) {
+	var list []Role
+	_, err := c.json(ctx, call{method: "GET", path: "/roles"}, &list)
+	return list, err
 }
 
 // Shutdown asks the hub to end.

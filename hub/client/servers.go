@@ -19,6 +19,20 @@ func (c *Client) Server(ctx context.Context, ref hub.ServerRef) (Server, error) 
 	return s, err
 }
 
+// CreateServer makes a named server without starting it.
+func (c *Client) CreateServer(ctx context.Context, ref hub.ServerRef, r StartRequest) (Server, error) {
+	var s Server
+	_, err := c.json(ctx, call{method: "PUT", path: serverPath(ref), body: r}, &s)
+	return s, err
+}
+
+// ChangeServer changes a server that is stopped: its name, its display name, its options.
+func (c *Client) ChangeServer(ctx context.Context, ref hub.ServerRef, r ServerChange) (Server, error) {
+	var s Server
+	_, err := c.json(ctx, call{method: "PATCH", path: serverPath(ref), body: r}, &s)
+	return s, err
+}
+
 // StartServer starts a server and reports whether it is ready; if not, it is on its way, and Progress tells of it.
 func (c *Client) StartServer(ctx context.Context, ref hub.ServerRef, r StartRequest) (ready bool, err error) {
 	status, err := c.json(ctx, call{method: "POST", path: serverPath(ref), body: r}, nil)

@@ -98,6 +98,13 @@ func (c *Client) CreateUsers(ctx context.Context, r CreateUsers) ([]User, error)
 	return list, err
 }
 
+// ChangeUser changes a user's name, or whether they are an admin.
+func (c *Client) ChangeUser(ctx context.Context, name string, r UserChange) (User, error) {
+	var u User
+	_, err := c.json(ctx, call{method: "PATCH", path: userPath(name), body: r}, &u)
+	return u, err
+}
+
 // DeleteUser forgets a user, who is stopped first.
 func (c *Client) DeleteUser(ctx context.Context, name string) error {
 	_, err := c.json(ctx, call{method: "DELETE", path: userPath(name)}, nil)
@@ -115,6 +122,13 @@ func (c *Client) Tokens(ctx context.Context, user string) ([]Token, error) {
 func (c *Client) NewToken(ctx context.Context, user string, r TokenRequest) (Token, error) {
 	var t Token
 	_, err := c.json(ctx, call{method: "POST", path: userPath(user) + "/tokens", body: r}, &t)
+	return t, err
+}
+
+// Token returns a token by its id.
+func (c *Client) Token(ctx context.Context, user, id string) (Token, error) {
+	var t Token
+	_, err := c.json(ctx, call{method: "GET", path: userPath(user) + "/tokens/" + url.PathEscape(id)}, &t)
 	return t, err
 }
 
