@@ -17,10 +17,12 @@ var (
 func TestEveryOptionIsReadByAMain(t *testing.T) {
 	internal := map[string]bool{
 		"GroupSlice": true, // becomes SliceGroup
-		"Kind":       true, // there is one
-		"Overlay":    true, // PolicyFor applies it
-		"Users":      true,
-		"Groups":     true,
+		// become properties of the sandbox
+		"IsolateTmp": true, "IsolateDevices": true, "DisableUserSudo": true,
+		"Kind":    true, // there is one
+		"Overlay": true, // PolicyFor applies it
+		"Users":   true,
+		"Groups":  true,
 	}
 	var mains strings.Builder
 	for _, file := range glob(t, "../cmd/jupyterhub*/*.go") {

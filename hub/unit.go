@@ -12,6 +12,7 @@ type Unit struct {
 	Listening  bool      `json:"listening"` // the socket is there
 	Invocation string    `json:"invocation_id"`
 	Since      time.Time `json:"since,omitzero"`   // when it became active
+	Until      time.Time `json:"until,omitzero"`   // when it is going to be ended because its time is over
 	Memory     int64     `json:"memory_bytes"`     // now; -1 unknown
 	CPU        int64     `json:"cpu_nanoseconds"`  // consumed since the start; -1 unknown
 	Tasks      int64     `json:"tasks"`            // now; -1 unknown

@@ -50,7 +50,7 @@ func run(ctx context.Context, d *daemon.Daemon) error {
 	}
 	root := source{dir: d.ConfigDir}
 	l, err := launcher.New(launcher.Options{
-		Load: root.load, Lookup: lookup(names), Group: group, Layout: layout, Now: time.Now,
+		Load: root.load, Lookup: lookup(names), Group: group, Layout: layout, Now: time.Now, Lasting: stateFile(),
 		Report: func(doing, unit string, err error) {
 			d.Log.Warn().Str("unit", unit).Str("req", doing).Err(err).Msg("something is amiss, going on")
 		},
@@ -79,6 +79,15 @@ func run(ctx context.Context, d *daemon.Daemon) error {
 	work.Go(func() error { return d.Watchdog(ctx, l.Alive) })
 	d.Ready("serving %s", listener.Addr())
 	return work.Wait()
+}
+
+// stateFile is in what StateDirectory= of our unit says.
+func stateFile() string {
+	dir := os.Getenv("STATE_DIRECTORY")
+	if dir == "" {
+		dir = "/var/lib/jupyterhub-spawnd"
+	}
+	return filepath.Join(dir, "limits.json")
 }
 
 // installed is where things stand: jupyterhub-exec beside this program, whatever PREFIX they were installed with.

@@ -78,9 +78,37 @@ func settings(p config.Policy) launcher.Settings {
 	return launcher.Settings{
 		Command: p.Cmd, Args: p.Args, SearchPath: p.SearchPath,
 		Environment: p.Environment, DefaultURL: p.DefaultURL, NotebookDir: p.NotebookDir, DisableUserConfig: p.DisableUserConfig, TCP: p.TCP,
-		MemLimit: int64(p.MemLimit), CPULimit: p.CPULimit, TasksMax: p.TasksMax,
-		Group: p.SliceGroup, DeviceAllow: p.DeviceAllow,
+		WorkingDir: p.UserWorkingdir, Shell: p.DefaultShell, ExtraPaths: p.ExtraPaths,
+		MemLimit: int64(p.MemLimit), MemHigh: int64(p.MemHigh), MemGuarantee: int64(p.MemGuarantee), SwapLimit: swap(p.SwapLimit),
+		CPULimit: p.CPULimit, CPUGuarantee: p.CPUGuarantee, CPUWeight: p.CPUWeight, IOWeight: p.IOWeight, TasksMax: p.TasksMax,
+		RuntimeMax: p.RuntimeMax.Std(), Max: ceilings(p.Max),
+		AddressAllow: p.IPAddressAllow, AddressDeny: p.IPAddressDeny, ReadOnly: p.ReadonlyPaths, ReadWrite: p.ReadwritePaths,
+		Group: p.SliceGroup, Slice: p.Slice, DeviceAllow: p.DeviceAllow,
+		UserLimits: hub.Limits{MemoryMax: int64(p.UserMemLimit), CPUQuota: p.UserCPULimit, TasksMax: p.UserTasksMax},
+		GroupLimits: hub.Limits{
+			MemoryMax: int64(p.GroupMemLimit), CPUQuota: p.GroupCPULimit, CPUWeight: p.GroupCPUWeight, IOWeight: p.GroupIOWeight, TasksMax: p.GroupTasksMax,
+		},
 		Sandbox: p.Sandbox, UnitExtraProperties: p.UnitExtraProperties,
+	}
+}
+
+// swap is nil where nothing is said.
+func swap(limit *config.Bytes) *int64 {
+	if limit == nil {
+		return nil
+	}
+	n := int64(*limit)
+	return &n
+}
+
+// ceilings are the limits of [spawner.max].
+func ceilings(max map[string]any) hub.Limits {
+	bytes := func(key string) int64 { n, _ := max[key].(config.Bytes); return int64(n) }
+	count := func(key string) int64 { n, _ := max[key].(int64); return n }
+	quota, _ := max["cpu_limit"].(float64)
+	return hub.Limits{
+		MemoryMax: bytes("mem_limit"), MemoryHigh: bytes("mem_high"), CPUQuota: quota,
+		CPUWeight: count("cpu_weight"), IOWeight: count("io_weight"), TasksMax: count("tasks_max"),
 	}
 }
 

@@ -85,15 +85,35 @@ func (s *Spawner) PolicyFor(user string, groups []string, profile *Profile) Poli
 		s.Groups[g].Apply(&p)
 		if s.Groups[g].values.GroupSlice {
 			p.SliceGroup = g
+			p.takeSlice(s.Groups[g].values)
 		}
 	}
 	s.Users[user].Apply(&p)
 	if profile != nil {
 		profile.Overlay.Apply(&p)
 	}
+	p.isolate()
 	maps.DeleteFunc(p.Sandbox, leftOut)
 	maps.DeleteFunc(p.UnitExtraProperties, leftOut)
 	return p
+}
+
+// takeSlice takes over what one group says of its slice, and nothing that another one said: one alone decides.
+func (p *Policy) takeSlice(of Policy) {
+	for _, r := range policyOptions {
+		if slices.Contains(groupsOwn, r.Key) {
+			r.copy(p, &of)
+		}
+	}
+}
+
+// isolate puts JupyterHub's names for three properties of the sandbox where the properties are.
+func (p *Policy) isolate() {
+	for property, is := range map[string]*bool{"PrivateTmp": p.IsolateTmp, "PrivateDevices": p.IsolateDevices, "NoNewPrivileges": p.DisableUserSudo} {
+		if is != nil {
+			p.Sandbox[property] = *is
+		}
+	}
 }
 
 // leftOut reports whether a property's value is empty: it takes an inherited property away.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 )
 
 // The types that an option can have.
@@ -16,7 +17,12 @@ var (
 	texts   = kind[[]string]{"list of strings", readTexts, writeTexts, func(_, src []string) []string { return slices.Clone(src) }}
 	size    = kind[Bytes]{"size", readSize, func(v Bytes) any { return v.String() }, nil}
 	span    = kind[Duration]{"span of time", readSpan, func(v Duration) any { return v.String() }, nil}
-	names   = kind[map[string]string]{"table of strings", readNames, writeNames, merged[string]}
+	// maybeSize and perhaps can be unset, which is written "".
+	maybeSize = kind[*Bytes]{"size", readMaybe(readSize), writeMaybe(func(v Bytes) any { return v.String() }), nil}
+	perhaps   = kind[*bool]{"true or false", readMaybe(readFlag), writeMaybe(func(v bool) any { return v }), nil}
+	// ceilings are limits by the name of their option.
+	ceilings = kind[map[string]any]{"table of limits", readCeilings, writeCeilings, merged[any]}
+	names    = kind[map[string]string]{"table of strings", readNames, writeNames, merged[string]}
 	// properties are systemd's: a string, a number, true or false, or a list of strings.
 	properties = kind[map[string]any]{"table of properties", readProperties, func(v map[string]any) any { return v }, merged[any]}
 	// anything is what JSON can say too.
@@ -28,6 +34,56 @@ func merged[V any](dst, src map[string]V) map[string]V {
 	maps.Copy(m, dst)
 	maps.Copy(m, src)
 	return m
+}
+
+func readMaybe[T any](read func(any) (T, error)) func(any) (*T, error) {
+	return func(v any) (*T, error) {
+		if v == "" {
+			return nil, nil
+		}
+		t, err := read(v)
+		return &t, err
+	}
+}
+
+func writeMaybe[T any](write func(T) any) func(*T) any {
+	return func(v *T) any {
+		if v == nil {
+			return ""
+		}
+		return write(*v)
+	}
+}
+
+func readCeilings(v any) (map[string]any, error) {
+	table, ok := v.(map[string]any)
+	if !ok {
+		return nil, wrongType(v, `a table such as { mem_limit = "8G", cpu_limit = 4.0 }`)
+	}
+	out := make(map[string]any, len(table))
+	for _, k := range slices.Sorted(maps.Keys(table)) {
+		read, known := ceilingOf[k]
+		if !known {
+			return nil, fmt.Errorf("holds %q; it wants some of %s", k, strings.Join(slices.Sorted(maps.Keys(ceilingOf)), ", "))
+		}
+		n, err := read(table[k])
+		if err != nil {
+			return nil, fmt.Errorf("%s %w", k, err)
+		}
+		out[k] = n
+	}
+	return out, nil
+}
+
+func writeCeilings(v map[string]any) any {
+	out := make(map[string]any, len(v))
+	for k, n := range v {
+		if b, is := n.(Bytes); is {
+			n = b.String()
+		}
+		out[k] = n
+	}
+	return out
 }
 
 func readFlag(v any) (bool, error) {

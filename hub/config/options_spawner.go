@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 )
 
 // Spawner is [spawner] and what stands below it. Policy holds for everyone; groups, users and profiles say what differs.
@@ -30,10 +30,37 @@ type Policy struct {
 	NotebookDir         string
 	DisableUserConfig   bool
 	TCP                 bool
-	MemLimit            Bytes   // 0: none
-	CPULimit            float64 // CPUs; 0: none
-	TasksMax            int64   // 0: none
+	UserWorkingdir      string // "": the home directory
+	DefaultShell        string // "": the account's own
+	ExtraPaths          []string
+	IsolateTmp          *bool // nil: as Sandbox says
+	IsolateDevices      *bool
+	DisableUserSudo     *bool
+	ReadonlyPaths       []string
+	ReadwritePaths      []string
+	MemLimit            Bytes    // 0: none
+	MemHigh             Bytes    // 0: none
+	MemGuarantee        Bytes    // 0: none
+	SwapLimit           *Bytes   // nil: none
+	CPULimit            float64  // CPUs; 0: none
+	CPUGuarantee        float64  // CPUs; 0: none
+	CPUWeight           int64    // 0: what CPUGuarantee says
+	IOWeight            int64    // 0: systemd's default
+	TasksMax            int64    // 0: none
+	RuntimeMax          Duration // 0: none
+	IPAddressAllow      []string
+	IPAddressDeny       []string
+	UserMemLimit        Bytes // of all servers of one user; 0: none
+	UserCPULimit        float64
+	UserTasksMax        int64
+	Max                 map[string]any // up to which a limit may be raised, by the option's name
+	Slice               string         // "": the user's
 	GroupSlice          bool
+	GroupMemLimit       Bytes // of all members' servers; 0: none
+	GroupCPULimit       float64
+	GroupCPUWeight      int64
+	GroupIOWeight       int64
+	GroupTasksMax       int64
 	DeviceAllow         []string
 	Sandbox             map[string]any
 	UnitExtraProperties map[string]any
@@ -62,64 +89,41 @@ var spawnerOptions = []row[Spawner]{
 }
 
 // policyOptions can also stand in [spawner.group.X], [spawner.user.X] and [[spawner.profile]].
-var policyOptions = each(AtStart, []row[Policy]{
-	option("cmd", texts, []string{"jupyterhub-singleuser"}, func(p *Policy) *[]string { return &p.Cmd },
-		"Command of a user's server; a name without a slash is looked up in search_path.", notEmpty).
-		note("The program must be a file that nobody but root can write, in directories that nobody but root can write."),
-	option("args", texts, nil, func(p *Policy) *[]string { return &p.Args },
-		"Further arguments of the command; {username}, {home} and {socket} are filled in."),
-	option("search_path", texts, []string{"/opt/jupyterhub/bin", "/usr/local/bin", "/usr/bin", "/bin"},
-		func(p *Policy) *[]string { return &p.SearchPath },
-		"Directories in which cmd is looked up; also the server's PATH.", every(absolute)),
-	option("environment", names, nil, func(p *Policy) *map[string]string { return &p.Environment },
-		"Variables that servers get besides their own; everybody on the machine may see them.", variables).
-		note("{username} and {home} are filled in."),
-	option("default_url", text, "/lab", func(p *Policy) *string { return &p.DefaultURL },
-		"Page of the server that opens first; \"/tree\" is the classic notebook.", emptyOr(urlPath)),
-	option("notebook_dir", text, "", func(p *Policy) *string { return &p.NotebookDir },
-		"Top directory of the file browser; \"~\" begins the home directory, empty is the home directory.").
-		note("{username} and {home} are filled in."),
-	option("disable_user_config", boolean, false, func(p *Policy) *bool { return &p.DisableUserConfig },
-		"Ignore Jupyter configuration files in the home directory."),
-	option("tcp", boolean, false, func(p *Policy) *bool { return &p.TCP },
-		"For programs that cannot listen on a Unix socket: cmd listens on {port} of 127.0.0.1, and its unit stands in for it at the socket.").
-		note("jupyterhub-exec chooses a free port, puts it for {port} in cmd and args, and says it in JUPYTERHUB_SERVICE_URL. The port is " +
-			"open to every account of this machine: the program has to ask who comes."),
+var policyOptions = each(AtStart, slices.Concat(commandOptions(), limitOptions(), sliceOptions(), sandboxOptions()))
 
-	option("mem_limit", size, 2<<30, func(p *Policy) *Bytes { return &p.MemLimit },
-		"Memory that one server may use (MemoryMax=); 0 is no limit.", zeroOr(64<<20, Bytes.String)),
-	option("cpu_limit", real, 2, func(p *Policy) *float64 { return &p.CPULimit },
-		"CPUs that one server may use (CPUQuota=); 0 is no limit.", cpus),
-	option("tasks_max", count, 1024, func(p *Policy) *int64 { return &p.TasksMax },
-		"Processes and threads of one server (TasksMax=); 0 is systemd's default.", zeroOr(32, func(n int64) string { return fmt.Sprint(n) })),
-	option("group_slice", boolean, false, func(p *Policy) *bool { return &p.GroupSlice },
-		"In [spawner.group.X]: members' servers share one slice, jupyter-group_X.slice, and the limits that it is given.").
-		note("Otherwise each user's servers are in a slice of the user's own, jupyter-user_NAME.slice."),
-	option("device_allow", texts, nil, func(p *Policy) *[]string { return &p.DeviceAllow },
-		"Devices that servers may use besides the harmless ones, such as \"/dev/nvidia*\".", every(device)).
-		note("Classes such as \"char-drm\" too. With any of them PrivateDevices gives way to a list of devices (DevicePolicy=closed)."),
-	option("sandbox", properties, defaultSandbox(), func(p *Policy) *map[string]any { return &p.Sandbox },
-		"What the kernel keeps from servers, as properties of systemd.exec(5); a key here replaces that key alone.", propertyNames).
-		note("An empty value leaves a property out: PrivateDevices = \"\". By default systemctl, loginctl and hostnamectl do not work in " +
-			"JupyterLab's terminal: the system bus is not seen."),
-	option("unit_extra_properties", properties, nil, func(p *Policy) *map[string]any { return &p.UnitExtraProperties },
-		"Further properties of a server's unit, as in systemd.exec(5) and systemd.resource-control(5).", propertyNames),
-})
-
-func cpus(n float64) error {
-	if n < 0 || n > 0 && n < 0.01 {
-		return fmt.Errorf("is %v; it wants CPUs such as 2.0 or 0.5, or 0 for no limit", n)
+func commandOptions() []row[Policy] {
+	return []row[Policy]{
+		option("cmd", texts, []string{"jupyterhub-singleuser"}, func(p *Policy) *[]string { return &p.Cmd },
+			"Command of a user's server; a name without a slash is looked up in search_path.", notEmpty).
+			note("The program must be a file that nobody but root can write, in directories that nobody but root can write."),
+		option("args", texts, nil, func(p *Policy) *[]string { return &p.Args },
+			"Further arguments of the command; {username}, {home} and {socket} are filled in."),
+		option("search_path", texts, []string{"/opt/jupyterhub/bin", "/usr/local/bin", "/usr/bin", "/bin"},
+			func(p *Policy) *[]string { return &p.SearchPath },
+			"Directories in which cmd is looked up; also the server's PATH.", every(absolute)),
+		option("environment", names, nil, func(p *Policy) *map[string]string { return &p.Environment },
+			"Variables that servers get besides their own; everybody on the machine may see them.", variables).
+			note("{username} and {home} are filled in."),
+		option("default_url", text, "/lab", func(p *Policy) *string { return &p.DefaultURL },
+			"Page of the server that opens first; \"/tree\" is the classic notebook.", emptyOr(urlPath)),
+		option("notebook_dir", text, "", func(p *Policy) *string { return &p.NotebookDir },
+			"Top directory of the file browser; \"~\" begins the home directory, empty is the home directory.").
+			note("{username} and {home} are filled in."),
+		option("disable_user_config", boolean, false, func(p *Policy) *bool { return &p.DisableUserConfig },
+			"Ignore Jupyter configuration files in the home directory."),
+		option("tcp", boolean, false, func(p *Policy) *bool { return &p.TCP },
+			"For programs that cannot listen on a Unix socket: cmd listens on {port} of 127.0.0.1, and its unit stands in for it at the socket.").
+			note("jupyterhub-exec chooses a free port, puts it for {port} in cmd and args, and says it in JUPYTERHUB_SERVICE_URL. The port is " +
+				"open to every account of this machine: the program has to ask who comes."),
+		option("user_workingdir", text, "", func(p *Policy) *string { return &p.UserWorkingdir },
+			"Directory in which servers start; empty is the home directory.", emptyOr(pathOrHome)).
+			note("{username} and {home} are filled in. See notebook_dir for what the file browser shows."),
+		option("default_shell", text, "", func(p *Policy) *string { return &p.DefaultShell },
+			"Shell of JupyterLab's terminals (the variable SHELL); empty is the account's own.", emptyOr(absolute)),
+		option("extra_paths", texts, nil, func(p *Policy) *[]string { return &p.ExtraPaths },
+			"Directories that come first in the server's PATH; cmd is not looked up there.", every(pathOrHome)).
+			note("{username} and {home} are filled in."),
 	}
-	return nil
-}
-
-func device(s string) error {
-	for _, prefix := range []string{"/dev/", "char-", "block-"} {
-		if rest, ok := strings.CutPrefix(s, prefix); ok && rest != "" {
-			return nil
-		}
-	}
-	return fmt.Errorf(`is no device; it wants a path such as "/dev/nvidia*", or a class such as "char-drm"`)
 }
 
 // sandboxed is one property of the default sandbox with its reason.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -29,21 +30,32 @@ func (l *loader) together() {
 	l.misplaced()
 }
 
-// misplaced finds group_slice where no group is.
+// groupsOwn are the options of a group's slice.
+var groupsOwn = []string{"group_slice", "group_mem_limit", "group_cpu_limit", "group_cpu_weight", "group_io_weight", "group_tasks_max"}
+
+// misplaced finds options of a group's slice where no group is, or no slice of it.
 func (l *loader) misplaced() {
-	const text = "has a meaning in [spawner.group.NAME] alone; move it there"
+	const nowhere, pointless = "has a meaning in [spawner.group.NAME] alone; move it there", "does nothing without a slice of the group; add group_slice = true"
 	s := &l.config.Spawner
-	if s.GroupSlice {
-		l.at("spawner.group_slice", text)
-	}
+	l.without("spawner", s.Policy, nowhere)
 	for name, o := range s.Users {
-		if o.values.GroupSlice {
-			l.at(join(join("spawner.user", name), "group_slice"), text)
-		}
+		l.without(join("spawner.user", name), o.values, nowhere)
 	}
 	for _, p := range s.Profiles {
-		if p.Overlay.values.GroupSlice {
-			l.at("spawner.profile."+p.Name+".group_slice", text)
+		l.without("spawner.profile."+p.Name, p.Overlay.values, nowhere)
+	}
+	for name, o := range s.Groups {
+		if !o.values.GroupSlice {
+			l.without(join("spawner.group", name), o.values, pointless)
+		}
+	}
+}
+
+// without reports every option of a group's slice that a table sets.
+func (l *loader) without(table string, p Policy, text string) {
+	for _, r := range policyOptions {
+		if slices.Contains(groupsOwn, r.Key) && r.get(&p) != r.Default {
+			l.at(join(table, r.Key), text)
 		}
 	}
 }

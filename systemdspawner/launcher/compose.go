@@ -35,6 +35,7 @@ func DefaultLayout() Layout {
 // Order is one unit to compose: everything that was decided about it.
 type Order struct {
 	hub.ServerRef
+	Profile      string // "" for none
 	Account      hub.Account
 	Settings     Settings
 	Command      string   // Settings.Command[0] as it was found on this machine
@@ -46,6 +47,7 @@ type Order struct {
 type Composition struct {
 	Unit       string
 	Slice      string
+	Slices     []Slice // that have limits of their own, from the outside in
 	Socket     string
 	Properties []sd.Property
 }
@@ -53,9 +55,10 @@ type Composition struct {
 // The marks by which a unit is known as ours, in its LogExtraFields=. They are journal fields as well: every line that a
 // server writes says whose it is.
 const (
-	markUnit   = "JUPYTERHUB_UNIT"
-	markUser   = "JUPYTERHUB_USER"
-	markServer = "JUPYTERHUB_SERVER"
+	markUnit    = "JUPYTERHUB_UNIT"
+	markUser    = "JUPYTERHUB_USER"
+	markServer  = "JUPYTERHUB_SERVER"
+	markProfile = "JUPYTERHUB_PROFILE"
 )
 
 // Stopping gives a server this long between SIGTERM to its first process and SIGKILL to all of them: JupyterLab stops its
@@ -64,10 +67,8 @@ const stopTimeout = 20 * time.Second
 
 // Compose decides every property of a unit. It is a pure function: what it says is what golden files show.
 func Compose(l Layout, o Order) (Composition, error) {
-	c := Composition{Unit: hub.UnitName(o.ServerRef), Slice: userSlice(o.Account.Name)}
-	if o.Settings.Group != "" {
-		c.Slice = groupSlice(o.Settings.Group)
-	}
+	c := Composition{Unit: hub.UnitName(o.ServerRef)}
+	c.Slice, c.Slices = slicesFor(o)
 	c.Socket = socketPath(l.Sockets, c.Unit)
 	table, err := readAll(fill(o.Settings.properties(), o, c.Socket))
 	if err != nil {
@@ -76,6 +77,11 @@ func Compose(l Layout, o Order) (Composition, error) {
 	c.Properties = append(c.Properties, identity(o, c)...)
 	c.Properties = append(c.Properties, process(l, o, c)...)
 	c.Properties = append(c.Properties, limits(o.Settings)...)
+	networks, err := networks(o.Settings)
+	if err != nil {
+		return Composition{}, err
+	}
+	c.Properties = append(c.Properties, networks...)
 	c.Properties = append(c.Properties, view(l, o, c)...)
 	if l.Witness {
 		c.Properties = append(c.Properties, witness(l, c))
@@ -92,6 +98,9 @@ func identity(o Order, c Composition) []sd.Property {
 		what = fmt.Sprintf("Jupyter server %s of %s", o.Server, o.User)
 	}
 	fields := [][]byte{[]byte(markUnit + "=1"), []byte(markUser + "=" + o.User), []byte(markServer + "=" + o.Server)}
+	if o.Profile != "" {
+		fields = append(fields, []byte(markProfile+"="+o.Profile))
+	}
 	return []sd.Property{
 		prop("Description", what),
 		prop("Slice", c.Slice),
@@ -124,7 +133,7 @@ func process(l Layout, o Order, c Composition) []sd.Property {
 		prop("ExecStart", []command{{l.Exec, literal(argv(l, o, c)), false}}),
 		// The number that was looked up and judged, not the name: a name could be looked up differently the second time.
 		prop("User", fmt.Sprint(o.Account.UID)),
-		prop("WorkingDirectory", o.Account.Home),
+		prop("WorkingDirectory", workingDir(o, c)),
 		prop("Environment", environment(o, c)),
 		prop("LoadCredential", []mount{{credential.Name, l.Credentials}}),
 		prop("StandardInput", "null"),
@@ -187,24 +196,11 @@ func argv(l Layout, o Order, c Composition) []string {
 	return all
 }
 
-func limits(s Settings) []sd.Property {
-	all := []sd.Property{
-		prop("MemoryAccounting", true),
-		prop("CPUAccounting", true),
-		prop("TasksAccounting", true),
-		prop("IOAccounting", true),
-		prop("OOMPolicy", "continue"), // the greedy kernel dies; JupyterLab and the other kernels go on
+func workingDir(o Order, c Composition) string {
+	if o.Settings.WorkingDir == "" {
+		return o.Account.Home
 	}
-	if s.MemLimit > 0 {
-		all = append(all, prop("MemoryMax", uint64(s.MemLimit)))
-	}
-	if s.CPULimit > 0 {
-		all = append(all, prop("CPUQuotaPerSecUSec", uint64(s.CPULimit*1e6)))
-	}
-	if s.TasksMax > 0 {
-		all = append(all, prop("TasksMax", uint64(s.TasksMax)))
-	}
-	return all
+	return replacer(o, c.Socket).Replace(o.Settings.WorkingDir)
 }
 
 // view is what the unit sees of /run: of the socket directories its own alone, of the hub nothing. The home directory is
@@ -220,7 +216,17 @@ func view(l Layout, o Order, c Composition) []sd.Property {
 		prop("TemporaryFileSystem", []mount{{l.Sockets, "ro,mode=0711"}}),
 		prop("BindPaths", []bind{{From: own, To: own}}),
 	}
-	if writable := writable(o); len(writable) > 0 {
+	fill := func(paths []string) []string {
+		filled := make([]string, len(paths))
+		for i, p := range paths {
+			filled[i] = replacer(o, c.Socket).Replace(p)
+		}
+		return filled
+	}
+	if readable := fill(o.Settings.ReadOnly); len(readable) > 0 {
+		all = append(all, prop("ReadOnlyPaths", readable))
+	}
+	if writable := append(writable(o), fill(o.Settings.ReadWrite)...); len(writable) > 0 {
 		all = append(all, prop("ReadWritePaths", writable))
 	}
 	return all

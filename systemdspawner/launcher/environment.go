@@ -22,6 +22,15 @@ func environment(o Order, c Composition) []string {
 	if s.CPULimit > 0 {
 		env["CPU_LIMIT"] = cpus(s.CPULimit)
 	}
+	if s.MemGuarantee > 0 {
+		env["MEM_GUARANTEE"] = strconv.FormatInt(s.MemGuarantee, 10)
+	}
+	if s.CPUGuarantee > 0 {
+		env["CPU_GUARANTEE"] = cpus(s.CPUGuarantee)
+	}
+	if s.Shell != "" {
+		env["SHELL"] = s.Shell
+	}
 	if s.NotebookDir != "" {
 		env["JUPYTERHUB_ROOT_DIR"] = s.NotebookDir
 	}
@@ -38,10 +47,10 @@ func environment(o Order, c Composition) []string {
 	return list
 }
 
-// searchPath is PATH: the directory of the command first, so that a server in an environment of its own finds what was
-// installed with it.
+// searchPath is PATH: what the configuration puts first, and the directory of the command, so that a server in an
+// environment of its own finds what was installed with it.
 func searchPath(o Order) string {
-	dirs := []string{filepath.Dir(o.Command)}
+	dirs := append(slices.Clone(o.Settings.ExtraPaths), filepath.Dir(o.Command))
 	for _, dir := range o.Settings.SearchPath {
 		if !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)

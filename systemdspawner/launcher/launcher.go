@@ -36,6 +36,9 @@ type Launcher struct {
 	looks    looks // who looks at which unit just now
 	unmounts looks // who is after which unit's credential
 	reclaims reclaims
+	applied  applied
+	lasting  *lasting
+	machine  capacity
 }
 
 // Options are what a main decides.
@@ -49,6 +52,8 @@ type Options struct {
 	Group int64
 	// Layout is where things stand.
 	Layout Layout
+	// Lasting is the file of the limits that were set for good; "" keeps them no longer than the process lives.
+	Lasting string
 	// Report is told what went wrong beside the calls, for the log. It must not block.
 	Report func(doing, unit string, err error)
 	// Now is the clock.
@@ -72,6 +77,10 @@ func New(o Options) (*Launcher, error) {
 		sockets: sockets{base: o.Layout.Sockets, group: o.Group},
 	}
 	l.policy.Store(policy)
+	if l.lasting, err = openLasting(o.Lasting); err != nil {
+		o.Report("open the state", "", err)
+	}
+	l.machine = thisMachine()
 	return l, nil
 }
 

@@ -21,6 +21,11 @@ const topSlice = "jupyter.slice"
 func userSlice(user string) string   { return sliceName("jupyter-user_", user) }
 func groupSlice(group string) string { return sliceName("jupyter-group_", group) }
 
+// memberSlice is the slice of one account's servers inside a group's.
+func memberSlice(group, user string) string {
+	return sliceName(strings.TrimSuffix(groupSlice(group), ".slice")+"-user_", user)
+}
+
 // sliceName escapes, and shortens, as UnitName does. In a slice's name "-" leads one level down, so a name's own has to be
 // written \x2d here as well.
 func sliceName(prefix, name string) string {

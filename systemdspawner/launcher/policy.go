@@ -60,13 +60,32 @@ type Settings struct {
 	DisableUserConfig bool              // JUPYTERHUB_DISABLE_USER_CONFIG
 	TCP               bool              // the command listens at {port}, which jupyterhub-exec chooses and relays to
 
-	MemLimit int64   // bytes, MemoryMax=; 0 is no limit
-	CPULimit float64 // CPUs, CPUQuota=; 0 is no limit
-	TasksMax int64   // processes and threads; 0 is systemd's default
+	WorkingDir string   // "" is the home directory
+	Shell      string   // SHELL; "" is the account's own
+	ExtraPaths []string // come first in PATH
 
-	// Group is the NSS group whose slice, jupyter-group_<g>.slice, the server shares with those of the group's other
-	// members. Empty is the account's own slice, jupyter-user_<u>.slice.
+	MemLimit     int64         // bytes, MemoryMax=; 0 is no limit
+	MemHigh      int64         // bytes, MemoryHigh=; 0 is none
+	MemGuarantee int64         // bytes, MemoryMin=; 0 is none
+	SwapLimit    *int64        // bytes, MemorySwapMax=; nil is no limit
+	CPULimit     float64       // CPUs, CPUQuota=; 0 is no limit
+	CPUGuarantee float64       // CPUs
+	CPUWeight    int64         // 0 is 100 for each CPU that is guaranteed, or else systemd's default
+	IOWeight     int64         // 0 is systemd's default
+	TasksMax     int64         // processes and threads; 0 is systemd's default
+	RuntimeMax   time.Duration // 0 is for ever
+	Max          hub.Limits    // up to where a limit may be raised while the server runs; 0: it may be lowered alone
+
+	AddressAllow, AddressDeny []string // as CheckProperty takes them for IPAddressAllow=
+	ReadOnly, ReadWrite       []string // paths
+
+	// Group is the NSS group in whose slice, jupyter-group_<g>.slice, the account's slice is. Empty is none: the account's
+	// slice, jupyter-user_<u>.slice, is right in jupyter.slice. Slice stands for both where it is set.
 	Group string
+	Slice string
+
+	UserLimits  hub.Limits // of the account's slice
+	GroupLimits hub.Limits // of the group's
 
 	// DeviceAllow are device nodes such as /dev/nvidia0, patterns of them, or systemd's "char-…" and "block-…" classes,
 	// beside the harmless ones. With any, PrivateDevices= gives way to DevicePolicy=closed.
@@ -91,6 +110,16 @@ func (p *Policy) settingsFor(a hub.Account, profile string) (Settings, error) {
 		return Settings{}, hub.Errorf(hub.Forbidden, "the profile %q is not for you; choose another one", profile)
 	}
 	return p.Settings(a, profile), nil
+}
+
+// settingsNow returns how a server that runs under the profile would start now. A profile that is gone, or not the account's
+// any more, says nothing.
+func (p *Policy) settingsNow(a hub.Account, profile string) Settings {
+	s, err := p.settingsFor(a, profile)
+	if err != nil {
+		return p.Settings(a, "")
+	}
+	return s
 }
 
 // needsGroups reports whether anything depends on the groups of an account. Asking for them takes as long again as asking who

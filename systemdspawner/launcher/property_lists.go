@@ -204,8 +204,10 @@ type network struct {
 
 // ranges are systemd's words for address ranges.
 var ranges = map[string][]string{
-	"any":       {"0.0.0.0/0", "::/0"},
-	"localhost": {"127.0.0.0/8", "::1/128"},
+	"any":        {"0.0.0.0/0", "::/0"},
+	"localhost":  {"127.0.0.0/8", "::1/128"},
+	"link-local": {"169.254.0.0/16", "fe80::/64"},
+	"multicast":  {"224.0.0.0/4", "ff00::/8"},
 }
 
 // asNetworks reads "any", "localhost", addresses and address ranges.

@@ -24,6 +24,8 @@ type roster struct {
 type entry struct {
 	unit     hub.Unit
 	group    string // control group, "" while it is not known
+	profile  string // that it was started under
+	promise  promise
 	evidence *evidence
 	blind    func()        // stops looking for the socket
 	changed  chan struct{} // closed at the next change
@@ -87,8 +89,8 @@ func wasStopped(ref hub.ServerRef) error {
 }
 
 // claim makes room for a unit that is going to be started. A unit that is alive, or being started, is a Conflict, and so is a
-// start that somebody has asked to end.
-func (r *roster) claim(u hub.Unit, t *ticket) (*entry, error) {
+// start that somebody has asked to end. One that is promised more than the machine has left is refused.
+func (r *roster) claim(u hub.Unit, t *ticket, m capacity, p promise) (*entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -97,8 +99,11 @@ func (r *roster) claim(u hub.Unit, t *ticket) (*entry, error) {
 	case r.taken(u.Name):
 		return nil, runsAlready(u.ServerRef)
 	}
+	if err := m.holds(r.sum(topSlice), p); err != nil {
+		return nil, err
+	}
 	u.State = hub.UnitActivating
-	e := &entry{unit: u, changed: make(chan struct{}), blind: func() {}, starting: true}
+	e := &entry{unit: u, promise: p, changed: make(chan struct{}), blind: func() {}, starting: true}
 	if before := r.entries[u.Name]; before != nil {
 		e.former = before.unit.Invocation
 	}
@@ -159,7 +164,7 @@ func (r *roster) asked(e *entry) bool {
 
 // update takes over what systemd says of a unit that is alive. It returns whether the unit is new to the roster, or runs
 // anew, or has its control group only now: then somebody has to look for its socket and watch its limits.
-func (r *roster) update(u hub.Unit, group string) (fresh bool) {
+func (r *roster) update(u hub.Unit, group, profile string, p promise) (fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.entries[u.Name]
@@ -173,7 +178,7 @@ func (r *roster) update(u hub.Unit, group string) (fresh bool) {
 	if group == "" {
 		group = e.group
 	}
-	e.group = group
+	e.group, e.profile, e.promise = group, profile, p
 	if u != e.unit {
 		e.unit = u
 		r.tell(e)

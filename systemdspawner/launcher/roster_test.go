@@ -50,16 +50,16 @@ func TestAWatcherIsToldTheWholeAndThenEachChange(t *testing.T) {
 	r.redrawn("boot")
 	expect(t, told(t, r, w), "all 0")
 
-	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket), capacity{}, promise{}); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, told(t, r, w), "alice activating false")
-	r.update(unitOf("alice", hub.UnitActive, "1"), "/group")
+	r.update(unitOf("alice", hub.UnitActive, "1"), "/group", "", promise{})
 	r.listens("jupyter-alice.service", true)
 	r.listens("jupyter-alice.service", true)
 	expect(t, told(t, r, w), "alice active true") // the newest state of each
 	r.end(unitOf("alice", hub.UnitFailed, "1"), &hub.Cause{Kind: hub.CauseExited}, true)
-	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket), capacity{}, promise{}); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, told(t, r, w), "alice failed false exited", "alice activating false") // an end is news of its own
@@ -83,14 +83,14 @@ func TestASlowWatcherHoldsNobodyUpAndIsToldTheWhole(t *testing.T) {
 
 func TestAServerIsStartedOnce(t *testing.T) {
 	r := newRoster(time.Now)
-	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket), capacity{}, promise{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); hub.KindOf(err) != hub.Conflict {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket), capacity{}, promise{}); hub.KindOf(err) != hub.Conflict {
 		t.Errorf("a second start: %v", err)
 	}
 	r.end(unitOf("alice", hub.UnitInactive, ""), nil, false)
-	if _, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), new(ticket), capacity{}, promise{}); err != nil {
 		t.Errorf("after its end: %v", err)
 	}
 }
@@ -114,11 +114,11 @@ func TestAStopFindsAStartThatHasOnlyBegun(t *testing.T) {
 		t.Errorf("a unit is alive: %+v", e)
 	}
 	second := begin() // one that shall not go on is in nobody's way
-	if _, err := r.claim(unitOf("alice", "", ""), first); hub.KindOf(err) != hub.Conflict {
+	if _, err := r.claim(unitOf("alice", "", ""), first, capacity{}, promise{}); hub.KindOf(err) != hub.Conflict {
 		t.Errorf("the first start goes on: %v", err)
 	}
 	r.finish(alice, first)
-	if _, err := r.claim(unitOf("alice", "", ""), second); err != nil {
+	if _, err := r.claim(unitOf("alice", "", ""), second, capacity{}, promise{}); err != nil {
 		t.Errorf("the second start: %v", err)
 	}
 	r.finish(alice, second)
@@ -130,21 +130,21 @@ func TestAStopFindsAStartThatHasOnlyBegun(t *testing.T) {
 func TestASuccessorKnowsWhoHadItsName(t *testing.T) {
 	r := newRoster(time.Now)
 	r.end(unitOf("alice", hub.UnitFailed, "1"), &hub.Cause{Kind: hub.CauseExited}, true)
-	if e, err := r.claim(unitOf("alice", "", ""), new(ticket)); err != nil || e.former != "1" {
+	if e, err := r.claim(unitOf("alice", "", ""), new(ticket), capacity{}, promise{}); err != nil || e.former != "1" {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
 
 func TestARestartBySystemdIsANewRun(t *testing.T) {
 	r := newRoster(time.Now)
-	if !r.update(unitOf("alice", hub.UnitActive, "1"), "/group") {
+	if !r.update(unitOf("alice", hub.UnitActive, "1"), "/group", "", promise{}) {
 		t.Error("a unit that was never seen is not new")
 	}
 	r.listens("jupyter-alice.service", true)
-	if r.update(unitOf("alice", hub.UnitActive, "1"), "/group") {
+	if r.update(unitOf("alice", hub.UnitActive, "1"), "/group", "", promise{}) {
 		t.Error("the same run is new")
 	}
-	if !r.update(unitOf("alice", hub.UnitActivating, "2"), "/group") {
+	if !r.update(unitOf("alice", hub.UnitActivating, "2"), "/group", "", promise{}) {
 		t.Error("another run is not new")
 	}
 	if e, _ := r.get("jupyter-alice.service"); e.unit.Listening {
@@ -187,7 +187,7 @@ func TestTheMemoryOfFailuresIsBounded(t *testing.T) {
 
 func TestShutdownIsAnEndWithoutFailure(t *testing.T) {
 	r := newRoster(time.Now)
-	r.update(unitOf("alice", hub.UnitActive, "1"), "")
+	r.update(unitOf("alice", hub.UnitActive, "1"), "", "", promise{})
 	r.end(unitOf("alice", hub.UnitFailed, "1"), &hub.Cause{Kind: hub.CauseShutdown}, false)
 	if e, _ := r.get("jupyter-alice.service"); e.unit.State != hub.UnitInactive || e.unit.Cause.Kind != hub.CauseShutdown {
 		t.Errorf("%+v", e.unit)
@@ -196,7 +196,7 @@ func TestShutdownIsAnEndWithoutFailure(t *testing.T) {
 
 func TestWhoeverWaitsForAUnitLearnsOfItsEnd(t *testing.T) {
 	r := newRoster(time.Now)
-	e, err := r.claim(unitOf("alice", "", ""), new(ticket))
+	e, err := r.claim(unitOf("alice", "", ""), new(ticket), capacity{}, promise{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestWhoeverWaitsForAUnitLearnsOfItsEnd(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	other, err := r.claim(unitOf("bob", "", ""), new(ticket))
+	other, err := r.claim(unitOf("bob", "", ""), new(ticket), capacity{}, promise{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"encoding/hex"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,15 @@ func (s seen) invocation() string {
 	return hex.EncodeToString(id)
 }
 
+// until is when systemd ends the unit (RuntimeMaxSec=), zero for never.
+func (s seen) until() time.Time {
+	max := s.number("RuntimeMaxUSec")
+	if since := s.since(); max > 0 && max < uint64(math.MaxInt64/time.Microsecond) && !since.IsZero() {
+		return since.Add(time.Duration(max) * time.Microsecond)
+	}
+	return time.Time{}
+}
+
 func (s seen) since() time.Time {
 	if us := s.number("ActiveEnterTimestamp"); us > 0 {
 		return time.UnixMicro(int64(us)).UTC()
@@ -67,14 +77,19 @@ func (s seen) since() time.Time {
 // marks, and of the name that its server has.
 func (s seen) ours(unit string) (hub.ServerRef, bool) {
 	transient, _ := s["Transient"].(bool)
+	r := hub.ServerRef{User: s.mark(markUser), Server: s.mark(markServer)}
+	return r, transient && isOurSlice(s.text("Slice")) && s.mark(markUnit) == "1" && hub.UnitName(r) == unit
+}
+
+// mark returns one of the log fields that Compose wrote.
+func (s seen) mark(name string) string {
 	fields, _ := s["LogExtraFields"].([][]byte)
-	marks := map[string]string{}
 	for _, f := range fields {
-		name, value, _ := strings.Cut(string(f), "=")
-		marks[name] = value
+		if value, ok := strings.CutPrefix(string(f), name+"="); ok {
+			return value
+		}
 	}
-	r := hub.ServerRef{User: marks[markUser], Server: marks[markServer]}
-	return r, transient && isOurSlice(s.text("Slice")) && marks[markUnit] == "1" && hub.UnitName(r) == unit
+	return ""
 }
 
 // uid returns who the unit runs as.
@@ -93,7 +108,7 @@ func (s seen) uid() int64 {
 func (s seen) unit(ref hub.ServerRef) hub.Unit {
 	return hub.Unit{
 		ServerRef: ref, Name: hub.UnitName(ref), UID: s.uid(), State: s.state(),
-		Invocation: s.invocation(), Since: s.since(), Memory: -1, CPU: -1, Tasks: -1,
+		Invocation: s.invocation(), Since: s.since(), Until: s.until(), Memory: -1, CPU: -1, Tasks: -1,
 	}
 }
 

@@ -25,6 +25,7 @@ func (l *Launcher) Interface() varlink.Interface {
 			"List":               l.serveList,
 			"Watch":              l.serveWatch,
 			"Usage":              l.serveUsage,
+			"Limit":              l.serveLimit,
 			"Freeze":             l.onUnit(l.Freeze),
 			"Thaw":               l.onUnit(l.Thaw),
 			"Headroom":           l.serveHeadroom,
@@ -83,6 +84,24 @@ func (l *Launcher) serveStop(ctx context.Context, r *varlink.Request) error {
 		return err
 	}
 	return r.Reply(struct{}{})
+}
+
+func (l *Launcher) serveLimit(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		hub.ServerRef
+		Limits  *hub.Limits `json:"limits"`
+		ForGood *bool       `json:"for_good"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	limits, err := l.Limit(ctx, in.ServerRef, in.Limits, in.ForGood != nil && *in.ForGood)
+	if err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Limits hub.Limits `json:"limits"`
+	}{limits})
 }
 
 // onUnit serves a verb that takes a server and returns its unit.

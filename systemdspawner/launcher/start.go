@@ -36,7 +36,7 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, profile string)
 	}
 	e, err := l.roster.claim(hub.Unit{
 		ServerRef: ref, Name: c.Unit, UID: order.Account.UID, Socket: c.Socket, Memory: -1, CPU: -1, Tasks: -1,
-	}, ticket)
+	}, ticket, l.machine, promise{slice: c.Slice, memory: order.Settings.MemGuarantee, cpus: order.Settings.CPUGuarantee})
 	if err != nil {
 		return hub.Unit{}, err
 	}
@@ -68,8 +68,9 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, profile string)
 		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed as it has to be.", err)
 	}
 	return Order{
-		ServerRef: ref, Account: account, Settings: settings, Command: command,
-		Devices: deviceNodes(settings.DeviceAllow), StartTimeout: policy.StartTimeout,
+		ServerRef: ref, Profile: profile, Account: account, Command: command,
+		Settings: settings.limited(l.lasting.of(ref, account.UID)),
+		Devices:  deviceNodes(settings.DeviceAllow), StartTimeout: policy.StartTimeout,
 	}, nil
 }
 
@@ -157,6 +158,12 @@ func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition)
 	defer up()
 	if err := l.sockets.make(c.Unit, o.Account.UID); err != nil {
 		return "", refused(hub.Unknown, hub.CauseSystem, notSetUp, err)
+	}
+	if err := l.limitSlices(ctx, b, c.Slices); err != nil {
+		return "", err
+	}
+	if err := l.keepPromises(ctx, b, c.Slice); err != nil {
+		return "", err
 	}
 	done := make(chan string, 1)
 	_, err = b.StartTransientUnitContext(ctx, c.Unit, "fail", c.Properties, done)

@@ -14,7 +14,7 @@ import (
 func line(t *testing.T) (*Launcher, func(user string) (<-chan error, func())) {
 	l := &Launcher{roster: newRoster(time.Now), turns: semaphore.NewWeighted(1)}
 	return l, func(user string) (<-chan error, func()) {
-		e, err := l.roster.claim(unitOf(user, "", ""), new(ticket))
+		e, err := l.roster.claim(unitOf(user, "", ""), new(ticket), capacity{}, promise{})
 		if err != nil {
 			t.Fatal(err)
 		}
