@@ -120,6 +120,7 @@ clean: ## remove what was built here
 
 environments: packages-demo
 	@test/testbed/python/build
+	@test/bench/references chp
 	@GO='$(GO)' test/testbed/pebble
 
 packages-build:

@@ -179,7 +179,7 @@ func TestMetrics(t *testing.T) {
 	s.get("/user/alice/")
 	s.get("/nowhere")
 	got := s.call("GET", "/metrics", "").body
-	for _, line := range []string{"api_route_add 1", "requests_web 1", `requests_proxy{status="200"} 1`, `requests_proxy{status="404"} 1`, `requests_api{status="201"} 1`,
+	for _, line := range []string{"api_route_add 1", "requests_web 2", `requests_proxy{status="200"} 1`, `requests_proxy{status="404"} 1`, `requests_api{status="201"} 1`,
 		"requests_ws 0", "api_route_get 0", "api_route_delete 0", "find_target_for_req_count 2", "last_activity_updating_count", "process_open_fds", "jupyterhub_proxy_routes 1"} {
 		if !strings.Contains(got, "\n"+line) {
 			t.Errorf("no %q", line)

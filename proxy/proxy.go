@@ -256,6 +256,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.keepOut(w, ps, "client")
 	case p.notRunning(w, ps):
 	case ps.route == nil:
+		p.metrics.web.Inc()
 		p.answer(w, ps, noRoute)
 	default:
 		p.pass(w, ps)

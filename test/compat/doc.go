@@ -1,12 +1,13 @@
 // Package compat lets programs that were written for JupyterHub run against our hub: the real jupyterhub-singleuser of two
-// releases with its JupyterLab, and the real jupyterhub-idle-culler, all from PyPI and unmodified.
+// releases with its JupyterLab, and the real jupyterhub-idle-culler, all from PyPI and unmodified. And it lets our proxy stand in for
+// configurable-http-proxy: beside the real one, from npm, in the same conversations, and under the real JupyterHub.
 //
 // It owns the plays of these programs and the least of a house that they need: store, porter, hall, API, OAuth, workshop and
 // proxy as they are, with processes of ours in the place of systemd's units.
 //
 // It must not know systemd, PAM or a browser: test/system and test/browser do.
 //
-// Way in: go test. Way out: the Python environments that `make environments` builds.
+// Way in: go test. Way out: the Python environments and the configurable-http-proxy that `make environments` fetches.
 //
 // Caveat: servers run as whoever runs the tests, with a home directory of their own.
 package compat

@@ -33,19 +33,24 @@ type town struct {
 
 func newTown(t *testing.T, release string) *town {
 	t.Helper()
-	w := &town{machine: newMachine(t, needs(t, release, "jupyterhub-singleuser"))}
 	apiDoor, front := listen(t), listen(t)
 	p, err := proxy.New(proxy.Options{APIToken: "between-hub-and-proxy"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.front = "http://" + front.Addr().String()
-	table := proxyclient.New("http://"+apiDoor.Addr().String(), "between-hub-and-proxy")
-	w.house = newHouse(t, w.machine, table, time.Now, nil)
-	w.machine.identity = w.manager.Credential
+	w := newTownBehind(t, release, front.Addr().String(), "http://"+apiDoor.Addr().String())
 	w.live(func(ctx context.Context) error { return p.ServeAPI(ctx, apiDoor) })
 	w.live(func(ctx context.Context) error { return p.Serve(ctx, front) })
 	w.awaitRoute()
+	return w
+}
+
+// newTownBehind is a house with the proxy before it that serves at front and is edited at api.
+func newTownBehind(t *testing.T, release, front, api string) *town {
+	t.Helper()
+	w := &town{machine: newMachine(t, needs(t, release, "jupyterhub-singleuser")), front: "http://" + front}
+	w.house = newHouse(t, w.machine, proxyclient.New(api, "between-hub-and-proxy"), time.Now, nil)
+	w.machine.identity = w.manager.Credential
 	return w
 }
 
@@ -109,13 +114,20 @@ func (w *town) send(c *http.Client, method, path, token string, body []byte) (in
 	return got.StatusCode, string(text)
 }
 
-func TestSingleUser611(t *testing.T) { playSingleUser(t, "singleuser-6.1.1") }
-func TestSingleUser554(t *testing.T) { playSingleUser(t, "singleuser-5.5.4") }
+func TestSingleUser611(t *testing.T) { playSingleUser(t, newTown(t, "singleuser-6.1.1")) }
+func TestSingleUser554(t *testing.T) { playSingleUser(t, newTown(t, "singleuser-5.5.4")) }
+
+// The same with the real configurable-http-proxy between browsers, hub and server.
+func TestOurHubBehindTheOtherProxy(t *testing.T) {
+	p := startPeer(t, realCHP(t))
+	w := newTownBehind(t, "singleuser-6.1.1", p.public, p.dir+"/api")
+	w.awaitRoute()
+	playSingleUser(t, w)
+}
 
 // The life of an unmodified single-user server with us: it starts, finds its hub, reports activity, lets its owner in by
 // OAuth and by token and nobody else, runs a cell, and ends.
-func playSingleUser(t *testing.T, release string) {
-	w := newTown(t, release)
+func playSingleUser(t *testing.T, w *town) {
 	alice, plain := w.token("alice", "inherit"), &http.Client{}
 	if status, body := w.send(plain, http.MethodPost, "/hub/api/users/alice/server", alice, nil); status != http.StatusCreated && status != http.StatusAccepted {
 		t.Fatalf("start: %d %s", status, body)
