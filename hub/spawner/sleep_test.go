@@ -283,7 +283,7 @@ func TestWakingWhileNobodyAnswers(t *testing.T) {
 func TestNobodySleepsUnasked(t *testing.T) {
 	play(t, func(t *testing.T, h *house) {
 		h.run(alice)
-		sleep(100 * time.Hour)
+		sleep(10 * time.Hour)
 		h.is(alice, hub.Running)
 	})
 }

@@ -33,15 +33,22 @@ type usage struct {
 func (u *usage) looked(invocation string) int { return u.samples[invocation].looks }
 
 // runSamples looks at what servers use every few minutes, as long as any runs: so that who works without anybody's watching
-// is known to be busy, and for the accounts. An idle hub looks at nothing.
+// is known to be busy, and for the accounts. An idle hub looks at nothing. The first look is where the accounts of servers go
+// on that were found running, the last one is for the next hub's; what is used between the two is in no account, nor are the
+// last minutes before a hub is killed.
 func (m *Manager) runSamples(ctx context.Context) {
-	for {
-		pause(ctx, nil, sampleInterval)
-		if ctx.Err() != nil {
-			return
-		}
+	select {
+	case <-m.synced:
+		m.Sample(ctx)
+	case <-ctx.Done():
+		return
+	}
+	for pause(ctx, nil, sampleInterval); ctx.Err() == nil; pause(ctx, nil, sampleInterval) {
 		m.Sample(ctx)
 	}
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), sampleAtMost)
+	defer done()
+	m.Sample(last)
 }
 
 // Sample looks at what every server uses now, notes as active those that work, and writes down what was used since the last
@@ -78,8 +85,12 @@ func (m *Manager) account(units []hub.Unit) {
 		before, known := m.usage.samples[u.Invocation]
 		next := sample{at: now, cpu: u.CPU, memory: u.Memory, looks: before.looks + 1}
 		seen[u.Invocation] = next
-		if !known {
+		switch {
+		case known:
+		case m.ran(u):
 			before = sample{at: began(u, now), memory: u.Memory}
+		default: // a former hub has written down what it used
+			before = next
 		}
 		c, share := before.until(next)
 		c.User, c.Day = u.User, now.Local().Format(hub.DayFormat)
@@ -93,6 +104,12 @@ func (m *Manager) account(units []hub.Unit) {
 	m.usage.samples = seen
 	m.mu.Unlock()
 	m.warn(m.writeDown(used), "write down what servers used, ignoring")
+}
+
+// ran reports whether a unit was started since this hub has; the caller holds mu.
+func (m *Manager) ran(u hub.Unit) bool {
+	s := m.servers[u.ServerRef]
+	return s != nil && !s.turned.IsZero() && s.unit.Invocation == u.Invocation
 }
 
 // began is since when a unit runs that is looked at for the first time.

@@ -35,6 +35,7 @@ type Fake struct {
 	stopping map[hub.ServerRef]chan struct{} // closed to end a start under way
 	watchers map[*watcher]bool
 	calls    []string
+	looks    int                        // calls of Usage
 	work     map[hub.ServerRef][2]int64 // nanoseconds of CPU and bytes of memory; a second and 100 MiB where there is nothing
 }
 
@@ -178,6 +179,7 @@ func (f *Fake) Stop(ctx context.Context, ref hub.ServerRef) error {
 func (f *Fake) Usage(context.Context) ([]hub.Unit, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.looks++
 	if f.away {
 		return nil, errAway()
 	}
@@ -215,6 +217,13 @@ func (f *Fake) die(u hub.Unit, cause *hub.Cause) {
 		return
 	}
 	f.remove(u, hub.UnitFailed, cause)
+}
+
+// Looks returns how often Usage was called.
+func (f *Fake) Looks() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.looks
 }
 
 // Calls returns what was asked so far: "start alice/", "stop alice/lab".
