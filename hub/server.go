@@ -32,6 +32,10 @@ type Server struct {
 	Failure      *Cause          `json:"failure,omitempty"` // why the last start or run ended badly, until the next start
 }
 
+// RescueProfile is a profile that is always there: a small server that looks at none of its user's configuration and needs
+// no room in their home directory, to mend what keeps others from starting. A profile of that name in root's file replaces it.
+const RescueProfile = "rescue"
+
 // Live is a server together with what is true of it now.
 type Live struct {
 	Server

@@ -88,12 +88,13 @@ const (
 	CauseOutOfMemory    CauseKind = "out-of-memory"
 	CauseTasks          CauseKind = "too-many-tasks"
 	CauseMissingHome    CauseKind = "missing-home"
-	CauseFullHome       CauseKind = "full-home"      // no room on its disk, or no quota left
-	CauseMissingDevice  CauseKind = "missing-device" // a device that the profile promises is not there
-	CauseSandbox        CauseKind = "sandbox"        // the kernel cannot do what the sandbox asks, or the sandbox forbade a call
-	CausePAM            CauseKind = "pam"            // a drop-in has PAMName=, and its stack refused
-	CauseNoRoom         CauseKind = "no-room"        // the machine cannot hold what the server is guaranteed
-	CauseCannotFreeze   CauseKind = "cannot-freeze"  // the kernel or systemd of this machine cannot; let it run, or stop it
+	CauseFullHome       CauseKind = "full-home"         // no room on its disk, or no quota left
+	CauseOwnConfig      CauseKind = "own-configuration" // Jupyter cannot read the user's own configuration
+	CauseMissingDevice  CauseKind = "missing-device"    // a device that the profile promises is not there
+	CauseSandbox        CauseKind = "sandbox"           // the kernel cannot do what the sandbox asks, or the sandbox forbade a call
+	CausePAM            CauseKind = "pam"               // a drop-in has PAMName=, and its stack refused
+	CauseNoRoom         CauseKind = "no-room"           // the machine cannot hold what the server is guaranteed
+	CauseCannotFreeze   CauseKind = "cannot-freeze"     // the kernel or systemd of this machine cannot; let it run, or stop it
 	CauseTimeout        CauseKind = "timeout"
 	CauseCredential     CauseKind = "credential"
 	CauseAccount        CauseKind = "account"    // no such account, or root's rules do not admit it

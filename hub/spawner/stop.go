@@ -135,7 +135,7 @@ func (m *Manager) takeDown(ctx context.Context, s *server, cause *hub.Cause) {
 // settle writes a server's end down and tells it.
 func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
 	end, state := ending{cause: cause, keep: shutdown, erase: s.forget && cause == nil}, hub.Stopped
-	if s.refusal != nil {
+	if s.refusal != nil || s.rescue {
 		end.undo = &s.before
 	}
 	if shutdown {

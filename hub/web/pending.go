@@ -30,6 +30,7 @@ type notRunningPage struct {
 	Ref      hub.ServerRef
 	Own      bool
 	SpawnURL string // with next=
+	Rescue   string // starts the rescue server; "" where that would be of no help
 	Cause    *hub.Cause
 }
 
@@ -72,6 +73,9 @@ func (room *Room) progress(ref hub.ServerRef) string {
 	return user + "/servers/" + url.PathEscape(ref.Server) + "/progress"
 }
 
+// rescuable are the causes that lie in the home directory, or may.
+var rescuable = map[hub.CauseKind]bool{hub.CauseFullHome: true, hub.CauseOwnConfig: true, hub.CauseExited: true}
+
 func (room *Room) showNotRunning(w http.ResponseWriter, r *http.Request, status int, ref hub.ServerRef, cause *hub.Cause) error {
 	p := notRunningPage{Layout: room.bare(r, "Your server is not running"), Ref: ref, Cause: cause}
 	if cause != nil {
@@ -79,6 +83,9 @@ func (room *Room) showNotRunning(w http.ResponseWriter, r *http.Request, status 
 	}
 	next, _ := auth.Next(auth.VisitOf(r).Origin(), r.URL.Query().Get("next"))
 	p.SpawnURL = withNext(room.toSpawn(ref), next)
+	if cause != nil && rescuable[cause.Kind] {
+		p.Rescue = room.toSpawn(ref) + "?opt-profile=" + hub.RescueProfile
+	}
 	p.Own = ref.User == auth.FromContext(r.Context()).Owner.Name
 	return room.show(w, status, "not-running", p)
 }

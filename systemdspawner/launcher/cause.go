@@ -20,6 +20,8 @@ type ending struct {
 
 	OutOfMemory bool // the kernel killed a process of it for memory
 	OutOfTasks  bool // the kernel refused it a fork shortly before its end
+	Full        bool // the file system of its home directory has no room left
+	Hints       hints
 
 	Home     string
 	Command  string
@@ -56,12 +58,12 @@ var statuses = map[int32]struct {
 	216: {"GROUP", hub.CauseAccount},
 	217: {"USER", hub.CauseAccount},
 	219: {"CGROUP", hub.CauseSystem},
-	224: {"PAM", hub.CauseSystem},
-	226: {"NAMESPACE", hub.CauseSystem},
-	227: {"NO_NEW_PRIVILEGES", hub.CauseSystem},
-	228: {"SECCOMP", hub.CauseSystem},
-	231: {"APPARMOR", hub.CauseSystem},
-	232: {"ADDRESS_FAMILIES", hub.CauseSystem},
+	224: {"PAM", hub.CausePAM},
+	226: {"NAMESPACE", hub.CauseSandbox},
+	227: {"NO_NEW_PRIVILEGES", hub.CauseSandbox},
+	228: {"SECCOMP", hub.CauseSandbox},
+	231: {"APPARMOR", hub.CauseSandbox},
+	232: {"ADDRESS_FAMILIES", hub.CauseSandbox},
 	243: {"CREDENTIALS", hub.CauseCredential},
 }
 
@@ -103,18 +105,36 @@ func (e ending) kind() hub.CauseKind {
 	case e.Result == "exit-code" && e.Status == execNoCommand:
 		return hub.CauseMissingCommand
 	case e.Result == "exit-code":
-		return hub.CauseExited
+		return e.own()
+	case e.by(unix.SIGSYS):
+		return hub.CauseSandbox
 	case e.Result == "signal" || e.Result == "core-dump":
 		return hub.CauseSignal
 	}
 	return hub.CauseSystem
 }
 
+// own is why a program ended itself, as far as it said so.
+func (e ending) own() hub.CauseKind {
+	switch {
+	case e.Full || e.Hints.full:
+		return hub.CauseFullHome
+	case e.Hints.config:
+		return hub.CauseOwnConfig
+	case e.Hints.device:
+		return hub.CauseMissingDevice
+	}
+	return hub.CauseExited
+}
+
+// by reports whether a signal ended the first process.
+func (e ending) by(s unix.Signal) bool {
+	return (e.Code == cldKilled || e.Code == cldDumped) && unix.Signal(e.Status) == s
+}
+
 // killed reports whether the first process was killed by the kernel's usual means. OOMPolicy=continue lets a unit live on
 // when another process of it was.
-func (e ending) killed() bool {
-	return e.Code == cldKilled && unix.Signal(e.Status) == unix.SIGKILL
-}
+func (e ending) killed() bool { return e.Code == cldKilled && e.by(unix.SIGKILL) }
 
 // What a user can do about it, ending a message.
 const (
@@ -145,6 +165,19 @@ func (e ending) message(kind hub.CauseKind) string {
 		return "The system does not know your account any more." + tellAdmin
 	case hub.CauseCredential:
 		return "Your server could not get its identity from the hub." + tryAgain
+	case hub.CauseFullHome:
+		return "Your server could not write: there is no room left" + at(e.Home) + ", or your quota is used up. Start the rescue server and delete what you do not need."
+	case hub.CauseOwnConfig:
+		return "Your server could not read your own Jupyter configuration. Start the rescue server, which ignores it, and mend or remove it" + at(e.Home) + "/.jupyter."
+	case hub.CauseMissingDevice:
+		return "A device that your server needs is not there." + tellAdmin
+	case hub.CauseSandbox:
+		if e.by(unix.SIGSYS) {
+			return "Your server was ended because it did what servers may not do here." + tellAdmin
+		}
+		return "This machine cannot give your server the protection that it is meant to have." + tellAdmin
+	case hub.CausePAM:
+		return "The system's login rules (PAM) did not let your server start." + tellAdmin
 	case hub.CauseExited:
 		return fmt.Sprintf("Your server ended by itself with status %d. The last lines of its log say more.", e.Status)
 	case hub.CauseSignal:
@@ -173,6 +206,14 @@ func (e ending) detail() string {
 		words = append(words, "code=killed", "signal="+unix.SignalName(unix.Signal(e.Status)))
 	}
 	return strings.Join(words, ", ")
+}
+
+// at names a directory where one is known.
+func at(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return " in " + dir
 }
 
 // limit names a limit where there is one.

@@ -44,7 +44,29 @@ func TestEveryEndHasItsCause(t *testing.T) {
 			hub.CauseAccount, "does not know your account", "217/USER"},
 		"sandbox": {
 			ending{Result: "exit-code", Code: cldExited, Status: 226},
-			hub.CauseSystem, "could not set up", "226/NAMESPACE"},
+			hub.CauseSandbox, "cannot give your server the protection", "226/NAMESPACE"},
+		"a call that the sandbox forbids": {
+			ending{Result: "core-dump", Code: cldDumped, Status: 31, Active: true},
+			hub.CauseSandbox, "did what servers may not do", "signal=SIGSYS"},
+		"PAMName= in a drop-in": {
+			ending{Result: "exit-code", Code: cldExited, Status: 224},
+			hub.CausePAM, "login rules", "224/PAM"},
+		"disk full": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Active: true, Full: true, Home: "/home/alice"},
+			hub.CauseFullHome, "no room left in /home/alice", "status=1"},
+		"quota used up": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Active: true, Hints: hintsIn([]string{"OSError: [Errno 122] Disk quota exceeded: 'x'"})},
+			hub.CauseFullHome, "or your quota is used up", "status=1"},
+		"own configuration": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Active: true, Home: "/home/alice",
+				Hints: hintsIn([]string{"[C] Exception while loading config file /home/alice/.jupyter/jupyter_server_config.py"})},
+			hub.CauseOwnConfig, "mend or remove it in /home/alice/.jupyter", "status=1"},
+		"a device that is not there": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Active: true, Hints: hintsIn([]string{"open /dev/nvidia0: No such device"})},
+			hub.CauseMissingDevice, "device", "status=1"},
+		"the kernel's word counts more than the server's": {
+			ending{Result: "oom-kill", Code: cldKilled, Status: 9, Active: true, Hints: hints{full: true, config: true}},
+			hub.CauseOutOfMemory, "memory", "SIGKILL"},
 		"unknown status before the program ran": {
 			ending{Result: "exit-code", Code: cldExited, Status: 250},
 			hub.CauseSystem, "could not set up", "status=250"},

@@ -103,6 +103,9 @@ func (p *Policy) settingsFor(a hub.Account, profile string) (Settings, error) {
 		return p.Settings(a, ""), nil
 	}
 	at := slices.IndexFunc(p.Profiles, func(o Profile) bool { return o.Name == profile })
+	if s, ok := p.builtIn(a, profile); at < 0 && ok {
+		return s, nil
+	}
 	if at < 0 {
 		return Settings{}, hub.Errorf(hub.Invalid, "there is no profile %q; choose another one", profile)
 	}

@@ -44,6 +44,7 @@ func (l *Launcher) why(ctx context.Context, s seen, u hub.Unit, v *evidence) *hu
 	}
 	end.OutOfMemory = t.outOfMemory || ooms
 	end.OutOfTasks = forks || v != nil && v.outOfTasks()
+	end.Full, end.Hints = isFull(end.Home), hintsIn(t.lines)
 	c := end.cause()
 	if c == nil { // failed, and systemd has nothing to say
 		c = &hub.Cause{Kind: hub.CauseSystem, Message: end.message(hub.CauseSystem), Detail: end.detail()}

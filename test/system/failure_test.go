@@ -30,6 +30,20 @@ var failing = []struct {
 		kind: hub.CauseTasks, sentence: "limit of processes and threads (32)", journal: "Cannot fork"},
 	{name: "missing home", config: `cmd = ["quits"]`, before: "mv /home/bob /home/away", after: "mv /home/away /home/bob",
 		kind: hub.CauseMissingHome, sentence: "home directory /home/bob is missing"},
+	{name: "home that he may not enter", config: `cmd = ["quits"]`, before: "chown root /home/bob && chmod 700 /home/bob", after: "chown bob /home/bob && chmod 755 /home/bob",
+		kind: hub.CauseMissingHome, sentence: "home directory /home/bob is missing or cannot be entered"},
+	{name: "full home", config: `cmd = ["hoards"]`, kind: hub.CauseFullHome, sentence: "no room left in /home/bob", journal: "No space left on device",
+		before: "mount -t tmpfs -o mode=755,size=256k,uid=$(id -u bob) tmpfs /home/bob && head -c 1M /dev/zero >/home/bob/much 2>/dev/null; true", after: "umount /home/bob"},
+	{name: "own configuration", config: `cmd = ["misread"]`,
+		kind: hub.CauseOwnConfig, sentence: "could not read your own Jupyter configuration", journal: "Bad config encountered"},
+	{name: "a call that the sandbox forbids", config: "cmd = [\"mounts\"]\n[spawner.user.bob.sandbox]\nSystemCallErrorNumber = \"\"",
+		kind: hub.CauseSandbox, sentence: "did what servers may not do here", detail: "SIGSYS"},
+	{name: "a sandbox that cannot be", config: "cmd = [\"quits\"]\n[spawner.user.bob.unit_extra_properties]\nBindPaths = [\"/no-such-directory\"]",
+		kind: hub.CauseSandbox, sentence: "cannot give your server the protection", detail: "NAMESPACE"},
+	{name: "PAM", config: `cmd = ["quits"]`, kind: hub.CausePAM, sentence: "login rules (PAM) did not let", detail: "224/PAM",
+		before: "mkdir -p /etc/systemd/system/jupyter-bob.service.d && echo 'account required pam_deny.so' >/etc/pam.d/denies && " +
+			"printf '[Service]\nPAMName=denies\n' >/etc/systemd/system/jupyter-bob.service.d/pam.conf && systemctl daemon-reload",
+		after: "rm -r /etc/systemd/system/jupyter-bob.service.d /etc/pam.d/denies && systemctl daemon-reload"},
 }
 
 // Bob's server does not start. He learns why on the page that he waits at, in a sentence, with the last lines of his unit's
@@ -39,6 +53,9 @@ func TestFailureIsTold(t *testing.T) {
 	s.put("/usr/local/bin/quits", "#!/bin/sh\necho the reason for it >&2\nexit 3\n", 0o755)
 	s.put("/usr/local/bin/greedy", "#!/usr/bin/python3\nprint('I begin', flush=True)\nb = []\nwhile True: b.append(bytearray(10 << 20))\n", 0o755)
 	s.put("/usr/local/bin/crowd", "#!/bin/sh\nfor i in $(seq 60); do sleep 1000 & done\nwait\n", 0o755)
+	s.put("/usr/local/bin/hoards", "#!/bin/sh\necho more >>/home/bob/more\nexit 1\n", 0o755)
+	s.put("/usr/local/bin/misread", "#!/bin/sh\necho '[C] Bad config encountered during initialization: no' >&2\nexit 1\n", 0o755)
+	s.put("/usr/local/bin/mounts", "#!/usr/bin/python3\nimport ctypes\nctypes.CDLL(None).mount(0, 0, 0, 0, 0)\n", 0o755)
 	for _, f := range failing {
 		t.Run(f.name, func(t *testing.T) {
 			s := settle(t, s.Bed)
@@ -62,6 +79,9 @@ func TestFailureIsTold(t *testing.T) {
 			}
 			if at.status != http.StatusInternalServerError || at.attribute("a", "href") == "" || !strings.Contains(at.words(), "Start again") {
 				t.Errorf("the page has status %d, and says\n%s", at.status, at.words())
+			}
+			if rescue := f.kind == hub.CauseFullHome || f.kind == hub.CauseOwnConfig || f.kind == hub.CauseExited; strings.Contains(at.words(), "Start the rescue server") != rescue {
+				t.Errorf("the page offers a rescue: %t\n%s", !rescue, at.words())
 			}
 
 			_, err := s.hub.StartServer(s.ctx, bob, client.StartRequest{})
