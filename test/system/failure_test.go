@@ -53,7 +53,7 @@ func TestFailureIsTold(t *testing.T) {
 	s.put("/usr/local/bin/quits", "#!/bin/sh\necho the reason for it >&2\nexit 3\n", 0o755)
 	s.put("/usr/local/bin/greedy", "#!/usr/bin/python3\nprint('I begin', flush=True)\nb = []\nwhile True: b.append(bytearray(10 << 20))\n", 0o755)
 	s.put("/usr/local/bin/crowd", "#!/bin/sh\nfor i in $(seq 60); do sleep 1000 & done\nwait\n", 0o755)
-	s.put("/usr/local/bin/hoards", "#!/bin/sh\necho more >>/home/bob/more\nexit 1\n", 0o755)
+	s.put("/usr/local/bin/hoards", "#!/bin/sh\nhead -c 9999 /dev/zero >>/home/bob/more\nexit 1\n", 0o755)
 	s.put("/usr/local/bin/misread", "#!/bin/sh\necho '[C] Bad config encountered during initialization: no' >&2\nexit 1\n", 0o755)
 	s.put("/usr/local/bin/mounts", "#!/usr/bin/python3\nimport ctypes\nctypes.CDLL(None).mount(0, 0, 0, 0, 0)\n", 0o755)
 	for _, f := range failing {
