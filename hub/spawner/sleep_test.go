@@ -46,16 +46,23 @@ func (h *house) waking() string {
 
 // wake does what the proxy does when somebody comes.
 func (h *house) wake(ref hub.ServerRef) error {
+	h.key = h.keyOf(ref)
+	return h.Wake(h.t.Context(), ref, h.key)
+}
+
+// keyOf is the key that the proxy has for a server that sleeps.
+func (h *house) keyOf(ref hub.ServerRef) string {
+	h.t.Helper()
 	routes, err := h.router.Routes(h.t.Context())
 	if err != nil {
-		return err
+		h.t.Fatal(err)
 	}
 	for _, r := range routes {
 		if _, key, ok := strings.Cut(r.Wake, "?key="); ok && r.Server == ref {
-			h.key = key
+			return key
 		}
 	}
-	return h.Wake(h.t.Context(), ref, h.key)
+	return ""
 }
 
 func (h *house) frozen(ref hub.ServerRef) bool {
@@ -142,9 +149,9 @@ func TestComingWhileItIsLaidToSleep(t *testing.T) {
 		for h.state(alice) != hub.Freezing {
 			sleep(100 * time.Millisecond)
 		}
-		woken := make(chan error)
+		woken, key := make(chan error), h.keyOf(alice)
 		for range 3 {
-			go func() { woken <- h.wake(alice) }()
+			go func() { woken <- h.Wake(t.Context(), alice, key) }()
 		}
 		for range 3 {
 			if err := <-woken; err != nil {
@@ -173,7 +180,8 @@ func TestStopOfAServerThatSleeps(t *testing.T) {
 		"waking up": func(h *house) {
 			h.machine.Script(alice, spawnertest.Script{FreezeDelay: time.Second})
 			h.asleep()
-			go func() { _ = h.wake(alice) }()
+			h.key = h.keyOf(alice)
+			go func() { _ = h.Wake(h.t.Context(), alice, h.key) }()
 			h.is(alice, hub.Thawing)
 		},
 	} {
@@ -267,8 +275,8 @@ func TestWakingWhileNobodyAnswers(t *testing.T) {
 	play(t, func(t *testing.T, h *house) {
 		h.asleep()
 		h.machine.Crash()
-		woken := make(chan error)
-		go func() { woken <- h.wake(alice) }()
+		woken, key := make(chan error), h.keyOf(alice)
+		go func() { woken <- h.Wake(t.Context(), alice, key) }()
 		sleep(3 * time.Second)
 		h.is(alice, hub.Thawing)
 		h.machine.Return()
