@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"jupyterhubd/hub"
@@ -65,6 +66,16 @@ func (s *stage) unit(ref hub.ServerRef) hub.Unit {
 	}
 	s.t.Fatalf("%s has no unit in %+v", ref, list)
 	return hub.Unit{}
+}
+
+// listed reports whether root's side knows of a unit of the server's that runs.
+func (s *stage) listed(ref hub.ServerRef) bool {
+	s.t.Helper()
+	list, err := systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock")).List(s.ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return slices.ContainsFunc(list.Units, func(u hub.Unit) bool { return u.ServerRef == ref && u.State.Alive() })
 }
 
 // tries runs a shell command inside a server's unit and returns its output, and whether it succeeded.

@@ -39,8 +39,10 @@ func TestTheHubWasTakenOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
-			play(&stage{Bed: s.Bed, t: t, ctx: t.Context(), hub: s.hub})
-			s.run("systemctl", "stop", "jupyter-*.service")
+			mine := &stage{Bed: s.Bed, t: t, ctx: t.Context(), hub: s.hub}
+			play(mine)
+			mine.run("systemctl", "stop", "jupyter-*.service")
+			mine.eventually("root's side has heard of it", func() bool { return !mine.listed(bob) })
 		})
 	}
 }
@@ -139,6 +141,7 @@ func itsOptionsComposeNothing(s *stage) {
 		}
 		text := s.run("cat", "/run/systemd/transient/"+unit.Name)
 		s.run("systemctl", "stop", unit.Name)
+		s.eventually("root's side has heard of it", func() bool { return !s.listed(bob) })
 		return text
 	}
 	if plain, filled := composed(nil), composed(evil); plain != filled {
