@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -55,25 +54,89 @@ func openSocket(path, prefix string) (net.Listener, error) {
 	return l, nil
 }
 
-// redirect is the part that leads plain HTTP to HTTPS; nil without --redirect-port. A public door at port 80 is plain HTTP's own.
-func (l *line) redirect(d *daemon.Daemon, public net.Listener) (func(context.Context) error, error) {
-	port := 0
+// doors are where the program listens in the place of configurable-http-proxy.
+type doors struct {
+	public            []net.Listener
+	api               net.Listener
+	metrics, redirect net.Listener // may be nil
+	redirectTo        int
+}
+
+// open opens the doors. What is open already is returned with the error as well.
+func (l *line) open(d *daemon.Daemon) (at doors, err error) {
+	if at.public, err = l.publicDoors(d); err != nil {
+		return at, err
+	}
+	if at.api, err = l.apiDoor(d); err != nil {
+		return at, err
+	}
+	if l.metrics.port >= 0 || l.metrics.socket != "" {
+		if at.metrics, err = l.metrics.open("metrics-"); err != nil {
+			return at, err
+		}
+	}
+	at.redirect, at.redirectTo, err = l.redirectDoor(at.public[0])
+	return at, err
+}
+
+// close closes them. Those that are served are closed already, which does no harm.
+func (at doors) close() {
+	for _, l := range append(at.public, at.api, at.metrics, at.redirect) {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+// publicDoors are the ones that systemd opened under the name http, or the one that the command line says.
+func (l *line) publicDoors(d *daemon.Daemon) ([]net.Listener, error) {
+	if d.Handed("http") {
+		return d.Listeners("http")
+	}
+	if l.public.port < 0 {
+		l.public.port = 8000
+	}
+	public, err := l.public.open("")
+	if err != nil {
+		return nil, err
+	}
+	return []net.Listener{public}, nil
+}
+
+func (l *line) apiDoor(d *daemon.Daemon) (net.Listener, error) {
+	if d.Handed("api") {
+		return d.Listener("api")
+	}
+	if l.api.ip == "" {
+		l.api.ip = "localhost"
+	}
+	switch {
+	case l.api.port >= 0:
+	case l.public.socket != "" || l.public.port < 1:
+		l.api.port = 8001
+	default:
+		l.api.port = l.public.port + 1
+	}
+	return l.api.open("api-")
+}
+
+// redirectDoor is where plain HTTP is led to HTTPS, and the port that it is led to; nil without --redirect-port. A public door
+// at port 80 leaves nothing to redirect.
+func (l *line) redirectDoor(public net.Listener) (from net.Listener, to int, err error) {
 	if tcp, ok := public.Addr().(*net.TCPAddr); ok {
-		port = tcp.Port
+		to = tcp.Port
 	}
-	if l.redirectPort < 0 || port == 0 || port == 80 {
-		return nil, nil
+	if l.redirectPort < 0 || to == 0 || to == 80 {
+		return nil, 0, nil
 	}
-	to := port
 	if l.redirectTo >= 0 {
 		to = l.redirectTo
 	}
-	from, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(l.redirectPort)))
+	from, err = net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(l.redirectPort)))
 	if err != nil {
-		return nil, hub.Errorf(hub.Unavailable, "%w: --redirect-port says where to listen instead", err)
+		return nil, 0, hub.Errorf(hub.Unavailable, "%w: --redirect-port says where to listen instead", err)
 	}
-	d.Log.Info().Stringer("addr", from.Addr()).Int("to", to).Msg("Added HTTP to HTTPS redirection")
-	return plainDoor(from, redirection(to)), nil
+	return from, to, nil
 }
 
 // redirection answers every request with the same address under https.

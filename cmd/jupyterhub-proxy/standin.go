@@ -130,13 +130,19 @@ func (l chpLog) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 	return l.good.Write(line)
 }
 
-// runStandIn works until ctx ends.
+// runStandIn works until ctx ends. The doors are open before the first line is on the standard output: whoever waits for one
+// connects then.
 func runStandIn(ctx context.Context, d *daemon.Daemon, l *line) error {
 	settings, err := l.settings()
 	if err != nil {
 		return err
 	}
 	o, err := l.proxyOptions(d.Log)
+	if err != nil {
+		return err
+	}
+	at, err := l.open(d)
+	defer at.close()
 	if err != nil {
 		return err
 	}
@@ -158,7 +164,13 @@ func runStandIn(ctx context.Context, d *daemon.Daemon, l *line) error {
 	if o.APIOpen {
 		d.Log.Warn().Msg("REST API is not authenticated: set CONFIGPROXY_AUTH_TOKEN")
 	}
-	return l.serve(ctx, d, p)
+	if l.pidFile != "" {
+		if err := os.WriteFile(l.pidFile, fmt.Append(nil, os.Getpid()), 0o644); err != nil {
+			return fmt.Errorf("write the process id: %w; give --pid-file a place that can be written", err)
+		}
+		defer os.Remove(l.pidFile)
+	}
+	return l.serve(ctx, d, p, at)
 }
 
 // proxyOptions are what the command line and the environment say of the proxy.
@@ -189,68 +201,20 @@ func (l *line) manners() (proxy.Manners, error) {
 	return m, err
 }
 
-// serve opens the doors and works behind them.
-func (l *line) serve(ctx context.Context, d *daemon.Daemon, p *proxy.Proxy) error {
-	public, err := l.publicDoors(d)
-	if err != nil {
-		return err
-	}
-	api, err := l.apiDoor(d)
-	if err != nil {
-		return err
-	}
-	if l.pidFile != "" {
-		if err := os.WriteFile(l.pidFile, fmt.Append(nil, os.Getpid()), 0o644); err != nil {
-			return fmt.Errorf("write the process id: %w; give --pid-file a place that can be written", err)
-		}
-		defer os.Remove(l.pidFile)
-	}
+// serve works behind the doors.
+func (l *line) serve(ctx context.Context, d *daemon.Daemon, p *proxy.Proxy, at doors) error {
 	var beside []func(context.Context) error
-	if l.metrics.port >= 0 || l.metrics.socket != "" {
-		metrics, err := l.metrics.open("metrics")
-		if err != nil {
-			return err
-		}
-		d.Log.Info().Stringer("addr", metrics.Addr()).Msg("Serve metrics at")
-		beside = append(beside, plainDoor(metrics, p.MetricsHandler()))
+	if at.metrics != nil {
+		d.Log.Info().Stringer("addr", at.metrics.Addr()).Msg("Serve metrics at")
+		beside = append(beside, plainDoor(at.metrics, p.MetricsHandler()))
 	}
-	if part, err := l.redirect(d, public[0]); err != nil {
-		return err
-	} else if part != nil {
-		beside = append(beside, part)
+	if at.redirect != nil {
+		d.Log.Info().Stringer("addr", at.redirect.Addr()).Int("to", at.redirectTo).Msg("Added HTTP to HTTPS redirection")
+		beside = append(beside, plainDoor(at.redirect, redirection(at.redirectTo)))
 	}
-	d.Log.Info().Stringer("addr", public[0].Addr()).Str("target", l.defaultTarget).Msg("Proxying")
-	d.Log.Info().Stringer("addr", api.Addr()).Msg("Proxy API at")
-	return serve(ctx, d, p, public, api, beside...)
-}
-
-// publicDoors are the ones that systemd opened under the name http, or the one that the command line says.
-func (l *line) publicDoors(d *daemon.Daemon) ([]net.Listener, error) {
-	if d.Handed("http") {
-		return d.Listeners("http")
-	}
-	if l.public.port < 0 {
-		l.public.port = 8000
-	}
-	public, err := l.public.open("")
-	return []net.Listener{public}, err
-}
-
-func (l *line) apiDoor(d *daemon.Daemon) (net.Listener, error) {
-	if d.Handed("api") {
-		return d.Listener("api")
-	}
-	if l.api.ip == "" {
-		l.api.ip = "localhost"
-	}
-	switch {
-	case l.api.port >= 0:
-	case l.public.socket != "" || l.public.port < 1:
-		l.api.port = 8001
-	default:
-		l.api.port = l.public.port + 1
-	}
-	return l.api.open("api-")
+	d.Log.Info().Stringer("addr", at.public[0].Addr()).Str("target", l.defaultTarget).Msg("Proxying")
+	d.Log.Info().Stringer("addr", at.api.Addr()).Msg("Proxy API at")
+	return serve(ctx, d, p, at.public, at.api, beside...)
 }
 
 // plainDoor serves a handler over plain HTTP until the context ends.
