@@ -28,7 +28,8 @@ Exit status: 0 done, 1 it went wrong or the configuration has mistakes, 2 wrong 
 	}
 	root.PersistentFlags().StringVar(&a.places.config, "config", a.places.config, "`directory` of jupyterhub.toml and jupyterhub.toml.d")
 	root.AddCommand(a.statusCommand(), a.tokenCommand(), a.checkConfigCommand(), a.showConfigCommand(), a.checkLoginCommand(),
-		a.editCommand(), a.reloadCommand(), a.backupCommand(), a.versionCommand())
+		a.editCommand(), a.explainCommand(), a.limitCommand(), a.usageCommand(), a.doctorCommand(), a.reloadCommand(), a.backupCommand(),
+		a.versionCommand())
 	return root
 }
 
