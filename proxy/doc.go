@@ -46,10 +46,12 @@
 //
 // # Caveats
 //
-// What reads request heads twice in different ways is refused by package strict before net/http sees it; answers' heads and
-// chunks are read by it alone, and as strictly. net/http writes what clients get, so a reason phrase of an upstream's is not
-// kept. Request trailers are dropped. Forwarding itself is behind one method, forwarder.carry: it speaks HTTP/1.1 to upstreams
-// over links that are kept in a pool of each upstream's own, without a goroutine for each.
+// HTTP/1 is read by package strict alone, requests and answers, and anything that two programs could read differently is
+// refused; TLS and HTTP/2 are Go's. A status travels with its usual reason phrase, whatever the upstream's was. Request trailers
+// are dropped. A client that closes its side of the connection has left: what it waits for is given up.
+//
+// Forwarding itself is behind one method, forwarder.carry. It speaks to upstreams over links that are kept in a pool of each
+// upstream's own, in the goroutine that serves the client.
 //
 // A route that is replaced by one to the same target and uid keeps its connections and tunnels; otherwise, and when it is
 // deleted, they are closed after a grace, WebSockets with 1001. The default target of the command line is not saved.

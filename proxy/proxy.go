@@ -239,9 +239,6 @@ const healthPath = "/_chp_healthz"
 
 // ServeHTTP serves the world.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if guarded, ok := r.Context().Value(guardKey).(interface{ Raw() bool }); ok && guarded.Raw() {
-		w.Header()["Connection"] = []string{"close"} // see package strict
-	}
 	p.certs.insist(w, r)
 	ps, problem := p.read(r)
 	switch {
@@ -250,7 +247,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header()["Connection"] = []string{"close"}
 		}
 		p.answer(w, ps, *problem)
-	case ps.place.raw == healthPath && r.URL.RawQuery == "":
+	case ps.place.raw == healthPath && ps.query == "":
 		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
 	case !p.clientInTime(ps, p.bounds.Load()):
 		p.keepOut(w, ps, "client")

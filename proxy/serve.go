@@ -28,7 +28,6 @@ type contextKey int
 
 const (
 	entranceKey contextKey = iota // entrance
-	guardKey                      // *strict.Conn
 	peerKey                       // int64, the uid at the other end of a Unix socket
 )
 
@@ -39,14 +38,36 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = readHeadTime, cmp.Or(p.options.KeepAlive, idleClient), maxHead
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 128}
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		if guarded, ok := c.(*strict.Conn); ok {
-			ctx = context.WithValue(ctx, guardKey, guarded)
-		}
 		return context.WithValue(ctx, entranceKey, entranceOf(c))
 	}
 	g := newGate(l, &p.certs, p.crowd, p.options.Quiet)
 	go p.serveRedirects(ctx, g.plain)
-	return p.until(ctx, server, g)
+	front := &strict.Server{Handler: p, Context: context.WithoutCancel(ctx), ConnContext: server.ConnContext, Panicked: p.brokeDown,
+		HeadTime: server.ReadHeaderTimeout, IdleTime: server.IdleTimeout, MaxHead: server.MaxHeaderBytes}
+	return p.until(ctx, server, fork{g, front}, front)
+}
+
+// fork is a listener that leaves to net/http only those who speak HTTP/2.
+type fork struct {
+	*gate
+	front *strict.Server
+}
+
+// Accept returns the next connection that is net/http's.
+func (f fork) Accept() (net.Conn, error) {
+	for {
+		c, err := f.gate.Accept()
+		guarded, ok := c.(*strict.Conn)
+		if err != nil || !ok {
+			return c, err
+		}
+		go f.front.Serve(guarded.NetConn())
+	}
+}
+
+// brokeDown tells the log of a request that made us panic.
+func (p *Proxy) brokeDown(value any, stack []byte) {
+	p.options.Log.Error().Interface("panic", value).Bytes("stack", stack).Msg("a request broke down")
 }
 
 // ServeAPI serves the hub on a listener until ctx ends. It closes the listener.
@@ -86,7 +107,7 @@ func (p *Proxy) server(ctx context.Context, h http.Handler) *http.Server {
 }
 
 // until serves until ctx ends, and then drains.
-func (p *Proxy) until(ctx context.Context, server *http.Server, l net.Listener) error {
+func (p *Proxy) until(ctx context.Context, server *http.Server, l net.Listener, fronts ...*strict.Server) error {
 	broken := make(chan error, 1)
 	go func() { broken <- server.Serve(l) }()
 	select {
@@ -99,6 +120,13 @@ func (p *Proxy) until(ctx context.Context, server *http.Server, l net.Listener) 
 	var beside sync.WaitGroup
 	if server.Handler == http.Handler(p) {
 		beside.Go(func() { p.tunnels.shut(drain) }) // net/http knows nothing of them
+	}
+	for _, front := range fronts {
+		beside.Go(func() {
+			if front.Shutdown(drain) != nil {
+				front.Close()
+			}
+		})
 	}
 	if err := server.Shutdown(drain); err != nil {
 		server.Close() // those who did not finish in time

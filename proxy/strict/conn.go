@@ -87,14 +87,7 @@ func (c *Conn) NetConn() net.Conn { return c.Conn }
 // Close closes the connection, after a refusal slowly.
 func (c *Conn) Close() error {
 	if c.refused.Load() && c.closed.CompareAndSwap(false, true) {
-		c.linger()
+		linger(c.Conn)
 	}
 	return c.Conn.Close()
-}
-
-func (c *Conn) linger() {
-	if c.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
-		return
-	}
-	io.Copy(io.Discard, io.LimitReader(c.Conn, lingerBytes)) // whatever comes is nobody's any more
 }

@@ -2,13 +2,16 @@ package strict_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"jupyterhubd/proxy/strict"
 )
@@ -24,23 +27,60 @@ func (l listener) Accept() (net.Conn, error) {
 	return strict.Wrap(c), nil
 }
 
-// serve answers every request with its method, path and body, through net/http.
-func serve(t *testing.T) net.Addr {
+// answer answers every request with its method, path and body.
+func answer(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	text := fmt.Sprintf("%s %s %q", r.Method, r.RequestURI, body)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	io.WriteString(w, text)
+}
+
+// both plays a test with net/http's server behind the guard, and with the server of our own: the rules are the same.
+func both(t *testing.T, play func(t *testing.T, addr net.Addr)) {
+	t.Run("guard", func(t *testing.T) {
+		l := listen(t)
+		srv := &http.Server{Handler: http.HandlerFunc(answer)}
+		go srv.Serve(listener{l})
+		t.Cleanup(func() { srv.Close() })
+		play(t, l.Addr())
+	})
+	t.Run("server", func(t *testing.T) {
+		l, _ := serve(t, http.HandlerFunc(answer))
+		play(t, l)
+	})
+}
+
+// serve starts a server of ours.
+func serve(t *testing.T, h http.Handler) (net.Addr, *strict.Server) {
+	t.Helper()
+	l := listen(t)
+	srv := &strict.Server{Handler: h, Context: context.WithoutCancel(t.Context()), HeadTime: time.Minute, IdleTime: time.Minute, MaxHead: 1 << 20}
+	go accept(l, srv)
+	t.Cleanup(srv.Close)
+	return l.Addr(), srv
+}
+
+func accept(l net.Listener, srv *strict.Server) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go srv.Serve(c)
+	}
+}
+
+func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		fmt.Fprintf(w, "%s %s %q", r.Method, r.RequestURI, body)
-	})}
-	go srv.Serve(listener{l})
-	t.Cleanup(func() { srv.Close() })
-	return l.Addr()
+	t.Cleanup(func() { l.Close() })
+	return l
 }
 
 // talk sends bytes and returns everything that comes back until the server closes; it closes its own side first.
@@ -63,8 +103,9 @@ func talk(t *testing.T, to net.Addr, send string) string {
 }
 
 // D17: whatever could be read as two different requests is answered 400, and nothing of it reaches the handler.
-func TestD17EverySmugglingShapeIsRefused(t *testing.T) {
-	addr := serve(t)
+func TestD17EverySmugglingShapeIsRefused(t *testing.T) { both(t, refusesSmuggling) }
+
+func refusesSmuggling(t *testing.T, addr net.Addr) {
 	const chunks = "0\r\n\r\n"
 	for name, head := range map[string]string{
 		"both framings":             "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks,
@@ -127,16 +168,19 @@ func TestD17EverySmugglingShapeIsRefused(t *testing.T) {
 }
 
 // The answer to a refused head comes after those to the good requests before it.
-func TestRefusalKeepsItsPlaceInThePipeline(t *testing.T) {
-	got := talk(t, serve(t), "GET /first HTTP/1.1\r\nHost: h\r\n\r\nGET /second HTTP/1.1\r\n\r\n")
+func TestRefusalKeepsItsPlaceInThePipeline(t *testing.T) { both(t, refusesInTurn) }
+
+func refusesInTurn(t *testing.T, addr net.Addr) {
+	got := talk(t, addr, "GET /first HTTP/1.1\r\nHost: h\r\n\r\nGET /second HTTP/1.1\r\n\r\n")
 	first, second := strings.Index(got, "GET /first"), strings.Index(got, "HTTP/1.1 400")
 	if first < 0 || second < first {
 		t.Errorf("want the first answer, then 400, got %q", got)
 	}
 }
 
-func TestGoodRequestsPassUntouched(t *testing.T) {
-	addr := serve(t)
+func TestGoodRequestsPassUntouched(t *testing.T) { both(t, passesGoodRequests) }
+
+func passesGoodRequests(t *testing.T, addr net.Addr) {
 	for name, c := range map[string]struct{ send, want string }{
 		"plain":              {"GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", `GET /a ""`},
 		"HTTP/1.0":           {"GET /a HTTP/1.0\r\n\r\n", `GET /a ""`},
@@ -160,8 +204,9 @@ func TestGoodRequestsPassUntouched(t *testing.T) {
 }
 
 // A chunked body that is not well-formed fails the read of the body: the connection ends without a clean answer.
-func TestBadChunksFailTheBody(t *testing.T) {
-	addr := serve(t)
+func TestBadChunksFailTheBody(t *testing.T) { both(t, failsBadChunks) }
+
+func failsBadChunks(t *testing.T, addr net.Addr) {
 	for name, body := range map[string]string{
 		"sign":                "+1\r\nx\r\n0\r\n\r\n",
 		"0x":                  "0x1\r\nx\r\n0\r\n\r\n",
@@ -185,9 +230,11 @@ func TestBadChunksFailTheBody(t *testing.T) {
 	}
 }
 
-// A head over the server's limit is answered 431 by net/http; nothing here stands in the way.
-func TestTooLargeHeadIsNetHTTPs(t *testing.T) {
-	got := talk(t, serve(t), "GET / HTTP/1.1\r\nHost: h\r\nX: "+strings.Repeat("x", 2<<20))
+// A head over the server's limit is answered 431; the guard leaves that to net/http.
+func TestTooLargeHeads(t *testing.T) { both(t, refusesLargeHeads) }
+
+func refusesLargeHeads(t *testing.T, addr net.Addr) {
+	got := talk(t, addr, "GET / HTTP/1.1\r\nHost: h\r\nX: "+strings.Repeat("x", 2<<20))
 	if !strings.HasPrefix(got, "HTTP/1.1 431 ") {
 		t.Errorf("want 431, got %.80q", got)
 	}

@@ -1,0 +1,343 @@
+package strict
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server serves HTTP/1 as net/http's does, for handlers that know only net/http's types: requests are read strictly and once,
+// an answer goes out in as few writes as can be, and no goroutine but the connection's own is needed for a request. A client
+// that leaves ends the context of its connection, which is that of all its requests.
+type Server struct {
+	Handler     http.Handler
+	Context     context.Context                                 // of all requests, before ConnContext
+	ConnContext func(context.Context, net.Conn) context.Context // what a connection leaves in its requests' contexts; may be nil
+	Panicked    func(value any, stack []byte)                   // hears of handlers that panic; may be nil
+	HeadTime    time.Duration                                   // for a request's head, once it has begun
+	IdleTime    time.Duration                                   // between two requests
+	MaxHead     int                                             // bytes
+
+	closing atomic.Bool
+	buffers sync.Pool // *[]byte, for answers
+
+	mu       sync.Mutex // guards the fields below
+	conns    map[*conn]struct{}
+	watch    *watch
+	ended    chan struct{} // closed when the last connection has ended while closing
+	sweeping bool
+}
+
+// phase is what a connection does.
+type phase int32
+
+const (
+	fresh phase = iota // no request has begun yet
+	idle               // one was answered, and another may come
+	busy
+	over // it was closed from outside
+)
+
+// conn is one connection.
+type conn struct {
+	server *Server
+	net    net.Conn
+	br     *bufio.Reader
+	phase  atomic.Int32
+	due    atomic.Int64 // when it has waited for too long, in Unix nanoseconds; 0: never
+	since  time.Time
+	cancel context.CancelFunc
+	key    uint64 // at the watch
+}
+
+const inBuffer = 4 << 10
+
+// Serve serves one connection until it ends, or is given away.
+func (s *Server) Serve(nc net.Conn) {
+	ctx, cancel := context.WithCancel(s.Context)
+	c := &conn{server: s, net: nc, cancel: cancel, since: time.Now()}
+	if s.ConnContext != nil {
+		ctx = s.ConnContext(ctx, nc)
+	}
+	if !s.add(c) {
+		cancel()
+		nc.Close()
+		return
+	}
+	defer cancel()
+	c.br = bufio.NewReaderSize(nc, inBuffer)
+	base := (&http.Request{URL: &url.URL{}}).WithContext(ctx)
+	base.RemoteAddr = nc.RemoteAddr().String()
+	if c.serve(base) {
+		nc.Close()
+		s.release(c)
+	}
+}
+
+// add takes a connection in.
+func (s *Server) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	if s.conns == nil {
+		s.conns = map[*conn]struct{}{}
+	}
+	if len(s.conns) == 0 {
+		s.watch = newWatch()
+	}
+	if !s.sweeping {
+		s.sweeping = true
+		time.AfterFunc(s.sweepTime(), s.sweep)
+	}
+	s.conns[c] = struct{}{}
+	s.watch.add(c)
+	return true
+}
+
+// release forgets a connection, and looks for its client's leaving no more.
+func (s *Server) release(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.conns[c]; !ok {
+		return
+	}
+	delete(s.conns, c)
+	s.watch.remove(c)
+	if len(s.conns) == 0 {
+		s.watch.close()
+		if s.ended != nil {
+			close(s.ended)
+			s.ended = nil
+		}
+	}
+}
+
+func (s *Server) isClosing() bool { return s.closing.Load() }
+
+// sweepTime is how exact times are.
+func (s *Server) sweepTime() time.Duration {
+	return max(10*time.Millisecond, min(time.Second, s.HeadTime/4, s.IdleTime/4))
+}
+
+// sweep closes connections that have waited for too long, and comes again as long as there are any.
+func (s *Server) sweep() {
+	now := time.Now().UnixNano()
+	s.mu.Lock()
+	var late []*conn
+	for c := range s.conns {
+		if due := c.due.Load(); due != 0 && due < now {
+			late = append(late, c)
+		}
+	}
+	if s.sweeping = len(s.conns) > 0; s.sweeping {
+		time.AfterFunc(s.sweepTime(), s.sweep)
+	}
+	s.mu.Unlock()
+	for _, c := range late {
+		c.wake()
+	}
+}
+
+// wake makes whatever the connection waits for fail. Its own goroutine closes it: it may be giving it away just now.
+func (c *conn) wake() {
+	c.cancel()
+	c.net.SetDeadline(time.Unix(1, 0))
+}
+
+// Shutdown lets requests under way finish, closes what waits, and returns ctx's error when that takes too long.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing.Store(true)
+	ended := make(chan struct{})
+	if s.ended = ended; len(s.conns) == 0 {
+		close(ended)
+		s.ended = nil
+	}
+	s.mu.Unlock()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		s.closeWaiting()
+		select {
+		case <-ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+		}
+	}
+}
+
+// freshTime is for the first request of a connection that was made just before everything ends.
+const freshTime = 5 * time.Second
+
+func (s *Server) closeWaiting() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.phase.CompareAndSwap(int32(idle), int32(over)) || time.Since(c.since) > freshTime && c.phase.CompareAndSwap(int32(fresh), int32(over)) {
+			c.wake()
+		}
+	}
+}
+
+// Close ends every connection at once.
+func (s *Server) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing.Store(true)
+	for c := range s.conns {
+		c.wake()
+	}
+}
+
+// serve answers requests, each made of a copy of base, and reports whether the connection is to be closed here.
+func (c *conn) serve(base *http.Request) bool {
+	request, answer := make(http.Header, 16), make(http.Header, 16)
+	for {
+		if !c.await() {
+			return true
+		}
+		r := new(http.Request)
+		*r = *base
+		r.Header = request
+		if err := c.read(r); err != nil {
+			c.refuse(err)
+			return true
+		}
+		w := &response{c: c, r: r, header: answer}
+		w.body, _ = r.Body.(*requestBody)
+		w.closing = has(r.Header["Connection"], "close")
+		w.borrow()
+		persists := c.answer(w)
+		w.giveBack()
+		if !persists {
+			return !w.hijacked
+		}
+		if w.timed {
+			c.net.SetDeadline(time.Time{})
+		}
+		clear(request)
+		clear(answer)
+		if !c.phase.CompareAndSwap(int32(busy), int32(idle)) || c.server.isClosing() {
+			return true
+		}
+	}
+}
+
+// await waits for the first byte of a request.
+func (c *conn) await() bool {
+	if c.br.Buffered() == 0 {
+		limit := c.server.IdleTime
+		if phase(c.phase.Load()) == fresh {
+			limit = c.server.HeadTime
+		}
+		c.due.Store(time.Now().Add(limit).UnixNano())
+		if _, err := c.br.Peek(1); err != nil {
+			return false
+		}
+	}
+	was := c.phase.Swap(int32(busy))
+	return phase(was) != over
+}
+
+func (c *conn) read(r *http.Request) error {
+	c.due.Store(time.Now().Add(c.server.HeadTime).UnixNano())
+	defer c.due.Store(0)
+	if b, err := c.br.Peek(1); err != nil || !tokens[b[0]] {
+		return ErrRequest
+	}
+	return ReadRequest(c.br, c.server.MaxHead, r)
+}
+
+func (c *conn) refuse(err error) {
+	switch err {
+	case ErrRequest:
+		refuse(c.net, http.StatusBadRequest)
+	case ErrTooLarge:
+		refuse(c.net, http.StatusRequestHeaderFieldsTooLarge)
+	}
+}
+
+// answer has one request answered, and reports whether another may follow.
+func (c *conn) answer(w *response) (persists bool) {
+	if expect := w.r.Header["Expect"]; expect != nil && w.r.ProtoMinor > 0 {
+		if !strings.EqualFold(expect[0], "100-continue") {
+			refuse(c.net, http.StatusExpectationFailed)
+			return false
+		}
+		if w.body != nil {
+			w.body.first = w.proceed
+		}
+	}
+	if !c.handle(w) {
+		return false
+	}
+	if w.finish() {
+		return true
+	}
+	if !w.hijacked && w.err == nil {
+		linger(c.net)
+	}
+	return false
+}
+
+// handle calls the handler, and reports whether it came to its end.
+func (c *conn) handle(w *response) (whole bool) {
+	defer func() {
+		if whole {
+			return
+		}
+		if v := recover(); v != http.ErrAbortHandler && c.server.Panicked != nil {
+			c.server.Panicked(v, debug.Stack())
+		}
+		c.abort(w)
+	}()
+	if w.r.RequestURI == "*" {
+		w.header.Set("Content-Length", "0")
+		return true
+	}
+	c.server.Handler.ServeHTTP(w, w.r)
+	return true
+}
+
+// abort sees to it that an answer that was begun does not look whole where only the connection's end ends it.
+func (c *conn) abort(w *response) {
+	if w.hijacked || w.status == 0 || w.length != UntilClose || w.bodiless {
+		return
+	}
+	for below := c.net; ; {
+		if tcp, ok := below.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+			return
+		}
+		above, ok := below.(interface{ NetConn() net.Conn })
+		if !ok {
+			return
+		}
+		below = above.NetConn()
+	}
+}
+
+// linger lets a client that is still sending see the answer and not a reset (RFC 9112 9.6).
+func linger(c net.Conn) {
+	half, ok := c.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	io.Copy(io.Discard, io.LimitReader(c, lingerBytes)) // whatever comes is nobody's any more
+}
+
+// errNoDescriptor is a connection that cannot be watched, as in tests.
+var errNoDescriptor = errors.New("no descriptor")

@@ -1,0 +1,122 @@
+package strict
+
+import (
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// watch hears from the kernel when a client closes its side, while nobody reads from it. It is one goroutine for all
+// connections, and costs a request nothing. A client that has closed its side has left: net/http takes it so, and
+// configurable-http-proxy.
+type watch struct {
+	poll *os.File // nil when there can be none; then leaving is seen by the writes that fail
+	fd   int
+
+	mu    sync.Mutex // guards the fields below
+	conns map[uint64]*conn
+	last  uint64
+}
+
+func newWatch() *watch {
+	w := &watch{conns: map[uint64]*conn{}}
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return w
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // the runtime watches it in turn, so that waiting takes no thread
+		unix.Close(fd)
+		return w
+	}
+	w.fd, w.poll = fd, os.NewFile(uintptr(fd), "epoll")
+	go w.run(w.poll)
+	return w
+}
+
+func (w *watch) add(c *conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.poll == nil {
+		return
+	}
+	w.last++
+	c.key = w.last
+	w.conns[c.key] = c
+	event := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(c.key), Pad: int32(c.key >> 32)}
+	_ = control(c.net, func(fd int) error { return unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, fd, &event) })
+}
+
+func (w *watch) remove(c *conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.poll == nil {
+		return
+	}
+	delete(w.conns, c.key)
+	_ = control(c.net, func(fd int) error { return unix.EpollCtl(w.fd, unix.EPOLL_CTL_DEL, fd, nil) }) // in vain when it is closed
+}
+
+func (w *watch) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.poll != nil {
+		w.poll.Close()
+		w.poll = nil
+	}
+}
+
+func (w *watch) run(poll *os.File) {
+	raw, err := poll.SyscallConn()
+	if err != nil {
+		return
+	}
+	events := make([]unix.EpollEvent, 64)
+	for {
+		n := 0
+		err := raw.Read(func(fd uintptr) bool {
+			got, err := unix.EpollWait(int(fd), events, 0)
+			n = max(got, 0)
+			return n > 0 || err != nil && err != unix.EINTR
+		})
+		if err != nil {
+			return
+		}
+		for _, event := range events[:n] {
+			w.left(uint64(uint32(event.Fd)) | uint64(uint32(event.Pad))<<32)
+		}
+	}
+}
+
+func (w *watch) left(key uint64) {
+	w.mu.Lock()
+	c := w.conns[key]
+	w.mu.Unlock()
+	if c != nil {
+		c.cancel()
+	}
+}
+
+// control calls f with the descriptor below a connection.
+func control(c net.Conn, f func(fd int) error) error {
+	for {
+		switch below := c.(type) {
+		case syscall.Conn:
+			raw, err := below.SyscallConn()
+			if err != nil {
+				return err
+			}
+			failed := error(nil)
+			if err := raw.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
+				return err
+			}
+			return failed
+		case interface{ NetConn() net.Conn }:
+			c = below.NetConn()
+		default:
+			return errNoDescriptor
+		}
+	}
+}
