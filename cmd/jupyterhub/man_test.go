@@ -87,7 +87,11 @@ func manPage(root *cobra.Command) string {
 
 func commands(root *cobra.Command) (list []*cobra.Command) {
 	for _, c := range root.Commands() {
-		if c.IsAvailableCommand() && c.Name() != "help" && c.Name() != "completion" {
+		switch {
+		case !c.IsAvailableCommand() || c.Name() == "help" || c.Name() == "completion":
+		case c.HasSubCommands():
+			list = append(list, commands(c)...)
+		default:
 			list = append(list, c)
 		}
 	}
