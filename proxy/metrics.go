@@ -38,7 +38,7 @@ func newMetrics(p *Proxy) *metrics {
 	}
 	m.registry.MustRegister(m.routeGet, m.routeAdd, m.routeDelete, m.web, m.ws, m.proxyStatus, m.apiStatus, m.find, m.activity, m.refused,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		gauge("jupyterhub_proxy_routes", "Routes in the table", func() int { return len(p.table.all()) }),
+		gauge("jupyterhub_proxy_routes", "Routes in the table", p.table.count),
 		gauge("jupyterhub_proxy_tunnels", "Open WebSockets", p.tunnels.count),
 		gauge("jupyterhub_proxy_connections", "Open connections of clients", p.crowd.count))
 	return m

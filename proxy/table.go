@@ -1,86 +1,113 @@
 package proxy
 
 import (
+	"hash/maphash"
+	"iter"
 	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
 )
 
-// table finds the route of a path. Reading takes no lock: every change makes a new table and puts it in place at once, so a
-// request sees the table before a change or after it, never in between.
+// table finds the route of a path. Reading takes no lock: a change puts a new map in the place of the one that held the key, so a
+// request sees a route before a change or after it, never in between. The keys are spread over many maps, so that a change costs
+// the same with a hundred routes and with a hundred thousand.
 type table struct {
 	change sync.Mutex // one change at a time
-	now    atomic.Pointer[routes]
+	seed   maphash.Seed
+	shards [shards]atomic.Pointer[map[string]*route] // the maps are never changed
+	depth  atomic.Int64                              // segments of the longest key ever put
+	size   atomic.Int64
 }
 
-// routes is one state of the table; it is never changed.
-type routes struct {
-	byKey map[string]*route
-	depth int // segments of the longest key ever put
-}
+// shards is how many maps there are: a hundred thousand routes make two hundred in each.
+const shards = 512
 
 func newTable() *table {
-	t := &table{}
-	t.now.Store(&routes{byKey: map[string]*route{}})
+	t := &table{seed: maphash.MakeSeed()}
+	for i := range t.shards {
+		t.shards[i].Store(&map[string]*route{})
+	}
 	return t
 }
 
-// all returns the routes as they stand. The map is not to be changed.
-func (t *table) all() map[string]*route { return t.now.Load().byKey }
+func (t *table) shard(key string) *atomic.Pointer[map[string]*route] {
+	return &t.shards[maphash.String(t.seed, key)%shards]
+}
 
-func (t *table) get(key string) *route { return t.now.Load().byKey[key] }
+// all walks over the routes, in no order.
+func (t *table) all() iter.Seq2[string, *route] {
+	return func(yield func(string, *route) bool) {
+		for i := range t.shards {
+			for key, r := range *t.shards[i].Load() {
+				if !yield(key, r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (t *table) count() int { return int(t.size.Load()) }
+
+func (t *table) get(key string) *route { return (*t.shard(key).Load())[key] }
 
 // find returns the route with the longest key that is p or a whole number of segments in front of it; nil when there is none.
 // With host routing the keys begin with the host as their first segment, and "/" serves every host.
 func (t *table) find(p place) *route {
-	now := t.now.Load()
-	for n := min(now.depth, p.plain); n > 0; n-- {
-		if r := now.byKey[p.decoded[:p.ends[n-1]]]; r != nil {
+	for n := min(int(t.depth.Load()), p.plain); n > 0; n-- {
+		if r := t.get(p.decoded[:p.ends[n-1]]); r != nil {
 			return r
 		}
 	}
-	return now.byKey["/"]
+	return t.get("/")
 }
 
 // findAt is find for host routing.
 func (t *table) findAt(host string, p place) *route {
-	now := t.now.Load()
-	for n := min(now.depth, p.plain+1); n > 0; n-- {
+	for n := min(int(t.depth.Load()), p.plain+1); n > 0; n-- {
 		key := "/" + host
 		if n > 1 {
 			key += p.decoded[:p.ends[n-2]]
 		}
-		if r := now.byKey[key]; r != nil {
+		if r := t.get(key); r != nil {
 			return r
 		}
 	}
-	return now.byKey["/"]
+	return t.get("/")
 }
 
 // put sets a route. complete finishes it, knowing the one that it replaces (nil for none), before anyone can find it.
 func (t *table) put(r *route, complete func(old *route)) {
 	t.change.Lock()
 	defer t.change.Unlock()
-	now := t.now.Load()
-	complete(now.byKey[r.key])
-	byKey := maps.Clone(now.byKey)
-	byKey[r.key] = r
-	t.now.Store(&routes{byKey: byKey, depth: max(now.depth, strings.Count(r.key, "/"))})
+	shard := t.shard(r.key)
+	now := *shard.Load()
+	old := now[r.key]
+	complete(old)
+	next := maps.Clone(now)
+	next[r.key] = r
+	t.depth.Store(max(t.depth.Load(), int64(strings.Count(r.key, "/"))))
+	shard.Store(&next)
+	if old == nil {
+		t.size.Add(1)
+	}
 }
 
 // remove takes a route out and returns it, or nil.
 func (t *table) remove(key string) *route {
 	t.change.Lock()
 	defer t.change.Unlock()
-	now := t.now.Load()
-	r := now.byKey[key]
+	shard := t.shard(key)
+	now := *shard.Load()
+	r := now[key]
 	if r == nil {
 		return nil
 	}
-	byKey := maps.Clone(now.byKey)
-	delete(byKey, key)
-	t.now.Store(&routes{byKey: byKey, depth: now.depth})
+	next := maps.Clone(now)
+	delete(next, key)
+	shard.Store(&next)
+	t.size.Add(-1)
 	return r
 }
 
