@@ -26,6 +26,7 @@ var queries = map[string][2]string{
 	"name_filter":             {"only users with this in their names", "string"},
 	"sort":                    {"id, name or last_activity, with - for descending", "string"},
 	"include_stopped_servers": {"show servers that are stopped as well", "boolean"},
+	"include_usage":           {"show what servers use now, and the most that they used", "boolean"},
 	"code":                    {"the value of the code to revoke", "string"},
 	"first":                   {"the first day: 2026-11-24", "string"},
 	"last":                    {"the last day", "string"},
@@ -43,10 +44,10 @@ var described = map[string]about{
 	"POST /hub/api/proxy":    {"Compare the proxy's routes with what runs, and mend them", nil, nil, 200, nil, false},
 
 	"GET /hub/api/user":  {"Tell whose token or session this is, and what it opens", []string{"include_stopped_servers"}, nil, 200, client.Identity{}, false},
-	"GET /hub/api/users": {"List users", []string{"state", "name_filter", "sort", "include_stopped_servers", "offset", "limit"}, nil, 200, client.Users{}, true},
+	"GET /hub/api/users": {"List users", []string{"state", "name_filter", "sort", "include_stopped_servers", "include_usage", "offset", "limit"}, nil, 200, client.Users{}, true},
 
 	"POST /hub/api/users":                 {"Make users", nil, client.CreateUsers{}, 201, client.Users{}, false},
-	"GET /hub/api/users/{user}":           {"Show a user", []string{"include_stopped_servers"}, nil, 200, client.User{}, false},
+	"GET /hub/api/users/{user}":           {"Show a user", []string{"include_stopped_servers", "include_usage"}, nil, 200, client.User{}, false},
 	"POST /hub/api/users/{user}":          {"Make a user", nil, client.UserChange{}, 201, client.User{}, false},
 	"PATCH /hub/api/users/{user}":         {"Change a user's name, or whether they are an admin", nil, client.UserChange{}, 200, client.User{}, false},
 	"DELETE /hub/api/users/{user}":        {"Stop a user's servers and forget the user", nil, nil, 204, nil, false},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -53,7 +54,7 @@ func (room *Room) usage(w http.ResponseWriter, r *http.Request) error {
 	out := make(map[string]client.ServerState, len(units))
 	for ref, unit := range units {
 		s := client.ServerState{Unit: unit.Name, State: string(unit.State), UID: unit.UID}
-		s.Memory, s.CPU, s.Tasks = known(unit.Memory), known(unit.CPU), known(unit.Tasks)
+		fillUsage(&s, unit)
 		out[ref.String()] = s
 	}
 	return writeJSON(w, http.StatusOK, out)
@@ -67,6 +68,29 @@ func (room *Room) roles(w http.ResponseWriter, _ *http.Request) error {
 			Users: orEmpty(r.Users), Services: orEmpty(r.Services), Groups: orEmpty(r.Groups)})
 	}
 	return writeJSON(w, http.StatusOK, list)
+}
+
+// fillUsage writes into a server's state what its unit uses.
+func fillUsage(s *client.ServerState, unit hub.Unit) {
+	s.Memory, s.CPU, s.Tasks = known(unit.Memory), known(unit.CPU), known(unit.Tasks)
+	if unit.Used != nil {
+		s.MemoryPeak, s.TasksPeak = known(unit.Used.MemoryPeak), known(unit.Used.TasksPeak)
+	}
+}
+
+// usageTime is how long a model waits for what a server uses; without it it is a model all the same.
+const usageTime = 2 * time.Second
+
+// withUsage lets a reader who may see the state of servers see what they use too, if the request asks for it, or is about one of
+// them: systemd is asked once, about all.
+func (room *Room) withUsage(r *http.Request, by reader, asked bool) reader {
+	if !asked && !r.URL.Query().Has("include_usage") || !by.scopes.HasAny("admin:server_state") {
+		return by
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), usageTime)
+	defer cancel()
+	by.used, _ = room.Workshop.Usage(ctx) // the numbers are absent then, ignoring
+	return by
 }
 
 // known turns "-1 is unknown" into "absent is unknown".

@@ -23,6 +23,9 @@ func writeJSON(w http.ResponseWriter, status int, body any) error {
 	if cap(b) <= mostKept {
 		*page = b
 	}
+	if c, ok := w.(conditional); ok && status == http.StatusOK && c.unchanged(b) {
+		return nil
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)

@@ -12,7 +12,11 @@ import (
 // Routes is the door plate of the room. {server} is the name of a named server; the paths without one, or with an empty
 // one, mean the default server.
 func (room *Room) Routes() []auth.Route {
-	return slices.Concat(room.hubRows(), room.userRows(), room.serverRows(), room.tokenRows(), room.groupRows(), room.serviceRows(), room.shareRows(), room.oldRows(), room.ourRows())
+	rows := slices.Concat(room.hubRows(), room.userRows(), room.serverRows(), room.tokenRows(), room.groupRows(), room.serviceRows(), room.shareRows(), room.oldRows(), room.ourRows())
+	for i, row := range rows {
+		rows[i] = conditionally(row)
+	}
+	return rows
 }
 
 func (room *Room) hubRows() []auth.Route {

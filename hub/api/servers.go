@@ -19,7 +19,8 @@ func (room *Room) showServer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, room.serverModel(readerOf(auth.FromContext(r.Context())), live))
+	by := room.withUsage(r, readerOf(auth.FromContext(r.Context())), live.State.Active())
+	return writeJSON(w, http.StatusOK, room.serverModel(by, live))
 }
 
 // createServer answers PUT /hub/api/users/U/servers/S: a named server that is not started.

@@ -249,7 +249,7 @@ func FuzzRoutes(f *testing.F) {
 func TestEachScopeShowsItsOwn(t *testing.T) {
 	w := strangers(t)
 	for _, scope := range w.room.Policy().Scopes() {
-		for _, filter := range []string{"", "!user=alice", "!server=alice/gpu", "!group=class", "!service=wiki", "!user=bob"} {
+		for _, filter := range []string{"", "!user=bob", "!server=alice/gpu"} {
 			token := w.service("somebody", scope.Name+filter)
 			a := w.actorOf(token)
 			for i, row := range w.room.Routes() {

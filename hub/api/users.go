@@ -32,7 +32,7 @@ func (room *Room) listUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	by, models := readerOf(a), make(client.Users, 0, len(users))
+	by, models := room.withUsage(r, readerOf(a), false), make(client.Users, 0, len(users))
 	same, seen, stopped := a.Scopes.Unfiltered(), by.sightOf(""), wantsStopped(r)
 	for _, u := range users {
 		if !same {
@@ -97,7 +97,7 @@ func (room *Room) showUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	by := readerOf(auth.FromContext(r.Context()))
+	by := room.withUsage(r, readerOf(auth.FromContext(r.Context())), false)
 	return writeJSON(w, http.StatusOK, room.userModel(by, u, room.serversOf(r, by, u.Name)))
 }
 

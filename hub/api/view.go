@@ -15,9 +15,10 @@ import (
 type reader struct {
 	scopes rbac.Set
 	groups rbac.GroupsOf
+	used   map[hub.ServerRef]hub.Unit // what servers use, if the reader asks and may know
 }
 
-func readerOf(a auth.Actor) reader { return reader{a.Scopes, a.Groups} }
+func readerOf(a auth.Actor) reader { return reader{scopes: a.Scopes, groups: a.Groups} }
 
 // may reports whether the reader holds any of the scopes for a resource.
 func (by reader) may(r rbac.Resource, scopes ...string) bool {
@@ -157,6 +158,9 @@ func (room *Room) serverModel(by reader, l hub.Live) client.Server {
 	}
 	if by.may(rbac.ServerResource(l.ServerRef), "admin:server_state") {
 		m.State = client.Show(client.ServerState{Unit: l.Unit.Name, State: string(l.State), UID: l.Unit.UID, Profile: l.Profile})
+		if unit, ok := by.used[l.ServerRef]; ok {
+			fillUsage(&m.State.Value, unit)
+		}
 	}
 	return m
 }

@@ -51,6 +51,9 @@ type ServerState struct {
 	Memory  *int64 `json:"memory_bytes,omitempty"`    // absent: not asked, or unknown
 	CPU     *int64 `json:"cpu_nanoseconds,omitempty"` // since the start
 	Tasks   *int64 `json:"tasks,omitempty"`
+	// The most at any moment since the start.
+	MemoryPeak *int64 `json:"memory_peak_bytes,omitempty"`
+	TasksPeak  *int64 `json:"tasks_peak,omitempty"`
 }
 
 // Token is an API token as the API shows it. User or Service names its owner.
