@@ -27,6 +27,7 @@ type gate struct {
 	ready   chan admitted
 	closing chan struct{}
 	once    sync.Once
+	pending sync.WaitGroup // handshakes
 }
 
 type admitted struct {
@@ -40,20 +41,28 @@ func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Durat
 	return g
 }
 
-// listen accepts until the listener is closed. An error waits for net/http to take it, which then makes a pause.
+// listen accepts until the listener is closed, and ends when the handshakes that have begun by then are over. An error waits
+// for net/http to take it, which then makes a pause.
 func (g *gate) listen() {
 	for {
 		c, err := g.Listener.Accept()
-		if err == nil {
-			go g.admit(c)
-			continue
-		}
-		g.hand(admitted{err: err})
-		if errors.Is(err, net.ErrClosed) {
+		switch {
+		case err == nil:
+			g.pending.Go(func() { g.admit(c) })
+		case errors.Is(err, net.ErrClosed):
+			g.pending.Wait()
+			g.end()
 			return
+		default:
+			g.hand(admitted{err: err})
 		}
 	}
 }
+
+// leave accepts nothing more. Who is here already is let in.
+func (g *gate) leave() { g.Listener.Close() }
+
+func (g *gate) end() { g.once.Do(func() { close(g.closing) }) }
 
 func (g *gate) hand(a admitted) bool {
 	select {
@@ -76,7 +85,7 @@ func (g *gate) Accept() (net.Conn, error) {
 
 // Close closes the listener. Handshakes under way are dropped.
 func (g *gate) Close() error {
-	g.once.Do(func() { close(g.closing) })
+	g.end()
 	return g.Listener.Close()
 }
 

@@ -40,6 +40,7 @@ func newMetrics(p *Proxy) *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("jupyterhub_proxy_routes", "Routes in the table", p.table.count),
 		gauge("jupyterhub_proxy_tunnels", "Open WebSockets", p.tunnels.count),
+		gauge("jupyterhub_proxy_elders", "Processes before this one that still have connections", p.elders.count),
 		gauge("jupyterhub_proxy_connections", "Open connections of clients", p.crowd.count))
 	return m
 }

@@ -8,7 +8,9 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +48,10 @@ type Options struct {
 	BodyPause time.Duration // for the next byte of a request's body; 0: 2 minutes
 	Quiet     time.Duration // for a client to say and take nothing, WebSockets left out; 0: as long as it likes
 
+	Heir *Heir                  // the succession that this proxy begins with; nil: none
+	Keep func([]*os.File) error // stores what Resume gets after a restart; nil: WebSockets end with the proxy
+	Lull time.Duration          // for clients to hear that their connection ends before it does, when Serve's context ends; 0: none
+
 	Grace          time.Duration // for the connections of a removed route; 0: 3 s
 	Drain          time.Duration // for requests under way when Serve's context ends; 0: 10 s
 	MaxConnections int           // of all clients; 0: as many as the system gives
@@ -73,6 +79,18 @@ type Proxy struct {
 	forward forwarder
 	pages   *upstream // renders errors; nil: nobody
 	metrics *metrics
+
+	// Of the processes before this one and after it; see Bequeath.
+	elders      elders
+	callers     *side // of the API, from elders
+	calls       calls
+	hubs        *crowd        // who has a connection to the API
+	left        chan struct{} // closed once this proxy has an heir
+	heir        atomic.Pointer[wire]
+	waning      atomic.Bool // answers end their connections
+	bequeathing sync.Mutex  // one at a time
+	departing   sync.Once
+	parting     sync.WaitGroup
 }
 
 // New makes a Proxy with the table that the state file holds. A damaged file is reported to the log, and the table is empty.
@@ -83,7 +101,9 @@ func New(o Options) (*Proxy, error) {
 	o.Grace = cmp.Or(o.Grace, 3*time.Second)
 	o.BodyPause = cmp.Or(o.BodyPause, 2*time.Minute)
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)
-	p := &Proxy{options: o, table: newTable(), graves: newGraveyard()}
+	p := &Proxy{options: o, table: newTable(), graves: newGraveyard(), callers: newCallers(), left: make(chan struct{})}
+	p.elders.proxy = p
+	p.hubs = newCrowd(func() trust { return nil }, func() int { return 0 }, math.MaxInt, func() {})
 	p.certs = certificates{log: o.Log, now: o.Now, changed: make(chan struct{}, 1)}
 	p.trusted.Store(&trust{})
 	p.ledger = &ledger{path: o.StateFile, collect: p.state}
@@ -99,7 +119,9 @@ func New(o Options) (*Proxy, error) {
 		}
 		p.pages = newUpstream(to, hub.NoUID, &p.options.Manners)
 	}
-	if err := p.restore(); err != nil {
+	if err := p.restore(); err != nil && o.Heir != nil {
+		return nil, err
+	} else if err != nil {
 		p.options.Log.Error().Err(err).Msg("starting with an empty table")
 	}
 	return p, p.setDefault()
@@ -156,6 +178,7 @@ func (p *Proxy) Add(path string, data map[string]json.RawMessage) error {
 	}
 	p.set(r)
 	p.ledger.change()
+	p.told(path, data)
 	p.tellAdded(r)
 	return nil
 }
@@ -193,6 +216,7 @@ func (p *Proxy) remove(key string) bool {
 	}
 	p.retire(r.up)
 	p.ledger.change()
+	p.elders.tell(message{Do: doForget, Path: key})
 	p.options.Log.Info().Str("route", r.key).Msg("Route removed")
 	return true
 }
@@ -225,6 +249,7 @@ func (p *Proxy) end(id sessionID) {
 		}
 		return false
 	})
+	p.elders.tell(message{Do: doSession, Session: id.String()})
 }
 
 func (p *Proxy) touch(u *upstream) {
@@ -239,6 +264,9 @@ const healthPath = "/_chp_healthz"
 
 // ServeHTTP serves the world.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p.waning.Load() {
+		w.Header()["Connection"] = []string{"close"}
+	}
 	p.certs.insist(w, r)
 	ps, problem := p.read(r)
 	switch {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"math"
 	"net"
 	"net/http"
 	"sync"
@@ -29,6 +28,7 @@ type contextKey int
 const (
 	entranceKey contextKey = iota // entrance
 	peerKey                       // int64, the uid at the other end of a Unix socket
+	callerKey                     // there if another proxy has asked already who is there
 )
 
 // Serve serves the world on a listener until ctx ends. Then it accepts nothing more, closes the WebSockets with 1012, lets
@@ -75,18 +75,21 @@ func (p *Proxy) ServeAPI(ctx context.Context, l net.Listener) error {
 	server := p.server(ctx, api{p})
 	server.ReadTimeout, server.WriteTimeout, server.IdleTimeout = readHeadTime, time.Minute, idleClient
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if _, ok := c.(caller); ok {
+			return context.WithValue(ctx, callerKey, true)
+		}
 		if uid, ok := apiPeer(c); ok {
 			return context.WithValue(ctx, peerKey, uid)
 		}
 		return ctx
 	}
-	everybody := newCrowd(func() trust { return nil }, func() int { return 0 }, math.MaxInt, func() {})
 	var certs *certificates
 	if p.options.APITLS != nil {
 		certs = &certificates{now: p.options.Now}
 		certs.ring.Store(&keyring{config: p.options.APITLS})
 	}
-	return p.until(ctx, server, newGate(l, certs, everybody, 0))
+	go p.serveCallers(ctx, server)
+	return p.until(ctx, server, newGate(l, certs, p.hubs, 0))
 }
 
 // MetricsHandler serves /metrics to whoever asks, for a listener of its own.
@@ -106,20 +109,37 @@ func (p *Proxy) server(ctx context.Context, h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), BaseContext: func(net.Listener) context.Context { return kept }}
 }
 
-// until serves until ctx ends, and then drains.
-func (p *Proxy) until(ctx context.Context, server *http.Server, l net.Listener, fronts ...*strict.Server) error {
+// stoppable is a listener that can be told that nobody new shall come.
+type stoppable interface {
+	net.Listener
+	leave()
+}
+
+// until serves until ctx ends, and then drains. Once there is an heir, nothing new is accepted.
+func (p *Proxy) until(ctx context.Context, server *http.Server, l stoppable, fronts ...*strict.Server) error {
 	broken := make(chan error, 1)
 	go func() { broken <- server.Serve(l) }()
 	select {
 	case err := <-broken:
 		return err
+	case <-p.left:
+		p.waning.Store(true)
+		l.leave()
+		<-broken
+		<-ctx.Done()
 	case <-ctx.Done():
+		if p.options.Lull > 0 {
+			p.waning.Store(true)
+			l.leave()
+			<-broken
+			p.lull(ctx)
+		}
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.options.Drain)
 	defer cancel()
 	var beside sync.WaitGroup
 	if server.Handler == http.Handler(p) {
-		beside.Go(func() { p.tunnels.shut(drain) }) // net/http knows nothing of them
+		beside.Go(func() { p.depart(drain) }) // net/http knows nothing of them
 	}
 	for _, front := range fronts {
 		beside.Go(func() {
@@ -132,10 +152,23 @@ func (p *Proxy) until(ctx context.Context, server *http.Server, l net.Listener, 
 		server.Close() // those who did not finish in time
 	}
 	beside.Wait()
-	if err := <-broken; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
 	return nil
+}
+
+// lull waits a moment for clients to use their connections once more, and to be told that these end: one that is closed just when
+// a client speaks looks to it like a request that failed.
+func (p *Proxy) lull(ctx context.Context) {
+	moment, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.options.Lull)
+	defer cancel()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for p.crowd.count() > p.tunnels.count() {
+		select {
+		case <-moment.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // Alive goes the way that every request goes, through the table and each lock on it. A proxy that hangs there does not return.
@@ -159,7 +192,16 @@ func (p *Proxy) Alive(ctx context.Context) error {
 // Run keeps house until ctx ends: it gets and renews certificates, forgets old sessions and saves what activity was seen. It
 // saves a last time at the end.
 func (p *Proxy) Run(ctx context.Context) error {
-	go p.certs.keep(ctx)
+	look, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer stop()
+		select { // a certificate authority is asked by the heir from then on
+		case <-p.left:
+		case <-ctx.Done():
+		}
+	}()
+	go p.certs.keep(look)
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
@@ -194,7 +236,11 @@ func (p *Proxy) state() state {
 
 // restore puts back what the state file holds. A route that is not good any more is left out and logged.
 func (p *Proxy) restore() error {
-	s, err := p.ledger.load()
+	remembered := p.ledger.load
+	if p.options.Heir != nil {
+		remembered = p.options.Heir.table
+	}
+	s, err := remembered()
 	if err != nil {
 		return err
 	}

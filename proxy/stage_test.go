@@ -27,6 +27,8 @@ type stage struct {
 	addr string // of the public door
 	api  *http.Client
 	stop func() error // stops serving and returns what Serve said
+
+	public, private net.Listener
 }
 
 func newStage(t *testing.T, o Options) *stage {
@@ -50,7 +52,14 @@ func (s *stage) serve() {
 	s.t.Helper()
 	public := listen(s.t, "tcp", "127.0.0.1:0")
 	sock := filepath.Join(shortDir(s.t), "api")
-	private := listen(s.t, "unix", sock)
+	s.serveAt(public, listen(s.t, "unix", sock))
+}
+
+// serveAt serves at listeners that are there.
+func (s *stage) serveAt(public, private net.Listener) {
+	s.t.Helper()
+	s.public, s.private = public, private
+	sock := private.Addr().String()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error, 2)
 	go func() { ended <- s.p.Serve(ctx, public) }()

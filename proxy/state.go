@@ -19,8 +19,9 @@ type ledger struct {
 	collect func() state
 
 	changed atomic.Uint64 // counts changes
-	mu      sync.Mutex    // guards written, and lets one write at a time
+	mu      sync.Mutex    // guards the fields below, and lets one write at a time
 	written uint64        // the last change that is in the file
+	retired bool          // another process writes the file now
 }
 
 // state is what the file holds.
@@ -50,7 +51,7 @@ func (l *ledger) save() error {
 	mine := l.changed.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.written >= mine {
+	if l.written >= mine || l.retired {
 		return nil
 	}
 	upTo := l.changed.Load()
@@ -77,6 +78,13 @@ func replaceFile(path string, v any) error {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// retire lets nothing be written any more, and returns when nothing is.
+func (l *ledger) retire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.retired = true
 }
 
 // load reads the file. A file that is not there is an empty table. One that is damaged is put aside under its name with

@@ -32,11 +32,13 @@ const tokenVariable = "CONFIGPROXY_AUTH_TOKEN"
 type flags struct {
 	defaultTarget string
 	stateFile     string
+	replace       bool
 }
 
 func (f *flags) declare(fs *flag.FlagSet) {
 	fs.StringVar(&f.defaultTarget, "default-target", hubSocket, "where requests without a route go, until the hub says so")
 	fs.StringVar(&f.stateFile, "state-file", stateFile(), "keeps the table over a restart")
+	fs.BoolVar(&f.replace, "replace", false, "let a new proxy follow the one that runs, without an interruption; for systemctl reload")
 }
 
 func stateFile() string { return filepath.Join(stateDir(), "routes.json") }
@@ -57,29 +59,57 @@ func main() {
 }
 
 func run(ctx context.Context, d *daemon.Daemon, f flags) error {
-	doors, err := d.Listeners("http")
+	if f.replace {
+		return replace(ctx, d)
+	}
+	before, err := follows()
 	if err != nil {
 		return err
 	}
-	api, err := d.Listener("api")
+	r, err := open(ctx, d, f, before)
 	if err != nil {
-		return err
+		return before.tell(err)
 	}
+	if err := r.serve(ctx); err != nil {
+		return r.before.tell(err)
+	}
+	return nil
+}
+
+// open takes the doors, reads the configuration and makes the proxy.
+func open(ctx context.Context, d *daemon.Daemon, f flags, before *predecessor) (*reign, error) {
+	r := &reign{Daemon: d, before: before}
+	var err error
+	if r.doors, err = before.listeners(d, "http"); err != nil {
+		return nil, err
+	}
+	api, err := before.listeners(d, "api")
+	if err != nil {
+		return nil, err
+	}
+	if len(api) != 1 || len(r.doors) == 0 {
+		return nil, fmt.Errorf("%d public doors and %d for the API were handed over: keep one ListenStream= in jupyterhub-proxy-api.socket", len(r.doors), len(api))
+	}
+	r.api = api[0]
 	s := &settings{dir: d.ConfigDir, acme: filepath.Join(stateDir(), "acme")}
 	base, err := s.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	r.drain = s.drain
 	o := options(d, f, s, base)
-	if o.APIPeers, err = peers(ctx, api, o.APIToken); err != nil {
-		return err
+	if before != nil {
+		o.Heir = before.heir
 	}
-	p, err := proxy.New(o)
-	if err != nil {
-		return err
+	if o.APIPeers, err = peers(ctx, r.api, o.APIToken); err != nil {
+		return nil, err
 	}
-	if err := s.begin(p); err != nil {
-		return err
+	r.control = before.control(d)
+	if r.proxy, err = proxy.New(o); err != nil {
+		return nil, err
+	}
+	if err := s.begin(r.proxy); err != nil {
+		return nil, err
 	}
 	d.OnReload(func(ctx context.Context) error {
 		changes, err := s.reload(ctx, false)
@@ -88,7 +118,7 @@ func run(ctx context.Context, d *daemon.Daemon, f flags) error {
 		}
 		return err
 	})
-	return serve(ctx, d, p, doors, api)
+	return r, nil
 }
 
 // serve works until ctx ends and everything is drained. The doors go first, then the table is saved.
@@ -113,7 +143,8 @@ func options(d *daemon.Daemon, f flags, s *settings, baseURL string) proxy.Optio
 		StateFile: f.stateFile, DefaultTarget: f.defaultTarget, DefaultUID: hub.NoUID,
 		HubBase:  baseURL,
 		APIToken: os.Getenv(tokenVariable), Reload: s.reload,
-		MaxConnections: connections(),
+		MaxConnections: connections(), Lull: 500 * time.Millisecond,
+		Keep: func(files []*os.File) error { return d.Store(tunnelsName, files) },
 	}
 	if f.defaultTarget == hubSocket {
 		o.DefaultUID = 0 // systemd listens there for the hub

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/config"
@@ -40,6 +41,13 @@ func (s *settings) begin(p *proxy.Proxy) error {
 		return s.mistake(s.now, err)
 	}
 	return nil
+}
+
+// drain is how long connections may stay at a proxy that another has followed.
+func (s *settings) drain() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now.Proxy.DrainTimeout.Std()
 }
 
 // reload reads the configuration and the certificate again and puts them in force, or with check only says what would

@@ -12,6 +12,7 @@ type Proxy struct {
 	HSTSMaxAge      Duration // 0: not sent
 	RedirectPort    int64    // 0: none
 	RedirectToPort  int64
+	DrainTimeout    Duration
 	TrustedProxies  []string
 
 	MaxConnectionsPerClient int64 // 0: no bound, as for the four below
@@ -49,6 +50,9 @@ var proxyOptions = []row[Proxy]{
 		note("The port itself is opened by systemctl edit jupyterhub-proxy.socket, with another ListenStream= line."),
 	option("redirect_to_port", count, 443, func(p *Proxy) *int64 { return &p.RedirectToPort },
 		"The port of https that browsers are sent to.", within(1, 65535)),
+	option("drain_timeout", span, seconds(24*3600), func(p *Proxy) *Duration { return &p.DrainTimeout },
+		"How long connections may stay at a proxy that another has followed, by systemctl reload jupyterhub-proxy.", spanAtLeast(seconds(1))).
+		note("Only WebSockets over TLS take long: plain ones move to the new process at once. After this time they are closed, and browsers open new ones."),
 	option("trusted_proxies", texts, nil, func(p *Proxy) *[]string { return &p.TrustedProxies },
 		"Addresses and networks of proxies in front of this one, whose X-Forwarded-* headers are believed.", every(network)),
 	option("max_connections_per_client", count, 4096, func(p *Proxy) *int64 { return &p.MaxConnectionsPerClient },

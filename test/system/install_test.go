@@ -372,11 +372,14 @@ func TestDebianPackage(t *testing.T) {
 	m.mustBeDown("installed")
 	m.admin("systemctl enable --now jupyterhub")
 	m.mustBeUp("enabled now")
-	proxy := m.admin("systemctl show -P MainPID jupyterhub-proxy")
+	process, invocation := m.admin("systemctl show -P MainPID jupyterhub-proxy"), m.admin("systemctl show -P InvocationID jupyterhub-proxy")
 	m.admin(install)
 	m.mustBeUp("upgraded")
-	if now := m.admin("systemctl show -P MainPID jupyterhub-proxy"); now != proxy {
+	if m.admin("systemctl show -P InvocationID jupyterhub-proxy") != invocation {
 		m.Error("an upgrade restarted the proxy, which holds people's connections")
+	}
+	if m.admin("systemctl show -P MainPID jupyterhub-proxy") == process {
+		m.Error("after an upgrade the proxy is the old one")
 	}
 	m.admin("dpkg --remove jupyterhubd")
 	m.mustBeDown("removed")

@@ -1,0 +1,98 @@
+package system
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"jupyterhubd/hub"
+)
+
+const proxyUnit = "jupyterhub-proxy.service"
+
+// reloaded replaces the proxy by `systemctl reload` and returns the process that now is the unit's.
+func (s *stage) reloaded() (pid string) {
+	s.t.Helper()
+	before, run := s.mainPID(proxyUnit), s.property(proxyUnit, "InvocationID")
+	s.run("systemctl", "reload", proxyUnit)
+	pid = s.mainPID(proxyUnit)
+	if pid == before || pid == "0" {
+		s.t.Errorf("after a reload the proxy is process %s, as before", pid)
+	}
+	if s.property(proxyUnit, "InvocationID") != run {
+		s.t.Error("the proxy was restarted")
+	}
+	return pid
+}
+
+// processes lists the proxies that are there.
+func (s *stage) processes() []string {
+	return strings.Fields(s.run("sh", "-c", "pgrep -u jupyterhub-proxy jupyterhub-prox || true"))
+}
+
+// Over plain HTTP nobody notices a reload or a restart: no request fails, and WebSockets go on, in the next process.
+func TestPlainConnectionsOutliveTheProxy(t *testing.T) {
+	s := onStage(t)
+	l := s.load(nil)
+	tunnels := l.open(release(100, 2000), nil)
+	end := l.visit(release(16, 64))
+	l.more()
+	for range 2 {
+		s.reloaded()
+		l.more()
+	}
+	l.alive(tunnels)
+	s.run("systemctl", "restart", proxyUnit)
+	l.more()
+	end()
+	l.alive(tunnels)
+	s.eventually("the old processes have ended", func() bool { return len(s.processes()) == 1 })
+}
+
+// Over TLS a reload is as quiet: the old process keeps the WebSockets that nobody can take over, and hears of every change that
+// concerns them. A restart closes them with 1012, which tells browsers to come again.
+func TestTLSConnectionsOutliveAReload(t *testing.T) {
+	s := onStage(t)
+	const dir = "/etc/jupyterhub/tls"
+	s.run("mkdir", "--parents", dir)
+	s.afterwards("rm", "--recursive", dir)
+	s.run("sh", "-c", `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null &&
+		chown -R jupyterhub-proxy "$1"`, "sh", dir)
+	l := s.load(&tls.Config{InsecureSkipVerify: true})
+	s.configure(fmt.Sprintf("[proxy]\ntls_certificate = %q\ntls_key = %q\n", dir+"/cert.pem", dir+"/key.pem"))
+	first := l.open(release(50, 1000), nil)
+	end := l.visit(release(16, 64))
+	l.more()
+	s.reloaded()
+	second := l.open(release(50, 1000), http.Header{"Cookie": {"jupyterhub-session-id=hers"}})
+	s.reloaded()
+	third := l.open(10, nil)
+	l.more()
+	l.alive(append(append(first, second...), third...))
+	if n := len(s.processes()); n != 3 {
+		t.Errorf("%d proxies run, for WebSockets of three", n)
+	}
+
+	if err := l.proxy.EndSession(s.ctx, "hers"); err != nil {
+		t.Fatal(err)
+	}
+	l.closed(second, 1008)
+	s.eventually("who has lost its last connection ends", func() bool { return len(s.processes()) == 2 })
+	l.alive(first)
+
+	other := hub.Route{Spec: loadPath + "ws/", Target: "http://127.0.0.1:9", UID: hub.NoUID}
+	if err := l.proxy.Add(s.ctx, other); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.proxy.Delete(s.ctx, other.Spec); err != nil {
+		t.Fatal(err)
+	}
+	l.alive(first)
+	s.run("systemctl", "restart", proxyUnit)
+	l.more()
+	end()
+	l.closed(first, 1012)
+	l.closed(third, 1012)
+}
