@@ -49,6 +49,9 @@ func (ex *exchange) passHead(answer strict.Answer, trailers []string) {
 	if len(trailers) > 0 && answer.Length == strict.Chunked {
 		h["Trailer"] = trailers
 	}
+	if w, ok := ex.w.(interface{ SetReason(string) }); ok {
+		w.SetReason(answer.Reason)
+	}
 	if ex.upgrade {
 		h["Connection"] = []string{"close"} // what follows a refused handshake is not looked at
 	}
@@ -96,6 +99,9 @@ func (ex *exchange) passBody(from *body, counts bool) bool {
 	defer ex.bodies.put(buf)
 	control := http.NewResponseController(ex.w)
 	for first := true; ; first = false {
+		if ex.canSplice(from) {
+			return ex.splice(from, counts)
+		}
 		if !from.isReady(ex.link.br) && control.Flush() != nil {
 			return false
 		}
@@ -117,6 +123,32 @@ func (ex *exchange) passBody(from *body, counts bool) bool {
 			return false
 		}
 	}
+}
+
+// The kernel copies a body of which so much is left, in pieces after each of which the upstream was active.
+const (
+	spliceFrom  = 64 << 10
+	splicePiece = 2 << 20
+)
+
+// canSplice reports whether the rest of a body can go from one socket to the other. Only HTTP/1's writer takes it so.
+func (ex *exchange) canSplice(from *body) bool {
+	_, ok := ex.w.(io.ReaderFrom)
+	return ok && from.left != nil && from.left.N >= spliceFrom && ex.link.br.Buffered() == 0 && ex.link.plain() != nil
+}
+
+func (ex *exchange) splice(from *body, counts bool) bool {
+	to, plain := ex.w.(io.ReaderFrom), ex.link.plain()
+	for from.left.N > 0 {
+		n, err := to.ReadFrom(&io.LimitedReader{R: plain, N: min(from.left.N, splicePiece)})
+		if from.left.N -= n; err != nil || n == 0 {
+			return false
+		}
+		if counts {
+			ex.touch(ex.up)
+		}
+	}
+	return true
 }
 
 // passTrailers passes an answer's trailers on: as such where they were announced, under net/http's prefix otherwise.

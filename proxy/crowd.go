@@ -94,6 +94,12 @@ func (c *countedConn) CloseWrite() error {
 	return c.Conn.Close()
 }
 
+// TCP returns the connection below, when there is nothing between that and its bytes.
+func (c *countedConn) TCP() (*net.TCPConn, bool) {
+	tcp, ok := c.Conn.(*net.TCPConn)
+	return tcp, ok
+}
+
 // detach makes the connection a tunnel's, which goes on being counted.
 func (c *countedConn) detach() (*socket, error) {
 	s, err := detach(c.Conn)

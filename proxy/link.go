@@ -162,3 +162,11 @@ func rawOf(c net.Conn) syscall.RawConn {
 		}
 	}
 }
+
+// plain returns what lies below the counting of a connection that is not encrypted; nil for others.
+func (l *link) plain() net.Conn {
+	if c, ok := l.conn.(*upstreamConn); ok {
+		return c.Conn
+	}
+	return nil
+}

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -177,5 +179,75 @@ func TestBadChunksBreakTheAnswer(t *testing.T) {
 		if got, err := io.ReadAll(res.Body); err == nil {
 			t.Errorf("%q passes as %q", chunks, got)
 		}
+	}
+}
+
+// Large bodies pass through the kernel where they can, byte by byte as they are, and the connections on both sides go on.
+func TestLargeBodiesPass(t *testing.T) {
+	text := make([]byte, 5<<20+123)
+	rand.NewChaCha8([32]byte{2}).Read(text)
+	large := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		if r.URL.Path == "/user/alice/half" {
+			w.Write(text[:len(text)/2])
+			panic(http.ErrAbortHandler)
+		}
+		w.Write(text)
+	}
+	overUnix, unix := unixServer(t, large)
+	overTCP := newServer(t, large)
+	for name, c := range map[string]struct {
+		target string
+		up     *server
+	}{"unix": {unix, overUnix}, "tcp": {overTCP.URL, overTCP}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, Options{})
+			s.alice(c.target)
+			conn := s.dial()
+			br := bufio.NewReader(conn)
+			for range 3 {
+				io.WriteString(conn, "GET /user/alice/ HTTP/1.1\r\nHost: h\r\n\r\n")
+				res, err := http.ReadResponse(br, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := readReply(t, res); got.body != string(text) {
+					t.Fatalf("%d bytes arrived, not the same", len(got.body))
+				}
+			}
+			if n := s.waiting(); n != 1 {
+				t.Errorf("%d links wait", n)
+			}
+			io.WriteString(conn, "GET /user/alice/half HTTP/1.1\r\nHost: h\r\n\r\n")
+			res, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAll(res.Body); err == nil {
+				t.Error("half a body looks whole")
+			}
+		})
+	}
+}
+
+// waiting returns how many links to alice's server wait for a request.
+func (s *stage) waiting() int {
+	up := s.p.table.get("/user/alice").up
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	return len(up.waiting)
+}
+
+// A status comes in the upstream's own words.
+func TestReasonsPass(t *testing.T) {
+	s := newStage(t, Options{})
+	url, _ := speaker(t, func(c net.Conn, _ int32, br *bufio.Reader) {
+		if _, err := http.ReadRequest(br); err == nil {
+			io.WriteString(c, "HTTP/1.1 200 As You Like It\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+	s.alice(url)
+	if res := s.raw("GET /user/alice/ HTTP/1.1\r\nHost: h\r\n\r\n"); res.Status != "200 As You Like It" {
+		t.Error(res.Status)
 	}
 }

@@ -31,6 +31,7 @@ type response struct {
 	duplex   bool       // the request's body is read while the answer is written
 	hijacked bool
 	timed    bool // a deadline was set
+	reason   string
 }
 
 // outBuffer is what is written at once; larger pieces go out as they come. outRoom is for a chunk's frame around them.
@@ -47,7 +48,7 @@ func (w *response) WriteHeader(status int) {
 	defer w.mu.Unlock()
 	if status/100 == 1 && status != http.StatusSwitchingProtocols && w.status == 0 {
 		if w.r.ProtoMinor > 0 {
-			w.out = appendStatus(w.out, status)
+			w.out = appendStatus(w.out, status, "")
 			w.out = append(w.appendHeader(w.out), "\r\n"...)
 			w.flush()
 		}
@@ -68,7 +69,7 @@ func (w *response) begin(status int) {
 	if status == http.StatusNoContent {
 		delete(w.header, "Content-Length") // RFC 9110 8.6
 	}
-	w.out = appendStatus(w.out, status)
+	w.out = appendStatus(w.out, status, w.reason)
 	w.out = w.appendHeader(w.out)
 	if w.header["Date"] == nil {
 		w.out = append(time.Now().UTC().AppendFormat(append(w.out, "Date: "...), http.TimeFormat), "\r\n"...)
@@ -110,9 +111,15 @@ func (w *response) bodyDone() bool {
 	return err == nil
 }
 
-func appendStatus(b []byte, status int) []byte {
+// SetReason says in which words the status comes, which HTTP/2 has not.
+func (w *response) SetReason(reason string) { w.reason = reason }
+
+func appendStatus(b []byte, status int, reason string) []byte {
+	if reason == "" {
+		reason = http.StatusText(status)
+	}
 	b = strconv.AppendInt(append(b, "HTTP/1.1 "...), int64(status), 10)
-	return append(append(append(b, ' '), http.StatusText(status)...), "\r\n"...)
+	return append(append(append(b, ' '), reason...), "\r\n"...)
 }
 
 func (w *response) appendHeader(b []byte) []byte {
@@ -196,6 +203,38 @@ func (w *response) giveBack() {
 		w.c.server.buffers.Put(&out)
 	}
 	w.out = nil
+}
+
+// Splicer is a connection that is nothing but a TCP connection, so that the kernel can fill it from another.
+type Splicer interface {
+	net.Conn
+	TCP() (*net.TCPConn, bool)
+}
+
+// ReadFrom copies a piece of a body whose length is known, in the kernel where both sides are plain connections.
+func (w *response) ReadFrom(from io.Reader) (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begin(http.StatusOK)
+	if w.flush(); w.err != nil {
+		return 0, w.err
+	}
+	if w.bodiless || w.hijacked || w.length < 0 {
+		return 0, http.ErrContentLength
+	}
+	to := io.Writer(w.c.net)
+	if bare, ok := w.c.net.(Splicer); ok {
+		if tcp, ok := bare.TCP(); ok {
+			to = tcp
+		}
+	}
+	piece, ok := from.(*io.LimitedReader)
+	if !ok || piece.N > w.length {
+		piece = &io.LimitedReader{R: from, N: w.length}
+	}
+	n, err := io.Copy(to, piece)
+	w.length -= n
+	return n, err
 }
 
 func (w *response) flush() {
@@ -323,7 +362,7 @@ func has(lines []string, wanted string) bool {
 // refuse answers what is no request, or cannot be served. The rest of what the client sends is nobody's.
 func refuse(c net.Conn, status int) {
 	var b bytes.Buffer
-	b.Write(appendStatus(nil, status))
+	b.Write(appendStatus(nil, status, ""))
 	text := strconv.Itoa(status) + " " + http.StatusText(status)
 	b.WriteString("Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: " + strconv.Itoa(len(text)) + "\r\n\r\n" + text)
 	c.SetWriteDeadline(time.Now().Add(lingerTime))
