@@ -52,14 +52,15 @@ func policy(c *config.Config) *launcher.Policy {
 	p := &launcher.Policy{
 		Rules:        rules(c.Authenticator),
 		StartTimeout: c.Spawner.StartTimeout.Std(),
-		Settings: func(a hub.Account, profile string) launcher.Settings {
-			return settings(c.Spawner.PolicyFor(a.Name, a.Groups, c.Spawner.ProfileNamed(profile)))
+		Settings: func(a hub.Account, choice launcher.Choice) (launcher.Settings, error) {
+			return settingsFor(c, a, choice)
 		},
+		Provided:      func(a hub.Account, choice launcher.Choice) ([]hub.Provided, error) { return provided(c, a, choice) },
 		GroupSettings: len(c.Spawner.Groups) > 0,
 		Programs:      programs(c),
 	}
 	for _, o := range c.Spawner.Profiles {
-		p.Profiles = append(p.Profiles, launcher.Profile{Name: o.Name, AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})
+		p.Profiles = append(p.Profiles, launcher.Profile{Offer: o.Offer(), AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})
 	}
 	return p
 }
@@ -72,6 +73,44 @@ func rules(a config.Authenticator) account.Rules {
 		r.MinUID = account.MinUID()
 	}
 	return r
+}
+
+// picks are the answers to a profile's options, and what they set.
+func picks(c *config.Config, choice launcher.Choice) (*config.Profile, []config.Pick, error) {
+	profile := c.Spawner.ProfileNamed(choice.Profile)
+	if profile == nil {
+		return nil, nil, nil
+	}
+	picks, err := profile.Choose(choice.Options)
+	return profile, picks, err
+}
+
+func settingsFor(c *config.Config, a hub.Account, choice launcher.Choice) (launcher.Settings, error) {
+	profile, picks, err := picks(c, choice)
+	if err != nil {
+		return launcher.Settings{}, err
+	}
+	s := settings(c.Spawner.PolicyFor(a.Name, a.Groups, profile, picks...))
+	for _, p := range picks {
+		if s.Chosen == nil {
+			s.Chosen = map[string]any{}
+		}
+		s.Chosen[p.Option] = p.Answer
+	}
+	return s, nil
+}
+
+// provided says where each setting comes from.
+func provided(c *config.Config, a hub.Account, choice launcher.Choice) ([]hub.Provided, error) {
+	profile, picks, err := picks(c, choice)
+	if err != nil {
+		return nil, err
+	}
+	var all []hub.Provided
+	for _, s := range c.Explain(a.Name, a.Groups, profile, picks) {
+		all = append(all, hub.Provided{Name: s.Key, Value: s.Literal(), Origin: s.Origin()})
+	}
+	return all, nil
 }
 
 func settings(p config.Policy) launcher.Settings {
@@ -128,6 +167,11 @@ func tables(c *config.Config) []table {
 	}
 	for _, p := range c.Spawner.Profiles {
 		all = append(all, table{"spawner.profile." + p.Name, p.Overlay})
+		for _, o := range p.Options {
+			for _, choice := range o.Choices {
+				all = append(all, table{"spawner.profile." + p.Name + ".profile_options." + o.Name + ".choices." + choice.Name, choice.Overlay})
+			}
+		}
 	}
 	return all
 }

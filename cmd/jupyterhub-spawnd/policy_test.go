@@ -44,11 +44,11 @@ device_allow = ["/dev/nvidia*"]
 		t.Fatal(changes, err)
 	}
 	alice := hub.Account{Name: "alice", UID: 1000, Groups: []string{"alice", "students"}}
-	s := p.Settings(alice, "gpu")
-	if s.MemLimit != 2<<30 || s.CPULimit != 0.5 || s.TasksMax != 99 || s.Group != "students" || !reflect.DeepEqual(s.DeviceAllow, []string{"/dev/nvidia*"}) {
+	s, err := p.Settings(alice, launcher.Choice{Profile: "gpu"})
+	if err != nil || s.MemLimit != 2<<30 || s.CPULimit != 0.5 || s.TasksMax != 99 || s.Group != "students" || !reflect.DeepEqual(s.DeviceAllow, []string{"/dev/nvidia*"}) {
 		t.Errorf("alice: %+v", s)
 	}
-	if s := p.Settings(hub.Account{Name: "bob"}, ""); s.MemLimit != 4<<30 || s.Group != "" || len(s.Command) != 1 {
+	if s, err := p.Settings(hub.Account{Name: "bob"}, launcher.Choice{}); err != nil || s.MemLimit != 4<<30 || s.Group != "" || len(s.Command) != 1 {
 		t.Errorf("bob: %+v", s)
 	}
 	if len(p.Profiles) != 1 || p.Profiles[0].AllowedGroups[0] != "gpu" || p.StartTimeout == 0 {

@@ -71,26 +71,23 @@ type Profile struct {
 	AllowedUsers  []string
 	SleepAfter    Duration // 0: as in [spawner]
 	StartAtBoot   bool
+	Default       bool // what starts when nothing is chosen
+	Options       []ProfileOption
 	Overlay       Overlay
 }
 
 // PolicyFor returns what holds for one server: [spawner], then the groups in the order of their names, then the user, then
-// the profile; the later wins. Profile is nil for none.
-func (s *Spawner) PolicyFor(user string, groups []string, profile *Profile) Policy {
+// the profile, then the answers to the profile's options; the later wins. Profile is nil for none.
+func (s *Spawner) PolicyFor(user string, groups []string, profile *Profile, picks ...Pick) Policy {
 	p := s.Policy.clone()
+	for _, l := range s.layers(user, groups, profile, picks) {
+		l.Apply(&p)
+	}
 	for _, g := range slices.Sorted(maps.Keys(s.Groups)) {
-		if !slices.Contains(groups, g) {
-			continue
-		}
-		s.Groups[g].Apply(&p)
-		if s.Groups[g].values.GroupSlice {
+		if slices.Contains(groups, g) && s.Groups[g].values.GroupSlice {
 			p.SliceGroup = g
 			p.takeSlice(s.Groups[g].values)
 		}
-	}
-	s.Users[user].Apply(&p)
-	if profile != nil {
-		profile.Overlay.Apply(&p)
 	}
 	p.isolate()
 	maps.DeleteFunc(p.Sandbox, leftOut)

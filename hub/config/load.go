@@ -175,6 +175,10 @@ func (l *loader) profiles(value any) {
 		path := fmt.Sprintf("spawner.profile[%d]", i)
 		var p Profile
 		l.overlay(path, table, &p.Overlay, func(key string, v any) bool {
+			if key == "profile_options" {
+				p.Options = l.offers(join(path, key), v)
+				return true
+			}
 			return one(l, join(path, key), v, key, &p, profileOptions)
 		})
 		l.profile(path, p, table)

@@ -69,6 +69,9 @@ func Man() string {
 		for _, o := range s.Options {
 			manOption(&b, o)
 		}
+		if s.Name == "spawner.profile" {
+			manOffers(&b)
+		}
 	}
 	b.WriteString(manTail)
 	return b.String()

@@ -181,6 +181,8 @@ var profileOptions = each(AtStart, []row[Profile]{
 		"Accounts that may choose it.", every(accountName)),
 	option("sleep_after", span, 0, func(p *Profile) *Duration { return &p.SleepAfter },
 		"As in [spawner], for servers of this profile; 0 is what [spawner] says."),
+	option("default", boolean, false, func(p *Profile) *bool { return &p.Default },
+		"Start this profile for whom it is offered when none is chosen; of several the first."),
 	option("start_at_boot", boolean, false, func(p *Profile) *bool { return &p.StartAtBoot },
 		"Start servers of this profile again that ran when the machine went down."),
 })

@@ -39,7 +39,7 @@ const referenceOverlays = `
 
 A group is a group of the operating system (` + "`getent group`" + `), never a hub group. Both tables take the keys of [spawner]
 that are marked ⬩ above. For one server [spawner] holds first, then the groups of its user in the order of their names, then
-the user, then the profile that was chosen; the later wins, and tables are merged.
+the user, then the profile that was chosen, then the answers to its options; the later wins, and tables are merged.
 
     [spawner.group.students]
     mem_limit = "1G"
@@ -62,8 +62,11 @@ func Reference() string {
 		for _, o := range s.Options {
 			b.WriteString(referenceRow(s.Name, o))
 		}
-		if s.Name == "spawner" {
+		switch s.Name {
+		case "spawner":
 			referenceSandbox(&b)
+		case "spawner.profile":
+			referenceOffers(&b)
 		}
 	}
 	return b.String()

@@ -69,6 +69,9 @@ func (c *Config) Settings() []Setting {
 		section := "spawner.profile." + p.Name
 		list = settings(list, c, section, p, profileOptions)
 		list = overlaid(list, c, section, p.Overlay)
+		for i := range p.Options {
+			list = offered(list, c, section+".profile_options."+p.Options[i].Name, &p.Options[i])
+		}
 	}
 	list = settings(list, c, "proxy", &c.Proxy, proxyOptions)
 	return settings(list, c, "culler", &c.Culler, cullerOptions)
@@ -106,6 +109,34 @@ func overlaid(list []Setting, c *Config, section string, o Overlay) []Setting {
 	return list
 }
 
+// offered lists one option of a profile with its answers.
+func offered(list []Setting, c *Config, section string, o *ProfileOption) []Setting {
+	list = settings(list, c, section, o, offerOptions)
+	for i := range o.Choices {
+		below := section + ".choices." + o.Choices[i].Name
+		list = settings(list, c, below, &o.Choices[i], choiceOptions)
+		list = overlaid(list, c, below, o.Choices[i].Overlay)
+	}
+	if u := o.Unlisted; u != nil {
+		list = settings(list, c, section+".unlisted_choice", u, unlistedOptions)
+		list = templated(list, c, section+".unlisted_choice", u.sets)
+	}
+	if r := o.Range; r != nil {
+		list = settings(list, c, section+".range", r, rangeOptions)
+		list = templated(list, c, section+".range", r.sets)
+	}
+	return list
+}
+
+func templated(list []Setting, c *Config, section string, t template) []Setting {
+	for _, r := range policyOptions {
+		if value, is := t[r.Key]; is {
+			list = append(list, c.settingsOf(section, r.Option, value)...)
+		}
+	}
+	return list
+}
+
 func isPolicy(key string) bool {
 	return slices.ContainsFunc(policyOptions, func(r row[Policy]) bool { return r.Key == key })
 }
@@ -117,21 +148,28 @@ func WriteTOML(w io.Writer, list []Setting) error {
 		if i == 0 || list[i-1].Section != s.Section {
 			fmt.Fprintf(t, "%s%s\n", map[bool]string{true: "", false: "\n"}[i == 0], header(s.Section))
 		}
-		fmt.Fprintf(t, "%s = %s\t# %s\n", s.Key, literal(s.Value), s.origin())
+		fmt.Fprintf(t, "%s = %s\t# %s\n", s.Key, literal(s.Value), s.Origin())
 	}
 	return t.Flush()
 }
 
 func header(section string) string {
 	for _, list := range []string{"spawner.profile", "hub.load_roles", "hub.services"} {
-		if strings.HasPrefix(section, list+".") {
+		if rest, is := strings.CutPrefix(section, list+"."); is {
+			if _, below, deeper := strings.Cut(rest, ".profile_options."); deeper {
+				return "[" + list + ".profile_options." + below + "]"
+			}
 			return "[[" + list + "]]"
 		}
 	}
 	return "[" + section + "]"
 }
 
-func (s Setting) origin() string {
+// Literal returns the value as the file would have it.
+func (s Setting) Literal() string { return literal(s.Value) }
+
+// Origin returns "file:line", or "default".
+func (s Setting) Origin() string {
 	switch {
 	case s.File == "":
 		return "default"

@@ -99,6 +99,14 @@ name = "gpu"
 tasks_max = 0
 [spawner.profile.sandbox]
 PrivateDevices = false
+[spawner.profile.profile_options.size.choices.small]
+mem_limit = "1G"
+[spawner.profile.profile_options.size.unlisted_choice]
+environment = { SIZE = "{value}" }
+[spawner.profile.profile_options.cores.range]
+least = 1
+most = 2
+cpu_limit = "{value}"
 `)
 	var shown strings.Builder
 	if err := WriteTOML(&shown, c.Settings()); err != nil {

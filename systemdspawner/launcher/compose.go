@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,7 @@ const (
 	markUser    = "JUPYTERHUB_USER"
 	markServer  = "JUPYTERHUB_SERVER"
 	markProfile = "JUPYTERHUB_PROFILE"
+	markOptions = "JUPYTERHUB_OPTIONS"
 )
 
 // Stopping gives a server this long between SIGTERM to its first process and SIGKILL to all of them: JupyterLab stops its
@@ -100,6 +102,9 @@ func identity(o Order, c Composition) []sd.Property {
 	fields := [][]byte{[]byte(markUnit + "=1"), []byte(markUser + "=" + o.User), []byte(markServer + "=" + o.Server)}
 	if o.Profile != "" {
 		fields = append(fields, []byte(markProfile+"="+o.Profile))
+	}
+	if chosen, err := json.Marshal(o.Settings.Chosen); err == nil && len(o.Settings.Chosen) > 0 {
+		fields = append(fields, append([]byte(markOptions+"="), chosen...))
 	}
 	return []sd.Property{
 		prop("Description", what),

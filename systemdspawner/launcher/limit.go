@@ -26,7 +26,10 @@ func (l *Launcher) Limit(ctx context.Context, ref hub.ServerRef, change *hub.Lim
 	if err != nil {
 		return hub.Limits{}, err
 	}
-	s := policy.settingsNow(account, e.profile)
+	s, err := policy.settingsNow(account, e.choice)
+	if err != nil {
+		return hub.Limits{}, err
+	}
 	if change != nil {
 		if err := s.allows(*change, l.machine); err != nil {
 			return hub.Limits{}, err

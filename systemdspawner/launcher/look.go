@@ -99,7 +99,7 @@ func (l *Launcher) adopt(ctx context.Context, s seen, ref hub.ServerRef) {
 	u := s.unit(ref)
 	u.Socket = socketPath(l.sockets.base, u.Name)
 	u.Frozen = l.cgroups.frozen(s.text("ControlGroup"))
-	if !l.roster.update(u, s.text("ControlGroup"), s.mark(markProfile), s.promise()) {
+	if !l.roster.update(u, s.text("ControlGroup"), s.choice(), s.promise()) {
 		return
 	}
 	blind := l.watchSocket(ctx, u.Name)

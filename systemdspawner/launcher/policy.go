@@ -21,10 +21,13 @@ type Policy struct {
 	// Profiles are the ways to start a server among which a user may choose.
 	Profiles []Profile
 
-	// Settings returns what holds for one account under one profile, "" for none: what is set for everyone, then for the
-	// account's NSS groups, for the account, for the profile, the later winning. It is called with profiles of Profiles
-	// alone.
-	Settings func(a hub.Account, profile string) Settings
+	// Settings returns what holds for one account by one choice: what is set for everyone, then for the account's NSS
+	// groups, for the account, for the profile, for the answers to its options, the later winning. It is called with
+	// profiles of Profiles alone, and refuses answers that the profile does not take (hub.Invalid, for the user).
+	Settings func(a hub.Account, c Choice) (Settings, error)
+
+	// Provided returns every setting with the place that it comes from.
+	Provided func(a hub.Account, c Choice) ([]hub.Provided, error)
 
 	// GroupSettings says that Settings looks at an account's groups.
 	GroupSettings bool
@@ -40,9 +43,15 @@ type Program struct {
 	SearchPath []string
 }
 
-// Profile says who may choose it. With both lists empty that is everyone.
+// Choice is what a user asks for.
+type Choice struct {
+	Profile string         // "" is the default one
+	Options map[string]any // user_options, as JSON has them; what the profile does not ask for is left
+}
+
+// Profile is a way to start a server, and who may choose it: with both lists empty everyone.
 type Profile struct {
-	Name          string
+	Offer         hub.Offer
 	AllowedGroups []string // NSS groups
 	AllowedUsers  []string
 }
@@ -84,6 +93,8 @@ type Settings struct {
 	Group string
 	Slice string
 
+	Chosen map[string]any // the answers to the profile's options
+
 	UserLimits  hub.Limits // of the account's slice
 	GroupLimits hub.Limits // of the group's
 
@@ -97,32 +108,53 @@ type Settings struct {
 	UnitExtraProperties map[string]any
 }
 
-// settingsFor returns how the account's server runs under the profile, or why it may not.
-func (p *Policy) settingsFor(a hub.Account, profile string) (Settings, error) {
-	if profile == "" {
-		return p.Settings(a, ""), nil
+// settingsFor returns how the account's server runs by a choice, and the profile that this is, or why it may not.
+func (p *Policy) settingsFor(a hub.Account, c Choice) (Settings, string, error) {
+	if c.Profile == "" {
+		c.Profile = p.defaultFor(a)
+	} else if s, ok, err := p.builtIn(a, c.Profile); ok {
+		return s, c.Profile, err
+	} else if err := p.offers(a, c.Profile); err != nil {
+		return Settings{}, "", err
 	}
-	at := slices.IndexFunc(p.Profiles, func(o Profile) bool { return o.Name == profile })
-	if s, ok := p.builtIn(a, profile); at < 0 && ok {
-		return s, nil
-	}
-	if at < 0 {
-		return Settings{}, hub.Errorf(hub.Invalid, "there is no profile %q; choose another one", profile)
-	}
-	if !p.Profiles[at].admits(a) {
-		return Settings{}, hub.Errorf(hub.Forbidden, "the profile %q is not for you; choose another one", profile)
-	}
-	return p.Settings(a, profile), nil
+	s, err := p.Settings(a, c)
+	return s, c.Profile, err
 }
 
-// settingsNow returns how a server that runs under the profile would start now. A profile that is gone, or not the account's
-// any more, says nothing.
-func (p *Policy) settingsNow(a hub.Account, profile string) Settings {
-	s, err := p.settingsFor(a, profile)
-	if err != nil {
-		return p.Settings(a, "")
+func (p *Policy) offers(a hub.Account, profile string) error {
+	at := p.index(profile)
+	switch {
+	case at < 0:
+		return hub.Errorf(hub.Invalid, "there is no profile %q; choose another one", profile)
+	case !p.Profiles[at].admits(a):
+		return hub.Errorf(hub.Forbidden, "the profile %q is not for you; choose another one", profile)
 	}
-	return s
+	return nil
+}
+
+// index returns where a profile of root's file stands, or -1.
+func (p *Policy) index(profile string) int {
+	return slices.IndexFunc(p.Profiles, func(o Profile) bool { return o.Offer.Name == profile })
+}
+
+// defaultFor returns the profile that an account has which chooses none, or "".
+func (p *Policy) defaultFor(a hub.Account) string {
+	for _, o := range p.Profiles {
+		if o.Offer.Default && o.admits(a) {
+			return o.Offer.Name
+		}
+	}
+	return ""
+}
+
+// settingsNow returns how a server that runs by a choice would start now. What is gone of it, or not the account's any more,
+// says nothing.
+func (p *Policy) settingsNow(a hub.Account, c Choice) (Settings, error) {
+	s, _, err := p.settingsFor(a, c)
+	if err != nil {
+		s, _, err = p.settingsFor(a, Choice{})
+	}
+	return s, err
 }
 
 // needsGroups reports whether anything depends on the groups of an account. Asking for them takes as long again as asking who

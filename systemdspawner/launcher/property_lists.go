@@ -202,6 +202,11 @@ type network struct {
 	Bits    uint32
 }
 
+func (n network) String() string {
+	a, _ := netip.AddrFromSlice(n.Address)
+	return netip.PrefixFrom(a, int(n.Bits)).String()
+}
+
 // ranges are systemd's words for address ranges.
 var ranges = map[string][]string{
 	"any":        {"0.0.0.0/0", "::/0"},

@@ -31,6 +31,7 @@ func rescue(s Settings) Settings {
 	if s.CPULimit == 0 || s.CPULimit > rescueCPU {
 		s.CPULimit = rescueCPU
 	}
+	s.MemGuarantee, s.CPUGuarantee, s.CPUWeight, s.Max = 0, 0, 0, hub.Limits{}
 	env := maps.Clone(s.Environment)
 	if env == nil {
 		env = map[string]string{}
@@ -49,9 +50,10 @@ func least(limit, most int64) int64 {
 }
 
 // builtIn returns the settings of a profile that root's file does not define and that is there all the same.
-func (p *Policy) builtIn(a hub.Account, profile string) (Settings, bool) {
-	if profile != hub.RescueProfile {
-		return Settings{}, false
+func (p *Policy) builtIn(a hub.Account, profile string) (s Settings, ok bool, err error) {
+	if profile != hub.RescueProfile || p.index(profile) >= 0 {
+		return Settings{}, false, nil
 	}
-	return rescue(p.Settings(a, "")), true
+	s, err = p.Settings(a, Choice{})
+	return rescue(s), true, err
 }

@@ -24,7 +24,7 @@ type roster struct {
 type entry struct {
 	unit     hub.Unit
 	group    string // control group, "" while it is not known
-	profile  string // that it was started under
+	choice   Choice // that it was started by
 	promise  promise
 	evidence *evidence
 	blind    func()        // stops looking for the socket
@@ -164,7 +164,7 @@ func (r *roster) asked(e *entry) bool {
 
 // update takes over what systemd says of a unit that is alive. It returns whether the unit is new to the roster, or runs
 // anew, or has its control group only now: then somebody has to look for its socket and watch its limits.
-func (r *roster) update(u hub.Unit, group, profile string, p promise) (fresh bool) {
+func (r *roster) update(u hub.Unit, group string, c Choice, p promise) (fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.entries[u.Name]
@@ -178,7 +178,7 @@ func (r *roster) update(u hub.Unit, group, profile string, p promise) (fresh boo
 	if group == "" {
 		group = e.group
 	}
-	e.group, e.profile, e.promise = group, profile, p
+	e.group, e.choice, e.promise = group, c, p
 	if u != e.unit {
 		e.unit = u
 		r.tell(e)

@@ -54,7 +54,7 @@ func TestAWatcherIsToldTheWholeAndThenEachChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, told(t, r, w), "alice activating false")
-	r.update(unitOf("alice", hub.UnitActive, "1"), "/group", "", promise{})
+	r.update(unitOf("alice", hub.UnitActive, "1"), "/group", Choice{}, promise{})
 	r.listens("jupyter-alice.service", true)
 	r.listens("jupyter-alice.service", true)
 	expect(t, told(t, r, w), "alice active true") // the newest state of each
@@ -137,14 +137,14 @@ func TestASuccessorKnowsWhoHadItsName(t *testing.T) {
 
 func TestARestartBySystemdIsANewRun(t *testing.T) {
 	r := newRoster(time.Now)
-	if !r.update(unitOf("alice", hub.UnitActive, "1"), "/group", "", promise{}) {
+	if !r.update(unitOf("alice", hub.UnitActive, "1"), "/group", Choice{}, promise{}) {
 		t.Error("a unit that was never seen is not new")
 	}
 	r.listens("jupyter-alice.service", true)
-	if r.update(unitOf("alice", hub.UnitActive, "1"), "/group", "", promise{}) {
+	if r.update(unitOf("alice", hub.UnitActive, "1"), "/group", Choice{}, promise{}) {
 		t.Error("the same run is new")
 	}
-	if !r.update(unitOf("alice", hub.UnitActivating, "2"), "/group", "", promise{}) {
+	if !r.update(unitOf("alice", hub.UnitActivating, "2"), "/group", Choice{}, promise{}) {
 		t.Error("another run is not new")
 	}
 	if e, _ := r.get("jupyter-alice.service"); e.unit.Listening {
@@ -187,7 +187,7 @@ func TestTheMemoryOfFailuresIsBounded(t *testing.T) {
 
 func TestShutdownIsAnEndWithoutFailure(t *testing.T) {
 	r := newRoster(time.Now)
-	r.update(unitOf("alice", hub.UnitActive, "1"), "", "", promise{})
+	r.update(unitOf("alice", hub.UnitActive, "1"), "", Choice{}, promise{})
 	r.end(unitOf("alice", hub.UnitFailed, "1"), &hub.Cause{Kind: hub.CauseShutdown}, false)
 	if e, _ := r.get("jupyter-alice.service"); e.unit.State != hub.UnitInactive || e.unit.Cause.Kind != hub.CauseShutdown {
 		t.Errorf("%+v", e.unit)

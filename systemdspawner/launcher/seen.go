@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -79,6 +80,13 @@ func (s seen) ours(unit string) (hub.ServerRef, bool) {
 	transient, _ := s["Transient"].(bool)
 	r := hub.ServerRef{User: s.mark(markUser), Server: s.mark(markServer)}
 	return r, transient && isOurSlice(s.text("Slice")) && s.mark(markUnit) == "1" && hub.UnitName(r) == unit
+}
+
+// choice returns what the unit was started by, as Compose wrote it down.
+func (s seen) choice() Choice {
+	c := Choice{Profile: s.mark(markProfile)}
+	_ = json.Unmarshal([]byte(s.mark(markOptions)), &c.Options) // none, mostly; ignoring
+	return c
 }
 
 // mark returns one of the log fields that Compose wrote.

@@ -25,6 +25,8 @@ func (l *Launcher) Interface() varlink.Interface {
 			"List":               l.serveList,
 			"Watch":              l.serveWatch,
 			"Usage":              l.serveUsage,
+			"Profiles":           l.serveProfiles,
+			"Explain":            l.serveExplain,
 			"Limit":              l.serveLimit,
 			"Freeze":             l.onUnit(l.Freeze),
 			"Thaw":               l.onUnit(l.Thaw),
@@ -37,42 +39,82 @@ func (l *Launcher) Interface() varlink.Interface {
 	}
 }
 
-func (l *Launcher) serveStart(ctx context.Context, r *varlink.Request) error {
-	var in struct {
-		hub.ServerRef
-		Profile *string         `json:"profile"`
-		Options json.RawMessage `json:"options"`
+// wanted is a server as its user wants it.
+type wanted struct {
+	hub.ServerRef
+	Profile *string         `json:"profile"`
+	Options json.RawMessage `json:"options"`
+}
+
+// choice reads user_options. A profile takes of them what it asks for; nothing else of them composes anything.
+func (w wanted) choice() (Choice, error) {
+	var c Choice
+	if w.Profile != nil {
+		c.Profile = *w.Profile
 	}
+	options := bytes.TrimSpace(w.Options)
+	switch {
+	case len(options) == 0 || string(options) == "null":
+		return c, nil
+	case len(options) > maxOptions:
+		return c, hub.Errorf(hub.TooLarge, "the options of a server are at most %d bytes", maxOptions)
+	case options[0] != '{':
+		return c, hub.Errorf(hub.Invalid, "the options of a server are an object")
+	}
+	if err := json.Unmarshal(options, &c.Options); err != nil {
+		return c, hub.Errorf(hub.Invalid, "the options of a server cannot be read")
+	}
+	return c, nil
+}
+
+func (l *Launcher) serveStart(ctx context.Context, r *varlink.Request) error {
+	var in wanted
 	if err := r.Decode(&in); err != nil {
 		return err
 	}
-	if err := checkOptions(in.Options); err != nil {
+	choice, err := in.choice()
+	if err != nil {
 		return err
 	}
-	profile := ""
-	if in.Profile != nil {
-		profile = *in.Profile
-	}
-	unit, err := l.Start(ctx, in.ServerRef, profile)
+	unit, err := l.Start(ctx, in.ServerRef, choice)
 	if err != nil {
 		return err
 	}
 	return r.Reply(unitReply{unit})
 }
 
-// checkOptions refuses what cannot be user_options. A profile of ours takes no option but its own name, so they compose
-// nothing.
-func checkOptions(options json.RawMessage) error {
-	options = bytes.TrimSpace(options)
-	switch {
-	case len(options) == 0 || string(options) == "null":
-		return nil
-	case len(options) > maxOptions:
-		return hub.Errorf(hub.TooLarge, "the options of a server are at most %d bytes", maxOptions)
-	case options[0] != '{':
-		return hub.Errorf(hub.Invalid, "the options of a server are an object")
+func (l *Launcher) serveProfiles(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		User string `json:"user"`
 	}
-	return nil
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	offers, err := l.Profiles(ctx, in.User)
+	if err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Profiles []hub.Offer `json:"profiles"`
+	}{offers})
+}
+
+func (l *Launcher) serveExplain(ctx context.Context, r *varlink.Request) error {
+	var in wanted
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	choice, err := in.choice()
+	if err != nil {
+		return err
+	}
+	explanation, err := l.Explain(ctx, in.ServerRef, choice)
+	if err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Explanation hub.Explanation `json:"explanation"`
+	}{explanation})
 }
 
 func (l *Launcher) serveStop(ctx context.Context, r *varlink.Request) error {

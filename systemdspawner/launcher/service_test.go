@@ -23,9 +23,12 @@ func policyOf(command string) *Policy {
 	return &Policy{
 		Rules:        account.Rules{AllowAll: true, BlockedUsers: []string{"mallory"}, MinUID: 1000},
 		StartTimeout: time.Minute,
-		Profiles:     []Profile{{Name: "gpu", AllowedGroups: []string{"gpu"}}, {Name: "plain"}, {Name: "hers", AllowedUsers: []string{"alice"}}},
-		Settings: func(hub.Account, string) Settings {
-			return Settings{Command: []string{command}}
+		Profiles: []Profile{
+			{Offer: hub.Offer{Name: "gpu"}, AllowedGroups: []string{"gpu"}}, {Offer: hub.Offer{Name: "plain"}},
+			{Offer: hub.Offer{Name: "hers"}, AllowedUsers: []string{"alice"}},
+		},
+		Settings: func(hub.Account, Choice) (Settings, error) {
+			return Settings{Command: []string{command}}, nil
 		},
 		Programs: []Program{{Table: "spawner", Command: []string{command}}},
 	}
@@ -232,7 +235,7 @@ func TestGroupsAreAskedForWhereTheyMatter(t *testing.T) {
 		"no rule":               {func(*Policy) {}, false},
 		"[spawner.group.X]":     {func(p *Policy) { p.GroupSettings = true }, true},
 		"allowed_groups":        {func(p *Policy) { p.Rules.AllowedGroups = []string{"staff"} }, true},
-		"a profile for a group": {func(p *Policy) { p.Profiles = []Profile{{Name: "gpu", AllowedGroups: []string{"gpu"}}} }, true},
+		"a profile for a group": {func(p *Policy) { p.Profiles = []Profile{{AllowedGroups: []string{"gpu"}}} }, true},
 	} {
 		l, asked := withoutSystemd(t, "/usr/bin/true"), []bool{}
 		policy := policyOf("/usr/bin/true")
@@ -243,7 +246,7 @@ func TestGroupsAreAskedForWhereTheyMatter(t *testing.T) {
 			asked = append(asked, groups)
 			return names(ctx, name, groups)
 		}
-		if _, err := l.order(t.Context(), hub.ServerRef{User: "alice"}, ""); err != nil || !slices.Equal(asked, []bool{c.want}) {
+		if _, err := l.order(t.Context(), hub.ServerRef{User: "alice"}, Choice{}); err != nil || !slices.Equal(asked, []bool{c.want}) {
 			t.Errorf("%s: asked %v, %v", name, asked, err)
 		}
 	}
@@ -257,7 +260,7 @@ func TestRandomRequestsNeverPassTheRules(t *testing.T) {
 		"", "\x00", "a/b"})
 	rapid.Check(t, func(t *rapid.T) {
 		user, server, profile := words.Draw(t, "user"), words.Draw(t, "server"), words.Draw(t, "profile")
-		o, err := l.order(ctx, hub.ServerRef{User: user, Server: server}, profile)
+		o, err := l.order(ctx, hub.ServerRef{User: user, Server: server}, Choice{Profile: profile})
 		if err != nil {
 			return
 		}
@@ -276,18 +279,13 @@ func FuzzStart(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, parameters []byte) {
-		var in struct {
-			hub.ServerRef
-			Options json.RawMessage `json:"options"`
-		}
+		var in wanted
 		if json.Unmarshal(parameters, &in) != nil {
 			return
 		}
-		if checkOptions(in.Options) == nil && len(in.Options) > 0 {
-			var object map[string]any
-			if err := json.Unmarshal(in.Options, &object); err != nil {
-				t.Errorf("options %q passed: %v", in.Options, err)
-			}
+		choice, err := in.choice()
+		if text := strings.TrimSpace(string(in.Options)); err == nil && text != "" && text != "null" && choice.Options == nil {
+			t.Errorf("options %q passed, and are lost", in.Options)
 		}
 		if checkRef(in.ServerRef) == nil && strings.ContainsAny(in.Server, "/\n\x00") {
 			t.Errorf("server %q passed", in.Server)

@@ -17,7 +17,7 @@ const grace = 10 * time.Second
 
 // Start starts the server's unit and returns it once it is active. It goes on when the caller leaves: what systemd was asked
 // to do happens, and is told to whoever watches.
-func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, profile string) (hub.Unit, error) {
+func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, choice Choice) (hub.Unit, error) {
 	if err := l.roster.ready(ctx); err != nil {
 		return hub.Unit{}, err
 	}
@@ -26,7 +26,7 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, profile string)
 		return hub.Unit{}, err
 	}
 	defer l.roster.finish(ref, ticket)
-	order, err := l.order(ctx, ref, profile)
+	order, err := l.order(ctx, ref, choice)
 	if err != nil {
 		return hub.Unit{}, err
 	}
@@ -47,7 +47,7 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, profile string)
 }
 
 // order decides everything about the unit from root's side: who, what, where.
-func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, profile string) (Order, error) {
+func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, choice Choice) (Order, error) {
 	if err := checkRef(ref); err != nil {
 		return Order{}, err
 	}
@@ -56,7 +56,7 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, profile string)
 	if err != nil {
 		return Order{}, err
 	}
-	settings, err := policy.settingsFor(account, profile)
+	settings, profile, err := policy.settingsFor(account, choice)
 	if err != nil {
 		return Order{}, err
 	}
