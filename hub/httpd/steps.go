@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -147,16 +148,35 @@ func (h *Hall) headed(next http.Handler) http.Handler {
 	})
 }
 
-// bounded lets no body grow beyond the limit. One that says so beforehand is refused at once.
+// drained is how many times the limit a body may be and still be read to its end, and thrown away. Its sender gets to read
+// the answer: most clients write first, and one whose connection is cut meanwhile never learns why.
+const drained = 16
+
+// bounded lets no body grow beyond the limit. Who may not come in at all is told that first, as JupyterHub does; a body far
+// beyond the limit is refused at once.
 func (h *Hall) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > h.maxBody {
+		switch {
+		case r.ContentLength > drained*h.maxBody:
 			v := visitOf(r.Context())
 			v.api = true
 			h.refuse(w, r, v, hub.Errorf(hub.TooLarge, "The request is longer than %d bytes", h.maxBody))
 			return
+		case r.ContentLength > h.maxBody:
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return // it never came
+			}
+			r.Body = tooLong{h.maxBody}
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, h.maxBody)
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, h.maxBody)
 		next.ServeHTTP(w, r)
 	})
 }
+
+// tooLong is a body that was thrown away.
+type tooLong struct{ limit int64 }
+
+func (b tooLong) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: b.limit} }
+
+func (tooLong) Close() error { return nil }

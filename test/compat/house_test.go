@@ -3,7 +3,6 @@ package compat
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -13,16 +12,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/api"
 	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/auth/authtest"
 	"jupyterhubd/hub/httpd"
 	"jupyterhubd/hub/oauth"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/spawner"
 	"jupyterhubd/hub/store"
+	"jupyterhubd/hub/web"
 	"jupyterhubd/test/testbed"
 )
 
@@ -52,12 +54,31 @@ type house struct {
 	now     func() time.Time
 }
 
+// plan says what a house is like.
+type plan struct {
+	machine spawner.Spawner
+	table   spawner.Router
+	now     func() time.Time
+	probe   spawner.Probe
+	site    site // services, roles and scopes beside those that every house has
+	users   []string
+	doors   *authtest.Double // who can log in; nil for nobody
+}
+
 // newHouse opens a hub whose servers run on the given machine and whose routes go into the given table.
 func newHouse(t *testing.T, machine spawner.Spawner, table spawner.Router, now func() time.Time, probe spawner.Probe) *house {
 	t.Helper()
-	h := &house{t: t, seen: new(visitors), now: now}
+	return openHouse(t, plan{machine: machine, table: table, now: now, probe: probe, site: site{Roles: []siteRole{{Role: cullerRole}}}, users: []string{"admin", "alice", "bob", "mallory"}})
+}
+
+var cullerRole = rbac.Role{Name: "culler", Scopes: []string{"list:users", "read:users:activity", "read:servers", "delete:servers", "delete:users"}}
+
+// openHouse opens a hub.
+func openHouse(t *testing.T, p plan) *house {
+	t.Helper()
+	h := &house{t: t, seen: new(visitors), now: p.now}
 	var err error
-	if h.store, err = store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{Now: now}); err != nil {
+	if h.store, err = store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{Now: p.now}); err != nil {
 		t.Fatal(err)
 	}
 	tokens, browsers := listen(t), listen(t)
@@ -65,10 +86,10 @@ func newHouse(t *testing.T, machine spawner.Spawner, table spawner.Router, now f
 	policy := spawner.DefaultPolicy()
 	policy.AllowNamedServers = true
 	h.manager = spawner.New(spawner.Options{
-		Store: h.store, Spawner: machine, Router: table, Probe: probe, Policy: policy, Log: zerolog.Nop(), Now: now,
+		Store: h.store, Spawner: p.machine, Router: p.table, Probe: p.probe, Policy: policy, Log: zerolog.Nop(), Now: p.now,
 		URLs: spawner.URLs{Base: "/", Hub: h.browser, API: h.url},
 	})
-	h.furnish()
+	h.furnish(p)
 	h.live(func(ctx context.Context) error { return h.store.Run(ctx) })
 	h.live(func(ctx context.Context) error { return h.manager.Run(ctx) })
 	h.live(func(ctx context.Context) error {
@@ -88,28 +109,38 @@ func listen(t *testing.T) net.Listener {
 }
 
 // furnish makes the rooms and the cast.
-func (h *house) furnish() {
+func (h *house) furnish(p plan) {
 	h.t.Helper()
-	policy, err := rbac.New([]rbac.Role{{Name: "culler", Scopes: []string{"list:users", "read:users:activity", "read:servers", "delete:servers", "delete:users"}}}, nil)
+	policy, err := p.site.policy()
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if h.porter, err = auth.New(auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy}, BaseURL: "/"}); err != nil {
+	o := auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy}, BaseURL: "/"}
+	if p.doors != nil {
+		o.Authenticator = p.doors
+	}
+	if h.porter, err = auth.New(o); err != nil {
 		h.t.Fatal(err)
 	}
-	rest := api.New(api.Options{Store: h.store, Workshop: h.manager, Policy: h.porter.Policy, Daemon: nobody{}, Doorman: h.porter, BaseURL: "/", NamedServers: true})
-	provider := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages{}})
-	h.hall, err = httpd.New(httpd.Options{BaseURL: "/", Porter: h.porter, Pages: pages{}, Log: zerolog.Nop(), API: append(rest.Routes(), provider.API()...), Browser: provider.Pages()})
+	rest := api.New(api.Options{Store: h.store, Workshop: h.manager, Proxy: p.table, Policy: h.porter.Policy, Daemon: nobody{}, Doorman: h.porter, BaseURL: "/",
+		SlowSpawn: time.Second, SlowStop: time.Second, NamedServers: true})
+	pages, err := web.New(web.Options{Store: h.store, Porter: h.porter, Workshop: h.manager, Directory: rest, BaseURL: "/", RedirectToServer: true, NamedServers: true})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	provider := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages})
+	h.hall, err = httpd.New(httpd.Options{BaseURL: "/", Porter: h.porter, Pages: pages, Log: zerolog.Nop(),
+		API: append(rest.Routes(), provider.API()...), Browser: append(pages.Routes(), provider.Pages()...), Gatherer: prometheus.NewRegistry()})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.update(func(tx *store.Tx) error {
-		for _, name := range []string{"admin", "alice", "bob", "mallory"} {
+		for _, name := range p.users {
 			if _, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID, Admin: name == "admin"}); err != nil {
 				return err
 			}
 		}
-		return nil
+		return p.site.move(tx)
 	})
 }
 
@@ -220,16 +251,3 @@ type nobody struct{}
 func (nobody) Reload(context.Context, bool) ([]string, error) { return nil, nil }
 func (nobody) Resync(context.Context) error                   { return nil }
 func (nobody) Shutdown(*bool)                                 {}
-
-// pages are the pages that these plays come across.
-type pages struct{}
-
-func (pages) RenderError(w http.ResponseWriter, _ *http.Request, status int, err error) {
-	w.WriteHeader(status)
-	io.WriteString(w, hub.TextOf(err))
-}
-
-func (pages) RenderConfirm(w http.ResponseWriter, _ *http.Request, c hub.Client, _ []rbac.Description, _ []string) error {
-	_, err := io.WriteString(w, "may "+c.Description+"?")
-	return err
-}

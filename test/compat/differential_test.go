@@ -1,0 +1,51 @@
+package compat
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// No client can tell: the same requests are sent to a real JupyterHub and to a hub of ours, and every difference in an answer
+// is a row of the table of differences (allowed_test.go), which is a table in docs/compatibility.md.
+func TestConversations(t *testing.T) {
+	steps := expand(readTalks(t))
+	upstream, ours := startUpstream(t), startOurs(t)
+	ended := make(chan error, 1)
+	var theirs []reply
+	go func() {
+		var err error
+		theirs, err = upstream.hold(steps)
+		ended <- err
+	}()
+	mine, err := ours.hold(steps)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []difference
+	for i, st := range steps {
+		all = append(all, compare(st, theirs[i], mine[i])...)
+	}
+	report(t, all)
+	t.Logf("%d requests", len(steps))
+}
+
+// report tells differences, those of several people together.
+func report(t *testing.T, all []difference) {
+	t.Helper()
+	who := map[string][]string{}
+	var order []string
+	for _, d := range all {
+		key := fmt.Sprintf("%s: %s %s: %s: %s, ours %s", d.step.at, d.step.method, d.step.path, d.facet, d.upstream, d.ours)
+		if len(who[key]) == 0 {
+			order = append(order, key)
+		}
+		who[key] = append(who[key], strings.TrimSpace(d.step.who+" "+d.step.kind))
+	}
+	for _, key := range order {
+		t.Errorf("%s (%s)", key, strings.Join(who[key], ", "))
+	}
+}
