@@ -17,6 +17,9 @@ const maxAhead = 59 * time.Minute
 // once as it starts. It costs no transaction (store.Touch).
 func (room *Room) activity(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("user")
+	if err := room.known(name); err != nil {
+		return err
+	}
 	body, err := readObject(r)
 	if err != nil {
 		return err
@@ -83,12 +86,9 @@ func (room *Room) moment(raw json.RawMessage, what string) (time.Time, error) {
 	return t.Time, nil
 }
 
-// exist checks that the user and the servers are there.
+// exist checks that the servers are there.
 func (room *Room) exist(user string, servers map[hub.ServerRef]time.Time) error {
 	return room.Store.View(func(tx *store.Tx) error {
-		if _, err := tx.User(user); err != nil {
-			return err
-		}
 		for ref := range servers {
 			if _, err := tx.Server(ref); err != nil {
 				return hub.Errorf(hub.Invalid, "No such server %q for user %s", short(ref.Server), user)

@@ -31,6 +31,9 @@ func (room *Room) mayMake(a auth.Actor, admin bool) error {
 
 // changeUser answers PATCH /hub/api/users/U.
 func (room *Room) changeUser(w http.ResponseWriter, r *http.Request) error {
+	if err := room.known(r.PathValue("user")); err != nil {
+		return err
+	}
 	body, err := readObject(r)
 	if err != nil {
 		return err
@@ -71,10 +74,10 @@ func readChange(body object, user string) (userChange, error) {
 	if body.has("auth_state") {
 		return c, hub.Errorf(hub.Invalid, "The authenticator keeps no state here: auth_state cannot be set")
 	}
-	if err := body.into("admin", &c.admin, "true or false"); err != nil {
+	if err := body.must("admin", &c.admin, "true or false"); err != nil {
 		return c, err
 	}
-	if err := body.into("name", &c.name, "a name"); err != nil {
+	if err := body.must("name", &c.name, "a name"); err != nil {
 		return c, err
 	}
 	if c.name == user {

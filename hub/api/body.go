@@ -13,7 +13,7 @@ import (
 )
 
 // object is the JSON object that a request brings, field by field, so that absent, null and empty can be told apart. It is
-// nil when the body is empty.
+// nil when the body is empty, or null.
 type object map[string]json.RawMessage
 
 // readObject reads the body, whatever its Content-Type says. Anything but an object or nothing at all is refused, and an
@@ -26,7 +26,7 @@ func readObject(r *http.Request) (object, error) {
 		return nil, err
 	case err != nil:
 		return nil, hub.Errorf(hub.Invalid, "The request ended before its body did")
-	case len(bytes.TrimSpace(raw)) == 0:
+	case len(bytes.TrimSpace(raw)) == 0, string(bytes.TrimSpace(raw)) == "null":
 		return nil, nil
 	}
 	return parseObject(raw)
@@ -79,6 +79,14 @@ func (o object) into(name string, v any, want string) error {
 		return hub.Errorf(hub.Invalid, "%s must be %s", name, want)
 	}
 	return nil
+}
+
+// must is into for a field that may be absent, but not null.
+func (o object) must(name string, v any, want string) error {
+	if _, there := o[name]; there && !o.has(name) {
+		return hub.Errorf(hub.Invalid, "%s must be %s", name, want)
+	}
+	return o.into(name, v, want)
 }
 
 // only refuses fields that are not in names.

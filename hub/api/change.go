@@ -38,10 +38,10 @@ func (room *Room) changeServer(w http.ResponseWriter, r *http.Request) error {
 // gets what the old one remembered, and the old one goes.
 func (room *Room) change(ctx context.Context, live hub.Live, body object) (hub.Live, error) {
 	s := live.Server
-	if err := body.into("display_name", &s.DisplayName, "a string"); err != nil {
+	if err := body.must("display_name", &s.DisplayName, "a string"); err != nil {
 		return live, err
 	}
-	if err := body.into("name", &s.Server, "a string"); err != nil {
+	if err := body.must("name", &s.Server, "a string"); err != nil {
 		return live, err
 	}
 	if raw, ok := body["user_options"]; ok {
@@ -50,11 +50,11 @@ func (room *Room) change(ctx context.Context, live hub.Live, body object) (hub.L
 		}
 		s.Options = raw
 	}
+	if s.ServerRef == live.ServerRef && body.has("name") {
+		return live, hub.Errorf(hub.Conflict, "%s has that name", live.ServerRef)
+	}
 	if s.ServerRef == live.ServerRef {
 		return room.remember(live, func(to *hub.Server) { to.DisplayName, to.Options = s.DisplayName, s.Options })
-	}
-	if !body.has("display_name") {
-		s.DisplayName = ""
 	}
 	made, err := room.Workshop.Create(s.ServerRef, s.DisplayName)
 	if err != nil {

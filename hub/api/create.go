@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -17,18 +18,16 @@ const maxNewUsers = 5000
 // createUsers answers POST /hub/api/users.
 func (room *Room) createUsers(w http.ResponseWriter, r *http.Request) error {
 	body, err := readObject(r)
-	if err == nil {
-		err = body.only("usernames", "name", "admin", "groups", "roles", "auth_state")
-	}
 	if err != nil {
 		return err
 	}
 	var names []string
-	var admin bool
 	if err := body.into("usernames", &names, "a list of names"); err != nil {
 		return err
 	}
-	if err := body.into("admin", &admin, "true or false"); err != nil {
+	delete(body, "usernames")
+	admin, err := readNewUser(body)
+	if err != nil {
 		return err
 	}
 	a := auth.FromContext(r.Context())
@@ -42,6 +41,21 @@ func (room *Room) createUsers(w http.ResponseWriter, r *http.Request) error {
 		models = append(models, room.userModel(readerOf(a), u, nil))
 	}
 	return writeJSON(w, http.StatusCreated, models)
+}
+
+// readNewUser reads what is said of a new user. All of it must be of its type, and only admin does something.
+func readNewUser(body object) (admin bool, err error) {
+	var name string
+	var groups, roles []any
+	var state map[string]any
+	return admin, errors.Join(
+		body.only("name", "admin", "groups", "roles", "auth_state"),
+		body.must("admin", &admin, "true or false"),
+		body.must("name", &name, "a string"),
+		body.must("groups", &groups, "a list"),
+		body.must("roles", &roles, "a list"),
+		body.must("auth_state", &state, "an object"),
+	)
 }
 
 // AddUsers makes users: all of them or, if a name is no name, none. Names are lower-cased, as a login would have them. Those
@@ -104,18 +118,18 @@ func (room *Room) addUsers(names []string, admin bool) (created []hub.User, err 
 // createUser answers POST /hub/api/users/U. The name is taken as it is.
 func (room *Room) createUser(w http.ResponseWriter, r *http.Request) error {
 	body, err := readObject(r)
-	if err == nil {
-		err = body.only("name", "admin", "groups", "roles", "auth_state")
+	if err != nil {
+		return err
 	}
+	if _, err := room.user(r.PathValue("user")); err == nil {
+		return hub.Errorf(hub.Conflict, "User %s already exists", r.PathValue("user"))
+	}
+	admin, err := readNewUser(body)
 	if err != nil {
 		return err
 	}
 	name, err := account.Clean(r.PathValue("user"))
 	if err != nil {
-		return err
-	}
-	var admin bool
-	if err := body.into("admin", &admin, "true or false"); err != nil {
 		return err
 	}
 	a := auth.FromContext(r.Context())

@@ -25,7 +25,7 @@ func request(target, body string, headers ...string) *http.Request {
 func TestBodiesAreObjectsOrNothing(t *testing.T) {
 	for body, want := range map[string]string{
 		"": "nothing", " \n ": "nothing", "{}": "object", ` {"a": {"b": [1]}} `: "object",
-		"null": "refused", "[]": "refused", "1": "refused", "{": "refused", "{}{}": "refused", `{"a":1,"a":2}`: "refused",
+		"null": "nothing", "[]": "refused", "1": "refused", "{": "refused", "{}{}": "refused", `{"a":1,"a":2}`: "refused",
 		`{"a":}`: "refused", "{1:2}": "refused", "\x00": "refused", strings.Repeat("[", 20000): "refused", `{"a":` + strings.Repeat("[", 20000): "refused",
 	} {
 		o, err := readObject(request("/", body))
@@ -81,14 +81,15 @@ func TestPagesAreWhatJupyterHubMakesThem(t *testing.T) {
 		{"?limit=-10&offset=-20", opted, 20, 10},
 		{"?limit=0", opted, 0, 1},
 		{"?limit=1000", opted, 0, 200},
-		{"?limit=", opted, 0, 50},
+		{"?limit=99999999999999999999", opted, 0, 200},
+		{"?limit=5&limit=7", opted, 0, 7},
 	} {
 		p, err := pagingRoom().pageOf(request("/hub/api/users"+c.query, "", c.headers...))
 		if err != nil || p.offset != c.offset || p.limit != c.limit {
 			t.Errorf("%q %v: offset %d limit %d (%v), want %d %d", c.query, c.headers, p.offset, p.limit, err, c.offset, c.limit)
 		}
 	}
-	for _, query := range []string{"?limit=x", "?offset=1.5", "?offset=99999999999999999999"} {
+	for _, query := range []string{"?limit=x", "?limit=", "?offset=1.5", "?offset=99999999999999999999"} {
 		if _, err := pagingRoom().pageOf(request("/hub/api/users"+query, "")); hub.KindOf(err) != hub.Invalid {
 			t.Errorf("%q: %v, want Invalid", query, err)
 		}

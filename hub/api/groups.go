@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
@@ -106,22 +107,38 @@ func (room *Room) createGroups(w http.ResponseWriter, r *http.Request) error {
 }
 
 func putNewGroup(tx *store.Tx, g hub.Group) (hub.Group, error) {
-	if err := allExist(tx, g.Users); err != nil {
+	var err error
+	if g.Users, err = existing(tx, g.Users); err != nil {
 		return g, err
 	}
 	return tx.PutGroup(g)
 }
 
-// allExist refuses names that are no users.
-func allExist(tx *store.Tx, names []string) error {
-	for _, name := range names {
-		if _, err := tx.User(name); hub.KindOf(err) == hub.NotFound {
-			return hub.Errorf(hub.Invalid, "No such user: %s", short(name))
-		} else if err != nil {
-			return err
+// existing returns the users that are named, as a login would name them if not as they stand, and refuses names of none.
+func existing(tx *store.Tx, names []string) ([]string, error) {
+	users := make([]string, len(names))
+	for i, name := range names {
+		u, err := tx.User(name)
+		if hub.KindOf(err) == hub.NotFound {
+			u, err = tx.User(strings.ToLower(name))
 		}
+		if hub.KindOf(err) == hub.NotFound {
+			err = hub.Errorf(hub.Invalid, "No such user: %s", short(name))
+		}
+		if err != nil {
+			return nil, err
+		}
+		users[i] = u.Name
 	}
-	return nil
+	return users, nil
+}
+
+// knownGroup returns NotFound for a group that does not exist.
+func (room *Room) knownGroup(name string) error {
+	return room.Store.View(func(tx *store.Tx) error {
+		_, err := tx.Group(name)
+		return err
+	})
 }
 
 // createGroup answers POST /hub/api/groups/G, whose body may be empty.
@@ -187,6 +204,9 @@ func (room *Room) removeMembers(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*hub.Group, []string)) error {
+	if err := room.knownGroup(r.PathValue("group")); err != nil {
+		return err
+	}
 	body, err := readObject(r)
 	if err != nil {
 		return err
@@ -206,8 +226,11 @@ func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*h
 		if slices.Contains(room.rolesOfGroup(*g), rbac.RoleAdmin) && !whole {
 			return hub.Errorf(hub.Forbidden, "Only admins can change who is in a group of admins")
 		}
-		change(g, names)
-		return allExist(tx, names)
+		found, err := existing(tx, names)
+		if err == nil {
+			change(g, found)
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -217,6 +240,9 @@ func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*h
 
 // setProperties answers PUT /hub/api/groups/G/properties: the body takes the place of what was there.
 func (room *Room) setProperties(w http.ResponseWriter, r *http.Request) error {
+	if err := room.knownGroup(r.PathValue("group")); err != nil {
+		return err
+	}
 	body, err := readObject(r)
 	if err != nil {
 		return err

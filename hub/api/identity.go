@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"jupyterhubd/hub"
@@ -40,11 +41,23 @@ func (room *Room) serversOf(r *http.Request, by reader, user string) []hub.Live 
 	if !by.scopes.HasAny("read:servers") && !by.scopes.HasAny("read:users") {
 		return nil // what every visitor of a server is asked for: not worth a look
 	}
-	all := room.Workshop.Servers(user)
 	if wantsStopped(r) {
+		return room.allServers(user)
+	}
+	return activeOnly(room.Workshop.Servers(user))
+}
+
+// allServers returns a user's servers, the default one among them whether it ever ran or not.
+func (room *Room) allServers(user string) []hub.Live {
+	all := room.Workshop.Servers(user)
+	if slices.ContainsFunc(all, func(l hub.Live) bool { return l.Server.Server == "" }) {
 		return all
 	}
-	return activeOnly(all)
+	never, err := room.Workshop.Server(hub.ServerRef{User: user})
+	if err != nil {
+		return all // the user went meanwhile
+	}
+	return append([]hub.Live{never}, all...)
 }
 
 func activeOnly(all []hub.Live) []hub.Live {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,18 +37,30 @@ func (room *Room) pageOf(r *http.Request) (page, error) {
 	return p, nil
 }
 
-// whole reads a number; JupyterHub takes a negative one for its absolute value.
+// whole reads a number; JupyterHub takes a negative one for its absolute value, and the greatest limit for one beyond it.
 func whole(query url.Values, name string, into *int) error {
-	text := query.Get(name)
-	if text == "" {
+	text, ok := argument(query, name)
+	if !ok {
 		return nil
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 32)
-	if err != nil {
+	switch {
+	case errors.Is(err, strconv.ErrRange) && name == "limit":
+		n = math.MaxInt32
+	case err != nil:
 		return hub.Errorf(hub.Invalid, "Invalid argument type, %s must be an integer", name)
 	}
 	*into = int(max(n, -n))
 	return nil
+}
+
+// argument returns what a query says of a name; the last word counts.
+func argument(query url.Values, name string) (string, bool) {
+	all := query[name]
+	if len(all) == 0 {
+		return "", false
+	}
+	return all[len(all)-1], true
 }
 
 func optsIn(accept []string) bool {

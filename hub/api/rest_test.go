@@ -132,7 +132,7 @@ func TestGroups(t *testing.T) {
 func TestServices(t *testing.T) {
 	w := newWorld(t)
 	culler := w.service("idle-culler", "list:services", "read:services!service=idle-culler")
-	w.ask(culler, "GET", "/hub/api/services").is(200, `"idle-culler":{"kind":"service","name":"idle-culler","admin":false,"url":null,"prefix":null,"command":[],"pid":0,"info":{},"display":false}`)
+	w.ask(culler, "GET", "/hub/api/services").is(200, `"idle-culler":{"kind":"service","name":"idle-culler","admin":false,"url":"","prefix":"","command":[],"pid":0,"info":{},"display":false}`)
 	w.ask(culler, "GET", "/hub/api/services/idle-culler").is(200)
 	w.ask(culler, "GET", "/hub/api/services/other").is(404)
 	w.ask(w.token("alice"), "GET", "/hub/api/services").is(403)

@@ -7,10 +7,9 @@ import (
 	"jupyterhubd/hub/client"
 )
 
-// version answers GET /hub/api, which everybody may ask, scripts of other origins too. Single-user servers read the header
-// that the hall sets, the idle culler the body.
+// version answers GET /hub/api, which everybody may ask, scripts of other origins too (the hall's header says so). Single-user
+// servers read another header that the hall sets, the idle culler the body.
 func (room *Room) version(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	return writeJSON(w, http.StatusOK, client.Version{Version: hub.APIVersion})
 }
 

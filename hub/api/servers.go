@@ -25,6 +25,9 @@ func (room *Room) showServer(w http.ResponseWriter, r *http.Request) error {
 
 // createServer answers PUT /hub/api/users/U/servers/S: a named server that is not started.
 func (room *Room) createServer(w http.ResponseWriter, r *http.Request) error {
+	if refOf(r).Server == "" {
+		return hub.Errorf(hub.Conflict, "Everybody has a default server: POST starts it")
+	}
 	ref, wish, err := room.wished(r)
 	if err != nil {
 		return err
@@ -123,7 +126,7 @@ func readWish(r *http.Request) (serverWish, error) {
 		wish.options, err = json.Marshal(body)
 		return wish, err
 	}
-	if err := body.into("display_name", &wish.displayName, "a string"); err != nil {
+	if err := body.must("display_name", &wish.displayName, "a string"); err != nil {
 		return wish, err
 	}
 	if body.has("user_options") {

@@ -24,7 +24,7 @@ func TestStart(t *testing.T) {
 	}
 	w.ask(alice, "POST", "/hub/api/users/alice/server").is(400, "already running")
 	w.ask(alice, "GET", "/hub/api/users/alice/server").is(200, `"ready":true`, `"pending":null`, `"stopped":false`, `"url":"/user/alice/"`,
-		`"progress_url":"/hub/api/users/alice/server/progress"`, `"full_name":"alice/"`, `"user_options":null`, `"full_url":null`)
+		`"progress_url":"/hub/api/users/alice/server/progress"`, `"full_name":"alice/"`, `"user_options":{}`, `"full_url":null`)
 	w.ask(alice, "GET", "/hub/api/users/alice").is(200, `"server":"/user/alice/"`)
 	w.ask(alice, "DELETE", "/hub/api/users/alice/server").is(204)
 	w.ask(alice, "DELETE", "/hub/api/users/alice/server").is(204)
@@ -140,7 +140,7 @@ func TestNamedServers(t *testing.T) {
 		{"PATCH", "/hub/api/users/alice/servers/new", `{"name":"gpu"}`, 409, ""},
 		{"PATCH", "/hub/api/users/alice/servers/new", `{"name":"newer","user_options":{"a":1}}`, 200, `"user_options":{"a":1}`},
 		{"GET", "/hub/api/users/alice/servers/new", ``, 404, ""},
-		{"GET", "/hub/api/users/alice/servers/newer", ``, 200, `"display_name":"newer"`},
+		{"GET", "/hub/api/users/alice/servers/newer", ``, 200, `"display_name":"Brand new"`},
 		{"DELETE", "/hub/api/users/alice/servers/newer", `{"remove":1}`, 204, ""},
 		{"GET", "/hub/api/users/alice/servers/newer", ``, 404, ""},
 		{"DELETE", "/hub/api/users/alice/server", `{"remove":true}`, 400, ""},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 
 	"jupyterhubd/hub"
@@ -18,8 +19,8 @@ func (room *Room) listUsers(w http.ResponseWriter, r *http.Request) error {
 	}
 	a := auth.FromContext(r.Context())
 	active := byUser(room.Workshop.Active())
-	q := store.UserQuery{Offset: p.offset, Limit: p.limit, NameContains: r.URL.Query().Get("name_filter"), Sort: r.URL.Query().Get("sort")}
-	if err := selectState(r.URL.Query().Get("state"), active, &q); err != nil {
+	q := store.UserQuery{Offset: p.offset, Limit: p.limit}
+	if err := read(r.URL.Query(), active, &q); err != nil {
 		return err
 	}
 	narrow(a, &q)
@@ -40,7 +41,7 @@ func (room *Room) listUsers(w http.ResponseWriter, r *http.Request) error {
 		}
 		servers := active[u.Name]
 		if stopped {
-			servers = room.Workshop.Servers(u.Name)
+			servers = room.allServers(u.Name)
 		}
 		models = append(models, room.userSeen(by, seen, u, servers))
 	}
@@ -53,6 +54,18 @@ func byUser(active []hub.Live) map[string][]hub.Live {
 		users[l.User] = append(users[l.User], l)
 	}
 	return users
+}
+
+// read reads what a list is to show, and in which order.
+func read(query url.Values, active map[string][]hub.Live, q *store.UserQuery) error {
+	q.NameContains, _ = argument(query, "name_filter")
+	sort, ok := argument(query, "sort")
+	if ok && sort == "" {
+		return hub.Errorf(hub.Invalid, "sort is empty: it is one of id, name, last_activity, with a minus for the reverse")
+	}
+	q.Sort = sort
+	state, _ := argument(query, "state")
+	return selectState(state, active, q)
 }
 
 // selectState narrows a query to users with an active server, with a ready one, or without any. Asking for those who have

@@ -148,7 +148,7 @@ func (room *Room) serverModel(by reader, l hub.Live) client.Server {
 		Name: l.Server.Server, DisplayName: &l.DisplayName, FullName: l.ServerRef.String(),
 		LastActivity: client.At(l.LastActivity), Pending: client.Text(l.State.Pending()),
 		Ready: l.State.Ready(), Stopped: !l.State.Active(), URL: l.URL,
-		UserOptions: l.Options, ProgressURL: room.progressPath(l.ServerRef), Failure: by.cause(l.ServerRef, l.Failure),
+		UserOptions: optionsOf(l), ProgressURL: room.progressPath(l.ServerRef), Failure: by.cause(l.ServerRef, l.Failure),
 	}
 	if l.State.Active() {
 		m.Started = client.At(l.Started)
@@ -163,6 +163,14 @@ func (room *Room) serverModel(by reader, l hub.Live) client.Server {
 		}
 	}
 	return m
+}
+
+// optionsOf are the options of the last start, which may have had none; null only of what was never made or started.
+func optionsOf(l hub.Live) json.RawMessage {
+	if l.Options == nil && !l.Created.IsZero() {
+		return json.RawMessage("{}")
+	}
+	return l.Options
 }
 
 func (room *Room) progressPath(ref hub.ServerRef) string {
@@ -220,7 +228,7 @@ func (room *Room) serviceModel(by reader, s hub.Service) client.Service {
 	if s.URL != "" {
 		prefix = room.BaseURL + "services/" + escape(s.Name) + "/"
 	}
-	m.URL, m.Prefix = client.Show(client.Text(s.URL)), client.Show(client.Text(prefix))
+	m.URL, m.Prefix = client.Show(s.URL), client.Show(prefix)
 	m.Command, m.PID = client.Show(append([]string{}, s.Command...)), client.Show(0)
 	m.Info, m.Display = client.Show(s.Info), client.Show(s.Display)
 	return m

@@ -52,7 +52,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return u.AppendFormat(nil, microseconds), nil
 }
 
-// UnmarshalJSON reads RFC 3339, and the same without a zone, which JupyterHub takes as UTC.
+// UnmarshalJSON reads RFC 3339, and the same without a zone, which JupyterHub takes as UTC, or without a time.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if bytes.Equal(b, []byte("null")) {
 		*t = Time{}
@@ -62,7 +62,7 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("a moment is a string such as 2026-11-21T20:10:00Z: %w", err)
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00"} {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", time.DateOnly} {
 		if u, err := time.Parse(layout, s); err == nil {
 			t.Time = u.UTC()
 			return nil

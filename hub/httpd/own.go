@@ -41,7 +41,7 @@ func (h *Hall) ownPages(o Options) []auth.Route {
 
 // healthy answers as long as the process does: no store, no lock.
 func healthy(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(http.StatusOK)
 	return nil
 }

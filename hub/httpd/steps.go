@@ -140,6 +140,9 @@ func (h *Hall) headed(next http.Handler) http.Handler {
 			if rest == "api" || strings.HasPrefix(rest, "api/") {
 				head.Set("Content-Security-Policy", api)
 			}
+			if rest == "api" || rest == "api/" { // the version is everybody's
+				head.Set("Access-Control-Allow-Origin", "*")
+			}
 		}
 		for name, value := range h.headers {
 			head.Set(name, value)

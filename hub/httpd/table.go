@@ -108,6 +108,7 @@ func (m methods) forMethod(name string) *row {
 // wrongMethod answers OPTIONS on an API path, as JupyterHub does without asking who it is, and refuses the rest.
 func wrongMethod(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if r.Method == http.MethodOptions && v.api {
+		w.Header().Set("Content-Type", "application/json") // as JupyterHub says of nothing
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
