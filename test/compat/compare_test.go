@@ -23,8 +23,13 @@ type difference struct {
 	ours     string
 }
 
-func (d difference) String() string {
-	return fmt.Sprintf("%s | %s | %s | %s", d.step, d.facet, d.upstream, d.ours)
+// about spells a difference as the table of those that are allowed has it, whoever asked.
+func (d difference) about() string {
+	request := d.step.method + " " + d.step.path
+	if d.step.kind != "" && d.step.kind != "good" {
+		request += " [" + d.step.kind + "]"
+	}
+	return fmt.Sprintf("%s | %s | %s | %s", request, d.facet, d.upstream, d.ours)
 }
 
 // compare tells every difference between two answers. Where statuses differ, the rest is not looked at.
@@ -180,10 +185,22 @@ func diffObjects(at string, u, o map[string]any, tell func(facet, u, o string)) 
 			tell(at+"."+key, spelled(uv, key), "absent")
 		case !inU:
 			tell(at+"."+key, "absent", spelled(ov, key))
+		case key == "url" && strings.Contains(fmt.Sprint(uv), "?"):
+			tell(at+"."+key, queryOf(uv), queryOf(ov))
 		default:
 			diffValues(at+"."+key, uv, ov, tell)
 		}
 	}
+}
+
+// queryOf spells an address with its query in order.
+func queryOf(v any) string {
+	u, err := url.Parse(fmt.Sprint(v))
+	if err != nil {
+		return err.Error()
+	}
+	u.RawQuery = u.Query().Encode()
+	return normal(u.String())
 }
 
 func diffLists(at string, u, o []any, tell func(facet, u, o string)) {

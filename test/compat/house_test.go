@@ -129,8 +129,9 @@ func (h *house) furnish(p plan) {
 		h.t.Fatal(err)
 	}
 	provider := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages})
-	h.hall, err = httpd.New(httpd.Options{BaseURL: "/", Porter: h.porter, Pages: pages, Log: zerolog.Nop(),
-		API: append(rest.Routes(), provider.API()...), Browser: append(pages.Routes(), provider.Pages()...), Gatherer: prometheus.NewRegistry()})
+	measured := prometheus.NewRegistry()
+	h.hall, err = httpd.New(httpd.Options{BaseURL: "/", Porter: h.porter, Pages: pages, Log: zerolog.Nop(), Metrics: measured, Gatherer: measured,
+		API: append(rest.Routes(), provider.API()...), Browser: append(pages.Routes(), provider.Pages()...)})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -68,13 +68,15 @@ func (s *side) hold(steps []step) ([]reply, error) {
 		if replies[i], err = s.ask(st); err != nil {
 			return nil, fmt.Errorf("%s: %s: %s: %w", s.name, st.at, st, err)
 		}
-		for _, line := range st.undo {
-			if replies[i].status < 400 {
-				u := step{silent: true}
-				u.say("stage " + line)
-				if _, err := s.ask(u); err != nil {
-					return nil, fmt.Errorf("%s: %s: %s: %w", s.name, st.at, line, err)
-				}
+		lines := st.after
+		if replies[i].status < 400 {
+			lines = append(lines, st.undo...)
+		}
+		for _, line := range lines {
+			var u step
+			u.say("stage " + line)
+			if _, err := s.ask(u); err != nil {
+				return nil, fmt.Errorf("%s: %s: %s: %w", s.name, st.at, line, err)
 			}
 		}
 	}

@@ -21,7 +21,8 @@ import (
 //
 // Paths are below /hub/api, but for those with a dot before them (./hub/home). $name stands for what was saved, from a JSON key of an answer or, with
 // a "*" in the key, from the text between two pieces of one. A line of everybody's is said once by each of the cast, and, where
-// it may have a body, with each kind of body. undo is said by the stage after each that was granted, and is not compared.
+// it may have a body, with each kind of body. undo is said by the stage after each that was
+// granted, after in any case; neither is compared.
 
 // cast are who speaks in lines of everybody's: nobody; the user whom the line is about, with a token for all, and with one for
 // little; another user; a service that may see and do some things for some; an admin.
@@ -37,8 +38,8 @@ type step struct {
 	kind    string // of the body, in lines of everybody's
 	header  []string
 	save    [][2]string // name, key
-	undo    []string    // method, path and body
-	silent  bool        // undoes: is not compared
+	undo    []string    // method, path and body; if it was granted
+	after   []string    // likewise, in any case
 	heading string
 }
 
@@ -122,6 +123,8 @@ func (s *step) more(line string) bool {
 		return ok
 	case "undo":
 		s.undo = append(s.undo, rest)
+	case "after":
+		s.after = append(s.after, rest)
 	default:
 		return false
 	}

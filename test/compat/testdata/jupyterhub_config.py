@@ -23,7 +23,7 @@ class Table(Proxy):
         return dict(self.routes)
 
     async def add_route(self, routespec, target, data):
-        self.routes[routespec] = {"routespec": routespec, "target": target, "data": data}
+        self.routes[routespec] = {"routespec": routespec, "target": target, "data": data | {"last_activity": None}}
 
     async def delete_route(self, routespec):
         self.routes.pop(routespec, None)
