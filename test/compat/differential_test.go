@@ -10,7 +10,7 @@ import (
 
 // No client can tell: the same requests are sent to a real JupyterHub and to a hub of ours, and every difference in an answer
 // is a row of the table of differences (allowed_test.go), which is a table in docs/compatibility.md.
-func TestConversations(t *testing.T) {
+func TestConversationsWithBothHubs(t *testing.T) {
 	steps := expand(readTalks(t))
 	upstream, ours := startUpstream(t), startOurs(t)
 	ended := make(chan error, 1)
