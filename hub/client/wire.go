@@ -101,8 +101,8 @@ type Service struct {
 	Name    string                `json:"name"`
 	Admin   Field[bool]           `json:"admin,omitzero"`
 	Roles   Field[[]string]       `json:"roles,omitzero"`
-	URL     Field[string]           `json:"url,omitzero"`
-	Prefix  Field[string]           `json:"prefix,omitzero"`
+	URL     Field[string]         `json:"url,omitzero"`
+	Prefix  Field[string]         `json:"prefix,omitzero"`
 	Command Field[[]string]       `json:"command,omitzero"`
 	PID     Field[int]            `json:"pid,omitzero"`
 	Info    Field[map[string]any] `json:"info,omitzero"`
