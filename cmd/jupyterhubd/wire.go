@@ -126,7 +126,7 @@ func (h *house) furnish(c *config.Config) (*rooms, auth.Rules, error) {
 
 func (h *house) apiOptions(c *config.Config) api.Options {
 	return api.Options{
-		Store: h.store, Workshop: h.manager, Proxy: h.proxy, Daemon: h, Doorman: h.porter, Policy: h.porter.Policy,
+		Store: h.store, Workshop: h.manager, Limiter: h.spawnd, Proxy: h.proxy, Daemon: h, Doorman: h.porter, Policy: h.porter.Policy,
 		BaseURL: c.Hub.BaseURL, PublicOrigin: origin(c.Hub.PublicURL),
 		SlowSpawn: c.Hub.SlowSpawnTimeout.Std(), SlowStop: c.Hub.SlowStopTimeout.Std(),
 		PageLimit: int(c.Hub.APIPageDefaultLimit), PageMax: int(c.Hub.APIPageMaxLimit),

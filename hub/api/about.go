@@ -104,6 +104,8 @@ var describedServer = map[string]about{
 	"DELETE":       {"Stop a server, and forget a named one if it is said so: 204 if it is gone in time, 202 if it goes on", nil, client.StopRequest{}, 204, nil, false},
 	"PUT":          {"Make a named server without starting it", nil, client.StartRequest{}, 201, client.Server{}, false},
 	"PATCH":        {"Change a server that is stopped: its name, display name or options", nil, client.ServerChange{}, 200, client.Server{}, false},
+	"POST restart": {"Stop a server and start it again as it was: 201 if it is ready in time, 202 if it goes on", nil, nil, 201, nil, false},
+	"POST limits":  {"Change limits of a server that runs; null limits are those of the configuration", nil, client.LimitRequest{}, 200, client.LimitRequest{}, false},
 	"POST wake":    {"Wake a server that sleeps. The proxy's, who shows a key", []string{"key"}, nil, 204, nil, false},
 	"GET progress": {"Follow a start, as a stream of events", nil, nil, 200, eventStream{}, false},
 }

@@ -43,3 +43,30 @@ func TestUsageByDay(t *testing.T) {
 	w.ask(w.token("admin"), "GET", "/hub/api/usage/days?first=yesterday").is(400, "2026-11-24")
 	w.ask(w.token("mallory"), "GET", "/hub/api/users/mallory/usage").is(200, `{"days":[]}`)
 }
+
+// A restart is answered as a start is.
+func TestRestart(t *testing.T) {
+	w := newWorld(t)
+	token := w.token("alice")
+	w.ask(token, "POST", "/hub/api/users/alice/server/restart").is(424)
+	w.ask(token, "POST", "/hub/api/users/bob/server/restart").is(404)
+	w.shop.become(hub.ServerRef{User: "alice"}, hub.Running)
+	w.ask(token, "POST", "/hub/api/users/alice/server/restart").is(201)
+	w.shop.quick = false
+	w.ask(token, "POST", "/hub/api/users/alice/server/restart").is(202)
+}
+
+// Limits are changed by admins, as far as root's side lets them.
+func TestLimits(t *testing.T) {
+	w := newWorld(t)
+	const at = "/hub/api/users/alice/server/limits"
+	admin := w.token("admin")
+	w.ask(w.token("alice", "start:servers"), "POST", at, `{"limits":{"memory_max":1}}`).is(403)
+	w.ask(admin, "POST", at, `{"limits":{"memory_max":1073741824,"cpu_quota":1.5}}`).is(200, `{"limits":{"memory_max":1073741824,"cpu_quota":1.5}}`)
+	w.ask(admin, "POST", at, `{"limits":null}`).is(200, `{"limits":{"memory_max":2147483648}}`)
+	w.ask(admin, "POST", at, `{"limits":{"memory_max":2147483648}}`).is(403, "more than you may")
+	for _, bad := range []string{``, `{}`, `{"limits":{}}`, `{"limits":7}`, `{"limits":{"disk":1}}`, `{"limits":{"memory_max":"1G"}}`,
+		`{"limits":{"memory_max":1},"for_good":"x"}`, `{"limits":{"memory_max":1},"by":"me"}`} {
+		w.ask(admin, "POST", at, bad).is(400)
+	}
+}

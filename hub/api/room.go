@@ -15,6 +15,7 @@ import (
 type Options struct {
 	Store    *store.Store
 	Workshop Workshop
+	Limiter  Limiter
 	Proxy    Proxy
 	Daemon   Daemon
 	Doorman  Doorman

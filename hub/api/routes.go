@@ -52,6 +52,8 @@ func (room *Room) serverRows() (rows []auth.Route) {
 			plate("PUT", at, server, room.createServer, "start:servers"),
 			plate("PATCH", at, server, room.changeServer, "start:servers"),
 			plate("GET", at+"/progress", server, room.progress, "read:servers"),
+			plate("POST", at+"/restart", server, room.restartServer, "start:servers"),
+			plate("POST", at+"/limits", server, room.limitServer, "admin:servers"),
 			auth.Route{Method: "POST", Pattern: "/hub/api" + at + "/wake", Public: true, NoXSRF: true, Style: auth.API, Handle: room.wake}, // the proxy's
 		)
 	}

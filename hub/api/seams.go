@@ -19,6 +19,7 @@ type Workshop interface {
 	// Wait returns when nothing is pending any more, or ctx ends; after a failed start with an error that has a Cause.
 	Wait(ctx context.Context, ref hub.ServerRef) (hub.Live, error)
 	Stop(ctx context.Context, ref hub.ServerRef) (hub.Live, error) // returns at once
+	Restart(ctx context.Context, ref hub.ServerRef) error          // returns at once, with the server pending; NotRunning
 	Remove(ctx context.Context, ref hub.ServerRef) error           // stops, then forgets; goes on when ctx ends
 	Server(ref hub.ServerRef) (hub.Live, error)
 	Servers(user string) []hub.Live // those that have a record, running or not
@@ -27,6 +28,11 @@ type Workshop interface {
 	Usage(ctx context.Context) (map[hub.ServerRef]hub.Unit, error)
 	// Wake returns when a server is awake; Forbidden unless the key is the one that its route has.
 	Wake(ctx context.Context, ref hub.ServerRef, key string) error
+}
+
+// Limiter changes the limits of servers that run. *systemdspawner.Client is one. Nil limits are those of root's file again.
+type Limiter interface {
+	Limit(ctx context.Context, ref hub.ServerRef, limits *hub.Limits, forGood bool) (hub.Limits, error)
 }
 
 // Proxy is the table of routes. *proxy/client.Client is one.

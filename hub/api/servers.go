@@ -73,6 +73,11 @@ func (room *Room) startServer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return room.startFailed(r, err)
 	}
+	return room.awaitStart(w, r, ref)
+}
+
+// awaitStart answers when a start has ended, or has taken long.
+func (room *Room) awaitStart(w http.ResponseWriter, r *http.Request, ref hub.ServerRef) error {
 	ctx, cancel := context.WithTimeout(r.Context(), room.SlowSpawn)
 	defer cancel()
 	live, err := room.Workshop.Wait(ctx, ref)

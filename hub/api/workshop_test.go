@@ -234,3 +234,26 @@ func (f *workshop) Wake(_ context.Context, ref hub.ServerRef, key string) error 
 	f.set(ref, hub.Running)
 	return nil
 }
+
+func (f *workshop) Restart(_ context.Context, ref hub.ServerRef) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.states[ref].Ready() {
+		return hub.Errorf(hub.NotRunning, "%s does not run", ref)
+	}
+	if !f.quick {
+		f.set(ref, hub.Stopping)
+	}
+	return nil
+}
+
+// Limit allows what is at most one GiB.
+func (f *workshop) Limit(_ context.Context, ref hub.ServerRef, l *hub.Limits, forGood bool) (hub.Limits, error) {
+	switch {
+	case l == nil:
+		return hub.Limits{MemoryMax: 2 << 30}, nil
+	case l.MemoryMax > 1<<30:
+		return hub.Limits{}, hub.Errorf(hub.Forbidden, "more than you may")
+	}
+	return *l, nil
+}

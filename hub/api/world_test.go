@@ -58,7 +58,7 @@ func newWorld(t testing.TB, change ...func(*api.Options)) *world {
 	if w.porter, err = auth.New(auth.Options{Store: s, Rules: auth.Rules{Policy: policy}, Authenticator: authtest.NewDouble(), Sessions: w, BaseURL: "/"}); err != nil {
 		t.Fatal(err)
 	}
-	o := api.Options{Store: s, Workshop: w.shop, Proxy: routes{}, Daemon: w.daemon, Doorman: w.porter, Policy: w.porter.Policy, BaseURL: "/", NamedServers: true, SlowSpawn: 50 * time.Millisecond, SlowStop: 50 * time.Millisecond}
+	o := api.Options{Store: s, Workshop: w.shop, Limiter: w.shop, Proxy: routes{}, Daemon: w.daemon, Doorman: w.porter, Policy: w.porter.Policy, BaseURL: "/", NamedServers: true, SlowSpawn: 50 * time.Millisecond, SlowStop: 50 * time.Millisecond}
 	for _, f := range change {
 		f(&o)
 	}

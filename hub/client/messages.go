@@ -63,6 +63,12 @@ type StartRequest struct {
 	UserOptions json.RawMessage `json:"user_options,omitempty"`
 }
 
+// LimitRequest is the body of POST /users/U/servers/S/limits, which is ours. Nil Limits are those of the configuration again.
+type LimitRequest struct {
+	Limits  *hub.Limits `json:"limits"`
+	ForGood bool        `json:"for_good,omitempty"`
+}
+
 // StopRequest is the body of DELETE /users/U/servers/S.
 type StopRequest struct {
 	Remove bool `json:"remove,omitempty"` // forget the named server once it is stopped

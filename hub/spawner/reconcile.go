@@ -116,23 +116,7 @@ func (m *Manager) lose(ref hub.ServerRef, cause *hub.Cause) {
 
 // revive starts a server again that ran when the machine went down.
 func (m *Manager) revive(wish hub.Server) {
-	s := m.enter(wish.ServerRef, hub.Queued)
-	s.progress.step(0, "The machine was started again, and so is the server")
-	life, boot := m.lifeOf(s), m.bootID
-	m.do(func(context.Context) {
-		before, err := m.wish(m.policyNow(), wish.ServerRef, choice{wish.Profile, wish.Options}, boot)
-		if err != nil {
-			m.abandon(s, err)
-			return
-		}
-		m.mu.Lock()
-		s.before = before
-		if s.state == hub.Queued {
-			m.join(s)
-		}
-		m.mu.Unlock()
-		m.bringUp(life, s, asked)
-	})
+	m.startAgain(wish.ServerRef, "The machine was started again, and so is the server", choice{wish.Profile, wish.Options})
 }
 
 // doubt notes a unit of ours that nobody wishes, and stops it if after a grace still nobody does. The caller holds mu.

@@ -39,6 +39,7 @@ type server struct {
 	wanted   bool                    // somebody came while it was being laid to sleep
 	rested   time.Time               // before this it is not laid to sleep
 	forget   bool                    // once stopped its record goes too
+	again    bool                    // once stopped it is started again
 	rescue   bool                    // its profile is for this time alone
 	before   choice                  // what the user chose the last time
 	refusal  error                   // what the user chose now cannot be had

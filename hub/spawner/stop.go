@@ -19,10 +19,51 @@ func (m *Manager) Stop(ctx context.Context, ref hub.ServerRef) (hub.Live, error)
 	}
 	m.mu.Lock()
 	if s := m.servers[ref]; s != nil {
+		s.again = false
 		m.halt(s)
 	}
 	m.mu.Unlock()
 	return m.Server(ref)
+}
+
+// Restart stops a server that runs and starts it again as it was started, and returns at once; Wait tells when it is ready
+// again. It does so though whoever asked has left, unless somebody stops the server meanwhile. A server that does not run is
+// NotRunning.
+func (m *Manager) Restart(ctx context.Context, ref hub.ServerRef) error {
+	if err := m.awaitSync(ctx); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.servers[ref]
+	if s == nil || !s.state.Ready() {
+		return hub.Errorf(hub.NotRunning, "%s does not run", ref)
+	}
+	s.again = true
+	m.halt(s)
+	return nil
+}
+
+// startAgain begins a start of a server that has just stopped; the caller holds mu all the while, so that nobody sees it
+// stopped in between.
+func (m *Manager) startAgain(ref hub.ServerRef, why string, c choice) {
+	s := m.enter(ref, hub.Queued)
+	s.progress.step(0, "%s", why)
+	life, boot := m.lifeOf(s), m.bootID
+	m.do(func(context.Context) {
+		before, err := m.wish(m.policyNow(), ref, c, boot)
+		if err != nil {
+			m.abandon(s, err)
+			return
+		}
+		m.mu.Lock()
+		s.before = before
+		if s.state == hub.Queued {
+			m.join(s)
+		}
+		m.mu.Unlock()
+		m.bringUp(life, s, asked)
+	})
 }
 
 // halt begins the end of an active server; the caller holds mu.
@@ -146,6 +187,9 @@ func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
 	err := m.end(s.ref, end)
 	m.mu.Lock()
 	m.change(s, state)
+	if s.again && state == hub.Stopped && !shutdown {
+		m.startAgain(s.ref, "Server requested", choice{})
+	}
 	m.mu.Unlock()
 	s.progress.add(failedEvent(cause))
 	log := m.log.Info()
