@@ -33,6 +33,7 @@ var mayImport = []struct {
 
 	// Behind the doors.
 	{"systemdspawner", "hub hub/varlink", "the hub's side of a locked door knows the door alone"},
+	{"systemdspawner/localprocess", "hub hub/varlink", "a spawner for development knows the door alone, as anybody's would"},
 	{"systemdspawner/launcher", "hub hub/account hub/credential hub/varlink", "root's side of servers: no storage, no sessions, no HTTP"},
 	{"proxy", "hub proxy/strict", "the proxy runs without the hub, and decides nothing that the hub decides"},
 	{"proxy/client", "hub", "who edits a table needs nothing of who serves by it"},

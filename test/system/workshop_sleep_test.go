@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/spawner/spawnertest"
 )
 
 // drowsy lets alice's server, a mock, sleep after a second.
@@ -51,4 +52,17 @@ func TestWhereNothingSleepsWhoIsIdleIsStopped(t *testing.T) {
 	s.drowsy()
 	s.start(alice)
 	s.becomes(alice, hub.Stopped)
+}
+
+// The real spawner keeps the promises about sleep that its doubles keep.
+func TestRealSpawnerKeepsItsPromisesOfSleep(t *testing.T) {
+	s := unifiedStage(t)
+	s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
+	s.configure("[spawner]\ncmd = [\"mock-singleuser\"]\n")
+	s.run("systemctl", "stop", "jupyterhub.service", "jupyterhub-hub.socket", "jupyterhub-api.socket", "jupyterhub-admin.socket",
+		"jupyterhub-credentials.socket")
+	giveCredentials(t, s.Path("/run/jupyterhub/credentials.sock"))
+	cast := spawnertest.Cast{User: "alice", Other: "bob", Unknown: "nobody-of-that-name", Patience: patience}
+	spawnertest.RunSleep(t, cast, func(*testing.T) spawnertest.Sleepy { return s.rootside() })
+	s.run("systemctl", "start", "jupyterhub.service")
 }

@@ -7,7 +7,7 @@
 //
 // It must not know how units come to be, nor anything of the Manager.
 //
-// Way in: Run in a test function; NewFake in a test of whoever calls a Spawner. Way out: testing.T.
+// Way in: Run in a test function, and RunSleep where servers can sleep; NewFake in a test of whoever calls a Spawner. Way out: testing.T.
 //
 // Caveat: the Fake starts no goroutine of its own, only timers, so it may live in a testing/synctest bubble.
 package spawnertest
