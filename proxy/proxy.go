@@ -106,7 +106,7 @@ func New(o Options) (*Proxy, error) {
 	p.hubs = newCrowd(func() trust { return nil }, func() int { return 0 }, math.MaxInt, func() {})
 	p.certs = certificates{log: o.Log, now: o.Now, changed: make(chan struct{}, 1)}
 	p.trusted.Store(&trust{})
-	p.ledger = &ledger{path: o.StateFile, collect: p.state}
+	p.ledger = &ledger{path: o.StateFile, collect: p.state, look: p.entry}
 	p.bounds.Store(&Bounds{})
 	p.crowd = newCrowd(func() trust { return *p.trusted.Load() }, func() int { return p.bounds.Load().ClientConnections },
 		cmp.Or(o.MaxConnections, math.MaxInt), func() { p.metrics.refused.WithLabelValues("connection").Inc() })
@@ -177,7 +177,7 @@ func (p *Proxy) Add(path string, data map[string]json.RawMessage) error {
 		return err
 	}
 	p.set(r)
-	p.ledger.change()
+	p.ledger.touch(r.key)
 	p.told(path, data)
 	p.tellAdded(r)
 	return nil
@@ -215,7 +215,7 @@ func (p *Proxy) remove(key string) bool {
 		return false
 	}
 	p.retire(r.up)
-	p.ledger.change()
+	p.ledger.touch(key)
 	p.elders.tell(message{Do: doForget, Path: key})
 	p.options.Log.Info().Str("route", r.key).Msg("Route removed")
 	return true
@@ -240,7 +240,7 @@ func (p *Proxy) retire(u *upstream) {
 // end closes the WebSockets of a session and remembers that it has ended.
 func (p *Proxy) end(id sessionID) {
 	p.graves.bury(id, p.options.Now().Add(endedFor))
-	p.ledger.change()
+	p.ledger.touch(sessionKey + id.String())
 	p.tunnels.close(policy, func(t *tunnel) bool {
 		for _, s := range t.sessions {
 			if s == id {

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -228,10 +229,26 @@ func (p *Proxy) state() state {
 	s := state{Version: stateVersion, Ended: p.graves.list()}
 	for _, r := range p.table.all() {
 		if !r.unsaved {
-			s.Routes = append(s.Routes, savedRoute{Path: r.posted, Data: r.data, LastActivity: r.up.lastActivity()})
+			s.Routes = append(s.Routes, r.saved())
 		}
 	}
 	return s
+}
+
+func (r *route) saved() savedRoute {
+	return savedRoute{Key: r.key, Path: r.posted, Data: r.data, LastActivity: r.up.lastActivity()}
+}
+
+// entry is what a key of the journal stands for now.
+func (p *Proxy) entry(key string) entry {
+	e := entry{Key: key}
+	if name, ok := strings.CutPrefix(key, sessionKey); ok {
+		e.Until = p.graves.until(name)
+	} else if r := p.table.get(key); r != nil && !r.unsaved {
+		saved := r.saved()
+		e.Route = &saved
+	}
+	return e
 }
 
 // restore puts back what the state file holds. A route that is not good any more is left out and logged.

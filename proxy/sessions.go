@@ -92,6 +92,17 @@ func (g *graveyard) forget(now time.Time) bool {
 	return len(g.ended) < before
 }
 
+// until returns when a session's name is forgotten; zero when it is not remembered.
+func (g *graveyard) until(name string) time.Time {
+	id, err := readSessionID(name)
+	if err != nil {
+		return time.Time{}
+	}
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.ended[id]
+}
+
 // list returns the ended sessions, for the state file.
 func (g *graveyard) list() map[string]time.Time {
 	g.mu.RLock()
