@@ -1,6 +1,9 @@
 package rbac
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Scope is one row of the catalogue.
 type Scope struct {
@@ -97,6 +100,7 @@ type catalogue struct {
 	implied  []bits // by scope: itself and everything below it
 	onServer []bits // the same under a !server filter, see closeOver
 	self     bits
+	sorted   []int // indexes of rows, by name
 }
 
 func newCatalogue(rows []Scope) *catalogue {
@@ -104,6 +108,10 @@ func newCatalogue(rows []Scope) *catalogue {
 	for i, s := range rows {
 		c.index[s.Name] = i
 	}
+	for i := range rows {
+		c.sorted = append(c.sorted, i)
+	}
+	slices.SortFunc(c.sorted, func(a, b int) int { return strings.Compare(rows[a].Name, rows[b].Name) })
 	c.implied, c.onServer = make([]bits, len(rows)), make([]bits, len(rows))
 	for i := range rows {
 		c.closeOver(i)

@@ -174,17 +174,41 @@ func (s Set) Equal(o Set) bool {
 
 // List returns the scopes, sorted, one string each: the form of /user's "scopes".
 func (s Set) List() []string {
-	out := []string{}
+	n, size := s.size()
+	out, all := make([]string, 0, n), make([]byte, 0, size)
 	for _, e := range s.entries {
 		filter := e.filter.String()
-		for i, row := range s.cat.rows {
+		for _, i := range s.cat.sorted {
 			if e.scopes.has(i) {
-				out = append(out, row.Name+filter)
+				all = append(append(all, s.cat.rows[i].Name...), filter...)
+			}
+		}
+	}
+	text := string(all) // what List is asked for all day is one allocation, and a slice of it
+	for _, e := range s.entries {
+		filter := len(e.filter.String())
+		for _, i := range s.cat.sorted {
+			if e.scopes.has(i) {
+				n := len(s.cat.rows[i].Name) + filter
+				out, text = append(out, text[:n]), text[n:]
 			}
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// size returns how many scopes List prints, and their length.
+func (s Set) size() (n, bytes int) {
+	for _, e := range s.entries {
+		filter := len(e.filter.String())
+		for i, row := range s.cat.rows {
+			if e.scopes.has(i) {
+				n, bytes = n+1, bytes+len(row.Name)+filter
+			}
+		}
+	}
+	return n, bytes
 }
 
 func (s Set) lookup(base string) (int, bool) {

@@ -66,6 +66,8 @@ func everyPage(t *testing.T, each func(t *testing.T, name string, p *page)) {
 	show("admin-nobody", admin.get("/hub/admin?search="+url.QueryEscape(hostile+hostile)))
 	show("spawn-of-another", admin.get("/hub/spawn/bob"))
 	show("confirm", w.confirm(alice))
+	w.workshop.put("bob", "gpu", hub.Stopped)
+	show("share", alice.get("/hub/accept-share?code=good"))
 }
 
 // addTokens gives a user two plain tokens and two of an application.

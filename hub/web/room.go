@@ -32,6 +32,9 @@ type Directory interface {
 	RevokeToken(user, id string) error
 	AddUsers(a auth.Actor, names []string, admin bool) ([]hub.User, error)
 	RemoveUser(ctx context.Context, a auth.Actor, name string) error
+	// Offer returns what a code for a share offers a user: NotFound, or Forbidden for one of their own.
+	Offer(user, code string) (hub.ShareCode, error)
+	AcceptShare(user, code string) (hub.Share, error)
 }
 
 // Profile is a way to start a server that may be chosen. Whether it may be had is decided on root's side, at the start.

@@ -312,6 +312,25 @@ func (d *directory) NewToken(_ auth.Actor, user, note string, life time.Duration
 	return "0123456789abcdef0123456789abcdef", hub.Token{}, d.refuse
 }
 
+// Offer knows one code, which is for bob's server.
+func (d *directory) Offer(user, code string) (hub.ShareCode, error) {
+	switch {
+	case code != "good":
+		return hub.ShareCode{}, hub.Errorf(hub.NotFound, "Share not found or expired")
+	case user == "bob":
+		return hub.ShareCode{}, hub.Errorf(hub.Forbidden, "You can't share with yourself!")
+	}
+	return hub.ShareCode{Server: hub.ServerRef{User: "bob", Server: "gpu"}, Scopes: []string{"access:servers"}}, nil
+}
+
+func (d *directory) AcceptShare(user, code string) (hub.Share, error) {
+	c, err := d.Offer(user, code)
+	if err == nil {
+		d.said = append(d.said, "accept "+user+" "+code)
+	}
+	return hub.Share{Server: c.Server, User: user}, err
+}
+
 func (d *directory) RevokeToken(user, id string) error {
 	d.said = append(d.said, "revoke "+user+" "+id)
 	return d.refuse
