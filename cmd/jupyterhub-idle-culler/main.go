@@ -48,6 +48,7 @@ func run(ctx context.Context, d *daemon.Daemon, o overrides) error {
 		return err
 	}
 	defer h.Close()
+	checkAccounts(ctx, d, h)
 	report, err := idleculler.Pass(ctx, h, options)
 	for i, e := range report.Errors {
 		if i == maxErrors {
@@ -60,6 +61,18 @@ func run(ctx context.Context, d *daemon.Daemon, o overrides) error {
 	}
 	d.Log.Info().Msg(report.String())
 	return nil
+}
+
+// checkAccounts has our hub end what belongs to accounts that are gone. Another hub does not know the question.
+func checkAccounts(ctx context.Context, d *daemon.Daemon, h *client.Client) {
+	r, err := h.CheckAccounts(ctx)
+	switch {
+	case hub.KindOf(err) == hub.NotFound:
+	case err != nil:
+		d.Log.Warn().Err(err).Msg("accounts cannot be looked at, ignoring")
+	case r.Ended > 0:
+		d.Log.Info().Int("users", r.Ended).Msg("accounts that may not be used any more have lost their servers")
+	}
 }
 
 // configuration reads the configuration. A machine without one is a machine without our hub: the defaults do.

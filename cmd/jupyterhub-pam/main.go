@@ -78,7 +78,8 @@ func options(ctx context.Context, dir string, change bool) (door.Options, error)
 		caller = 0 // without the hub's account nobody but root may call
 	}
 	settings, broken := configuration(dir)
-	o := door.Options{Rules: rules(settings), Lookup: nss.Lookup, Converse: converse(settings.Service, change), Caller: caller}
+	o := door.Options{Rules: rules(settings), Lookup: nss.Lookup, Converse: converse(settings.Service, change), Caller: caller,
+		Locked: nss.Locked, Standing: standing(settings.Service)}
 	if broken != nil {
 		o.Lookup = func(context.Context, string) (hub.Account, error) {
 			return hub.Account{}, &hub.Error{Kind: hub.Unavailable, Text: "logins are not set up", Err: broken}
@@ -114,6 +115,13 @@ func converse(service string, change bool) door.Converse {
 	return func(user, remoteHost, tty string, ask door.Ask) (string, []string, error) {
 		r, err := hold(conv.Request{Service: service, User: user, RemoteHost: remoteHost, TTY: tty}, ask)
 		return r.User, r.Messages, err
+	}
+}
+
+// standing joins the door to PAM's account phase.
+func standing(service string) func(string) error {
+	return func(user string) error {
+		return conv.Standing(conv.Request{Service: service, User: user, TTY: "jupyterhub"})
 	}
 }
 

@@ -72,8 +72,17 @@ func rulesOf(c *config.Config) (auth.Rules, error) {
 	admins, _ := rolesAdmins(c)
 	return auth.Rules{
 		Policy: policy, AdminGroups: c.Authenticator.AdminGroups, AdminUsers: append(admins, c.Authenticator.AdminUsers...),
+		AccountAge: accountAge(c), DeleteInvalidUsers: c.Authenticator.DeleteInvalidUsers,
 		CookieMaxAge: loginLife(c), ActivityResolution: c.Hub.ActivityResolution.Std(),
 	}, err
+}
+
+// accountAge is how long it is remembered that an account may be used; less than nothing: nobody looks.
+func accountAge(c *config.Config) time.Duration {
+	if c.Authenticator.AuthRefreshAge == 0 {
+		return -1
+	}
+	return c.Authenticator.AuthRefreshAge.Std()
 }
 
 // loginLife is how long a browser's login lasts.

@@ -80,6 +80,7 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.manager.ServeCredentials(ctx, all.credentials) })
 	g.Go(func() error { return h.manager.Run(ctx) })
+	g.Go(func() error { return h.porter.Run(ctx) })
 	h.awaitSight(ctx)
 
 	hall := h.rooms.Load().hall

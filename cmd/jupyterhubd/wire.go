@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -61,10 +62,12 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 	h.manager = spawner.New(spawner.Options{
 		Store: s, Spawner: h.spawnd, Sleeper: h.spawnd, Router: h.proxy, Journal: h.spawnd.Journal, Headroom: h.spawnd.Headroom,
 		Policy: policyOf(c), URLs: urlsOf(c), Log: d.Log, Metrics: h.metrics,
-		Report: func(active int) { d.Status("%s", serving(active)) },
+		Report:    func(active int) { d.Status("%s", serving(active)) },
+		Admission: func(ctx context.Context, user string) error { return h.porter.Admit(ctx, user) },
 	})
+	login := pam.New(pam.LoginDoor)
 	h.porter, err = auth.New(auth.Options{
-		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Changer: pam.New(pam.PasswdDoor),
+		Store: s, Rules: rules, Authenticator: login, Accounts: login, Report: h.shownOut, Changer: pam.New(pam.PasswdDoor),
 		Sessions: h.proxy, Evictor: h.manager, BaseURL: c.Hub.BaseURL, PublicURL: c.Hub.PublicURL,
 		CookieHostPrefix: c.Hub.CookieHostPrefix,
 	})
@@ -74,6 +77,15 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 	first, _, err := h.furnish(c)
 	h.rooms.Store(first)
 	return h, err
+}
+
+// shownOut tells the journal whose account does not stay in.
+func (h *house) shownOut(user, why string, err error) {
+	if err != nil {
+		h.daemon.Log.Error().Str("user", user).Err(err).Str("why", why).Msg("a user whose account may not be used cannot be shown out, trying again")
+		return
+	}
+	h.daemon.Log.Warn().Str("user", user).Str("why", why).Msg("sessions, tokens and servers of a user have ended")
 }
 
 // rooms are what a configuration makes of the rooms: a reload makes new ones, and requests under way end in the old.

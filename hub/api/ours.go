@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"jupyterhubd/hub"
@@ -99,4 +101,18 @@ func known(n int64) *int64 {
 		return nil
 	}
 	return &n
+}
+
+// checkAccounts answers POST /hub/api/accounts/check, which is ours: the accounts of everybody whose servers run are looked at again.
+// The idle culler asks for it at each pass.
+func (room *Room) checkAccounts(w http.ResponseWriter, r *http.Request) error {
+	users := map[string]bool{}
+	for _, live := range room.Workshop.Active() {
+		users[live.User] = true
+	}
+	ended, err := room.Doorman.CheckAccounts(r.Context(), slices.Sorted(maps.Keys(users)))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, client.AccountsReply{Checked: len(users), Ended: ended})
 }

@@ -138,6 +138,7 @@ func (room *Room) ourRows() []auth.Route {
 		plate("GET", "/roles", house, room.roles, "read:roles"),
 		plate("POST", "/reload", house, room.reload, "shutdown"),
 		audited(plate("GET", "/backup", house, room.backup, "shutdown")),
+		plate("POST", "/accounts/check", house, room.checkAccounts, "delete:servers"),
 		plate("GET", "/usage", house, room.usage, "admin:server_state"),
 		plate("GET", "/usage/days", house, room.usageDays, "admin:server_state"),
 		plate("GET", "/users/{user}/usage", user, room.usageOfUser, "read:users:activity"),

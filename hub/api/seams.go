@@ -53,6 +53,8 @@ type Daemon interface {
 // Doorman knows who comes in, and ends all that somebody comes in with. *auth.Porter is one.
 type Doorman interface {
 	LockOut(ctx context.Context, user string) error
+	// CheckAccounts looks at the accounts of users again, and shows out whose may not be used any more.
+	CheckAccounts(ctx context.Context, users []string) (ended int, err error)
 	// Vouch knows somebody by what is typed, for one request. Whatever is wrong with it is Forbidden, TooMany or Unavailable.
 	Vouch(r *http.Request, a auth.Attempt) (auth.Actor, error)
 	// CheckXSRF is for rows that check at a moment of their own.

@@ -21,7 +21,7 @@ const LocalAdmin = "local-admin"
 // (specification 1.1). An error means that the store could not say; somebody who is nobody is no error.
 func (p *Porter) identify(r *http.Request, v *Visit) (Actor, error) {
 	if value, ok := bearer(r.Header.Get("Authorization")); ok {
-		actor, err := p.byToken(value)
+		actor, err := p.byToken(r.Context(), value)
 		if err != nil || !actor.Anonymous() {
 			return actor, err
 		}
@@ -43,8 +43,8 @@ func bearer(header string) (string, bool) {
 	return value, ok && known && value != "" && !strings.ContainsAny(value, " \t")
 }
 
-func (p *Porter) byToken(value string) (a Actor, err error) {
-	err = p.ask(&a, func(tx *store.Tx) error {
+func (p *Porter) byToken(ctx context.Context, value string) (a Actor, err error) {
+	err = p.ask(ctx, &a, func(tx *store.Tx) error {
 		t, err := tx.TokenByValue(value)
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (p *Porter) byCookie(r *http.Request, v *Visit) (a Actor, err error) {
 	if v.door != browserDoor {
 		return Actor{}, nil
 	}
-	err = p.ask(&a, func(tx *store.Tx) error {
+	err = p.ask(r.Context(), &a, func(tx *store.Tx) error {
 		brought, err := p.sessionsOf(tx, r)
 		if err != nil || len(brought) == 0 {
 			return err
@@ -106,7 +106,7 @@ func (p *Porter) byPeer(ctx context.Context) (a Actor, err error) {
 		owner := hub.Owner{Kind: hub.OwnerService, Name: LocalAdmin}
 		return Actor{Owner: owner, Service: &s, Scopes: p.Policy().Service(s), Via: Peer, Groups: p.groupsOf}, nil
 	}
-	err = p.ask(&a, func(tx *store.Tx) error {
+	err = p.ask(ctx, &a, func(tx *store.Tx) error {
 		u, err := tx.UserByUID(int64(peer.UID))
 		if err != nil {
 			return err
@@ -118,14 +118,17 @@ func (p *Porter) byPeer(ctx context.Context) (a Actor, err error) {
 	return a, err
 }
 
-// ask lets fn find out about a. What is not found leaves nobody.
-func (p *Porter) ask(a *Actor, fn func(*store.Tx) error) error {
+// ask lets fn find out about a. What is not found leaves nobody, and so does an account that may not be used.
+func (p *Porter) ask(ctx context.Context, a *Actor, fn func(*store.Tx) error) error {
 	err := p.o.Store.View(fn)
 	if err != nil {
 		*a = Actor{}
 	}
 	if hub.KindOf(err) == hub.NotFound {
 		return nil
+	}
+	if a.User != nil && !p.stands(ctx, *a.User) {
+		*a = Actor{}
 	}
 	return err
 }

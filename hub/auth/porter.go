@@ -47,6 +47,10 @@ type Rules struct {
 
 	CookieMaxAge       time.Duration // how long a login lasts from now on; 0 means 14 days
 	ActivityResolution time.Duration // activity is noted no more often; 0 means 30 s
+	// AccountAge is how long it is remembered that an account may be used; 0 means a minute, and less that nobody looks but at the
+	// start of a server.
+	AccountAge         time.Duration
+	DeleteInvalidUsers bool // a user whose account is gone is forgotten
 }
 
 // complete fills in what is zero.
@@ -57,7 +61,18 @@ func (r Rules) complete() *Rules {
 	if r.ActivityResolution == 0 {
 		r.ActivityResolution = 30 * time.Second
 	}
+	if r.AccountAge == 0 {
+		r.AccountAge = time.Minute
+	}
 	return &r
+}
+
+// grace is how long an account is missing before that is believed.
+func (r *Rules) grace() time.Duration {
+	if r.AccountAge < 0 {
+		return time.Minute
+	}
+	return r.AccountAge
 }
 
 // Options are what a porter needs.
@@ -68,6 +83,9 @@ type Options struct {
 	Changer       Authenticator // changes an expired password; nil if nothing can
 	Sessions      SessionEnder  // nil for nobody
 	Evictor       Evictor       // nil for nobody
+	Accounts      Accounts      // looks again at accounts that are used; nil for nobody
+	// Report is told who was shown out because of their account, or that it did not succeed yet.
+	Report func(user, why string, err error)
 
 	BaseURL          string // "/" or "/jupyter/"
 	PublicURL        string // "https://hub.example.org/"; empty: what the browser's request says
@@ -83,6 +101,7 @@ type Porter struct {
 	key       []byte // of XSRF tokens
 	turnstile *turnstile
 	parlour   *parlour
+	standings *standings
 }
 
 // New makes a porter. It reads, or makes, its secret in the store.
@@ -90,10 +109,13 @@ func New(o Options) (*Porter, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Report == nil {
+		o.Report = func(string, string, error) {}
+	}
 	if o.BaseURL == "" {
 		o.BaseURL = "/"
 	}
-	p := &Porter{o: o, hubURL: o.BaseURL + "hub/", turnstile: newTurnstile(o.Store, o.Now), parlour: newParlour()}
+	p := &Porter{o: o, hubURL: o.BaseURL + "hub/", turnstile: newTurnstile(o.Store, o.Now), parlour: newParlour(), standings: newStandings()}
 	p.rules.Store(o.Rules.complete())
 	return p, o.Store.Update(func(tx *store.Tx) (err error) {
 		p.key, err = tx.Secret("xsrf")

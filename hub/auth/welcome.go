@@ -20,6 +20,7 @@ func (p *Porter) welcome(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return LoginStep{}, p.refused(ctx, t, err)
 	}
+	p.standings.welcome(account, p.o.Now())
 	if err := p.startSession(ctx, w, r, user); err != nil {
 		return LoginStep{}, p.refused(ctx, t, err)
 	}
@@ -31,7 +32,7 @@ func (p *Porter) welcome(ctx context.Context, w http.ResponseWriter, r *http.Req
 }
 
 // admit finds or makes the hub user of an account. Names are identity, and a uid that changed means another person: then
-// whoever had the name or the uid before loses sessions, tokens, rights and running servers before anybody comes in.
+// whoever had the name or the uid before is forgotten, with sessions, tokens, rights, shares and servers, before anybody comes in.
 func (p *Porter) admit(ctx context.Context, a hub.Account) (user hub.User, err error) {
 	if a.UID <= 0 || a.Name == "" {
 		return hub.User{}, hub.Errorf(hub.Unavailable, "the login door named no account")
@@ -47,7 +48,7 @@ func (p *Porter) admit(ctx context.Context, a hub.Account) (user hub.User, err e
 	}
 	err = p.o.Store.Update(func(tx *store.Tx) error {
 		for _, name := range gone {
-			if err := disown(tx, name); err != nil {
+			if err := tx.DeleteUser(name); err != nil && hub.KindOf(err) != hub.NotFound {
 				return err
 			}
 		}
@@ -100,20 +101,6 @@ func lockOut(tx *store.Tx, name string) error {
 		return err
 	}
 	return tx.DeleteSessionsOfUser(name)
-}
-
-// disown takes from a user what belonged to the person who had the account: rights, groups, which can hold rights, and the uid.
-func disown(tx *store.Tx, name string) error {
-	u, err := tx.User(name)
-	if err != nil {
-		return err
-	}
-	if err := lockOut(tx, name); err != nil {
-		return err
-	}
-	u.UID, u.Admin, u.Roles, u.Groups = hub.NoUID, false, nil, nil
-	_, err = tx.PutUser(u)
-	return err
 }
 
 // putAccount stores the account's user, made if this is the first login.

@@ -94,3 +94,10 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	}
 	return n, nil
 }
+
+// CheckAccounts has the accounts of everybody whose servers run looked at again (ours).
+func (c *Client) CheckAccounts(ctx context.Context) (AccountsReply, error) {
+	var r AccountsReply
+	_, err := c.json(ctx, call{method: "POST", path: "/accounts/check"}, &r)
+	return r, err
+}

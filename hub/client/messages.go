@@ -97,6 +97,13 @@ type Shutdown struct {
 	Servers *bool `json:"servers,omitempty"`
 }
 
+// AccountsReply is the answer to POST /accounts/check, which is ours: how many users were looked at, and how many of them have lost
+// what they came in with.
+type AccountsReply struct {
+	Checked int `json:"checked"`
+	Ended   int `json:"ended"`
+}
+
 // ReloadRequest is the body of POST /reload, which is ours. With Check nothing is changed.
 type ReloadRequest struct {
 	Check bool `json:"check"`

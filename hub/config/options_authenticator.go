@@ -11,6 +11,9 @@ type Authenticator struct {
 	AdminUsers    []string
 	AdminGroups   []string
 	MinUID        int64 // 0: UID_MIN of /etc/login.defs
+
+	AuthRefreshAge     Duration // 0: never
+	DeleteInvalidUsers bool
 }
 
 var authenticatorOptions = []row[Authenticator]{
@@ -36,4 +39,10 @@ var authenticatorOptions = []row[Authenticator]{
 		shipped([]any{"sudo"}, "Whoever may be root here may administer the hub. The group is called wheel on Fedora and Arch."),
 	option("min_uid", count, 0, func(a *Authenticator) *int64 { return &a.MinUID },
 		"Smallest uid that is a person's; 0 is UID_MIN of /etc/login.defs.", atLeast(0)),
+	option("auth_refresh_age", span, seconds(60), func(a *Authenticator) *Duration { return &a.AuthRefreshAge },
+		"How long it is remembered that an account may be used; then a request of its user has it looked at again; 0 is never.").
+		note("One that is locked, has expired, is not admitted any more or is another person's loses sessions, tokens and servers; so does " +
+			"one that is gone, when it is still missing after that time. Accounts are looked at before each start of a server in any case."),
+	option("delete_invalid_users", boolean, false, func(a *Authenticator) *bool { return &a.DeleteInvalidUsers },
+		"Also forget users whose accounts are gone: their groups, named servers and shares."),
 }

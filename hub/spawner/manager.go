@@ -22,11 +22,14 @@ type Options struct {
 	Journal Journal // nil: failures that only the hub sees come without journal lines
 	// Headroom says what the machine has left; nil: nobody waits for that.
 	Headroom Headroom
-	Policy   Policy
-	URLs     URLs
-	Log      zerolog.Logger
-	Metrics  prometheus.Registerer // nil: measured and not shown
-	Now      func() time.Time      // nil: time.Now
+	// Admission says whether a user's account may be used at this moment; nil: whoever starts units finds out. Its refusal has a
+	// cause.
+	Admission func(ctx context.Context, user string) error
+	Policy    Policy
+	URLs      URLs
+	Log       zerolog.Logger
+	Metrics   prometheus.Registerer // nil: measured and not shown
+	Now       func() time.Time      // nil: time.Now
 	// ServiceTokenLife is how long a token lasts that a service's unit fetches; zero: ten minutes.
 	ServiceTokenLife time.Duration
 	// Report is told how many servers are ready or pending: when that is first known, and when it changes, at most once
@@ -36,19 +39,20 @@ type Options struct {
 
 // Manager runs the life of every server. Its methods may be called from anywhere; they wait where they say so.
 type Manager struct {
-	store   *store.Store
-	spawner Spawner
-	router  Router
-	sleeper Sleeper
-	probe   Probe
-	journal Journal
-	measure Headroom
-	urls    URLs
-	log     zerolog.Logger
-	metrics *metrics
-	now     func() time.Time
-	life    time.Duration // of a service's token
-	report  func(active int)
+	store     *store.Store
+	spawner   Spawner
+	router    Router
+	sleeper   Sleeper
+	probe     Probe
+	journal   Journal
+	measure   Headroom
+	admission func(ctx context.Context, user string) error
+	urls      URLs
+	log       zerolog.Logger
+	metrics   *metrics
+	now       func() time.Time
+	life      time.Duration // of a service's token
+	report    func(active int)
 
 	table   sync.RWMutex  // read-held by whoever edits one route of the proxy's, held by whoever compares all; taken before mu
 	redo    chan struct{} // asks for a comparison of the proxy's table
@@ -96,7 +100,8 @@ func New(o Options) *Manager {
 	}
 	return &Manager{
 		store: o.Store, spawner: o.Spawner, router: o.Router, sleeper: o.Sleeper, probe: o.Probe, journal: o.Journal, measure: o.Headroom,
-		urls: o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
+		admission: o.Admission,
+		urls:      o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
 		report: o.Report, redo: make(chan struct{}, 1), read: make(chan struct{}), counted: make(chan struct{}, 1), nodding: make(chan struct{}, 1),
 		synced: make(chan struct{}), inventory: make(chan struct{}),
 		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, known: map[string]hub.Route{},

@@ -149,6 +149,9 @@ func (m *Manager) start(ctx context.Context, s *server, from origin) error {
 	defer done()
 	clock := m.stopwatch(from)
 	if from == asked {
+		if err := m.admitUser(ctx, s.ref.User); err != nil {
+			return err
+		}
 		if err := m.launch(ctx, s); err != nil {
 			return err
 		}
@@ -171,6 +174,14 @@ func (m *Manager) start(ctx context.Context, s *server, from origin) error {
 	}
 	clock(stageRoute)
 	return nil
+}
+
+// admitUser asks whether a user's account may be used at this moment.
+func (m *Manager) admitUser(ctx context.Context, user string) error {
+	if m.admission == nil {
+		return nil
+	}
+	return m.admission(ctx, user)
 }
 
 // stopwatch returns what measures a start's stages, each from the end of the one before.

@@ -39,6 +39,10 @@ type Options struct {
 	Rules    account.Rules
 	Lookup   func(ctx context.Context, name string) (hub.Account, error) // account.NSS.Lookup
 	Converse Converse
+	// Locked reports whether an account's password was locked (account.NSS.Locked), Standing whether PAM's account phase admits it
+	// (conv.Standing).
+	Locked   func(ctx context.Context, name string) (bool, error)
+	Standing func(user string) error
 	Caller   int64 // the uid that may call, beside root's
 	// Report is told how the conversation ended, for the log: err is nil after a login. The user name is the typed one, or
 	// empty if that could not be an account's.
@@ -56,7 +60,7 @@ func Serve(ctx context.Context, c net.Conn, o Options) error {
 		Interfaces: []varlink.Interface{{
 			Name:        varlink.Authenticator,
 			Description: varlink.AuthenticatorInterface,
-			Methods:     map[string]varlink.Handler{"Begin": d.begin, "Answer": d.answer, "Account": d.account},
+			Methods:     map[string]varlink.Handler{"Begin": d.begin, "Answer": d.answer, "Account": d.account, "Check": d.check},
 		}},
 	}
 	err := s.ServeConn(ctx, c)
@@ -145,6 +149,39 @@ func (d *door) account(ctx context.Context, r *varlink.Request) error {
 		return err
 	}
 	a, err := d.admit(ctx, in.Name)
+	if err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Account hub.Account `json:"account"`
+	}{a})
+}
+
+// check is the method Check: an account that was admitted once is looked at again.
+func (d *door) check(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		Name string `json:"name"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	a, err := d.admit(ctx, in.Name)
+	if err != nil {
+		return err
+	}
+	locked, err := d.Locked(ctx, a.Name)
+	if err == nil && locked {
+		err = hub.Errorf(hub.Forbidden, "the password of %q is locked", a.Name)
+	}
+	if err == nil {
+		err = d.Standing(a.Name)
+	}
+	switch hub.KindOf(err) {
+	case hub.Forbidden:
+		return &hub.Error{Kind: hub.Forbidden, Text: fmt.Sprintf("the account %q may not be used: %v", a.Name, err)}
+	case hub.Unavailable:
+		return hub.Errorf(hub.Unavailable, "the account cannot be looked at just now")
+	}
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,9 @@ func enter(t *testing.T, rules account.Rules, work time.Duration, change func(*O
 			}
 			return user, []string{"welcome"}, nil
 		},
-		Report: func(_, _ string, err error) { p.reported = append(p.reported, err) },
+		Locked:   func(context.Context, string) (bool, error) { return false, nil },
+		Standing: func(string) error { return nil },
+		Report:   func(_, _ string, err error) { p.reported = append(p.reported, err) },
 	}
 	if change != nil {
 		change(&o)
@@ -272,6 +274,41 @@ func TestAccount(t *testing.T) {
 		if hub.KindOf(err) != want || (err == nil) != (want == hub.Unknown) || (err == nil && out.Account.Name != "alice") {
 			t.Errorf("%q: %+v, %v", name, out.Account, err)
 		}
+	}
+}
+
+// An account that is used is looked at again: by rules, lock and PAM's account phase.
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		who      string
+		locked   bool
+		standing error
+		want     hub.Kind
+	}{
+		"in order":          {"ALICE", false, nil, hub.Unknown},
+		"blocked":           {"bob", false, nil, hub.Forbidden},
+		"root":              {"root", false, nil, hub.Forbidden},
+		"removed":           {"nobody-knows", false, nil, hub.NotFound},
+		"locked":            {"alice", true, nil, hub.Forbidden},
+		"expired":           {"alice", false, &hub.Error{Kind: hub.Forbidden, Err: errors.New("pam_acct_mgmt: expired")}, hub.Forbidden},
+		"nobody can say it": {"alice", false, &hub.Error{Kind: hub.Unavailable, Err: errors.New("pam_acct_mgmt: nologin")}, hub.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := enter(t, account.Rules{AllowAll: true, BlockedUsers: []string{"bob"}}, 0, func(o *Options) {
+				o.Locked = func(_ context.Context, user string) (bool, error) { return c.locked && user == "alice", nil }
+				o.Standing = func(string) error { return c.standing }
+			})
+			var out struct {
+				Account hub.Account `json:"account"`
+			}
+			err := p.Call(t.Context(), varlink.Authenticator+".Check", map[string]string{"name": c.who}, &out)
+			if hub.KindOf(err) != c.want || (err == nil) != (c.want == hub.Unknown) || err == nil && out.Account.Name != "alice" {
+				t.Errorf("%+v, %v", out.Account, err)
+			}
+			if len(p.toPAM) > 0 {
+				t.Errorf("a conversation was held with %q", p.toPAM)
+			}
+		})
 	}
 }
 
