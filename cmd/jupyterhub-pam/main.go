@@ -118,9 +118,15 @@ func converse(service string, change bool) door.Converse {
 	}
 }
 
-// standing joins the door to PAM's account phase.
+// standing joins the door to PAM's account phase. While the machine is closed to everybody (pam_nologin: it goes down, or is being
+// repaired), that phase refuses everybody, and says nothing of any account.
 func standing(service string) func(string) error {
 	return func(user string) error {
+		for _, closed := range []string{"/etc/nologin", "/run/nologin"} {
+			if _, err := os.Stat(closed); err == nil {
+				return hub.Errorf(hub.Unavailable, "%s is there: nobody may come in just now", closed)
+			}
+		}
 		return conv.Standing(conv.Request{Service: service, User: user, TTY: "jupyterhub"})
 	}
 }

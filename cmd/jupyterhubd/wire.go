@@ -65,9 +65,8 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 		Report:    func(active int) { d.Status("%s", serving(active)) },
 		Admission: func(ctx context.Context, user string) error { return h.porter.Admit(ctx, user) },
 	})
-	login := pam.New(pam.LoginDoor)
 	h.porter, err = auth.New(auth.Options{
-		Store: s, Rules: rules, Authenticator: login, Accounts: login, Report: h.shownOut, Changer: pam.New(pam.PasswdDoor),
+		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Accounts: pam.NewChecker(pam.LoginDoor), Report: h.shownOut, Changer: pam.New(pam.PasswdDoor),
 		Sessions: h.proxy, Evictor: h.manager, BaseURL: c.Hub.BaseURL, PublicURL: c.Hub.PublicURL,
 		CookieHostPrefix: c.Hub.CookieHostPrefix,
 	})

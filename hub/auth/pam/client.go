@@ -57,25 +57,20 @@ func (c *Client) Begin(ctx context.Context, user, remoteHost string) (interface 
 // Account looks a name up and asks root's rules: NotFound where there is no such account, Forbidden where the rules do not
 // admit it, with the reason.
 func (c *Client) Account(ctx context.Context, name string) (hub.Account, error) {
-	return c.look(ctx, "Account", name)
-}
-
-// Check is Account for an account that somebody uses: Forbidden too where it is locked or has expired. Unavailable means that
-// nothing is known.
-func (c *Client) Check(ctx context.Context, name string) (hub.Account, error) {
-	return c.look(ctx, "Check", name)
-}
-
-func (c *Client) look(ctx context.Context, method, name string) (hub.Account, error) {
 	conn, err := varlink.Dial(ctx, c.path)
 	if err != nil {
 		return hub.Account{}, &hub.Error{Kind: hub.Unavailable, Text: away, Err: err}
 	}
 	defer conn.Close()
+	return look(ctx, conn, "Account", name)
+}
+
+// look calls a method that looks an account up.
+func look(ctx context.Context, conn *varlink.Conn, method, name string) (hub.Account, error) {
 	var out struct {
 		Account hub.Account `json:"account"`
 	}
-	err = conn.Call(ctx, varlink.Authenticator+"."+method, struct {
+	err := conn.Call(ctx, varlink.Authenticator+"."+method, struct {
 		Name string `json:"name"`
 	}{name}, &out)
 	if err != nil {

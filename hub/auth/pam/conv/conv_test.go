@@ -236,7 +236,7 @@ func TestStanding(t *testing.T) {
 	m.account("ancient", "correct horse", "--lastday", "2001-01-01", "--maxdays", "10", "--inactive", "10")
 	m.account("old", "correct horse", "--lastday", "0")
 	for who, want := range map[string]hub.Kind{"hub alice": hub.Unknown, "hub old": hub.Unknown, "hub ended": hub.Forbidden, "hub ancient": hub.Forbidden,
-		"closed alice": hub.Unavailable, "outside alice": hub.Forbidden} {
+		"closed alice": hub.Forbidden, "outside alice": hub.Forbidden} {
 		service, user, _ := strings.Cut(who, " ")
 		err := Standing(Request{Service: service, User: user, TTY: "jupyterhub", Dir: m.dir})
 		if hub.KindOf(err) != want || (err == nil) != (want == hub.Unknown) {
