@@ -103,3 +103,11 @@ const (
 	CauseVanished       CauseKind = "vanished"   // wished and gone, with nothing to tell why
 	CauseSystem         CauseKind = "system"     // systemd or a helper refused
 )
+
+// ServiceUnit is a systemd unit that runs a service of the configuration.
+type ServiceUnit struct {
+	Service string    `json:"service"`
+	Name    string    `json:"unit"` // jupyterhub-service-grader.service
+	State   UnitState `json:"state"`
+	Problem string    `json:"problem,omitempty"` // why it does not run, for an admin
+}

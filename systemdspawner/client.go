@@ -188,6 +188,15 @@ func (c *Client) Reload(ctx context.Context) ([]string, error) {
 	return out.Changes, err
 }
 
+// ApplyServices makes the services of root's configuration run as it says, and returns how they are.
+func (c *Client) ApplyServices(ctx context.Context) ([]hub.ServiceUnit, error) {
+	var out struct {
+		Services []hub.ServiceUnit `json:"services"`
+	}
+	err := c.call(ctx, "ApplyServices", nil, &out)
+	return out.Services, err
+}
+
 // call makes one call on a connection of its own: a start may take a minute, and another call must not wait for it.
 func (c *Client) call(ctx context.Context, method string, in, out any) error {
 	conn, err := varlink.Dial(ctx, c.path)

@@ -59,10 +59,25 @@ func policy(c *config.Config) *launcher.Policy {
 		GroupSettings: len(c.Spawner.Groups) > 0,
 		Programs:      programs(c),
 	}
+	p.Services = services(c)
 	for _, o := range c.Spawner.Profiles {
 		p.Profiles = append(p.Profiles, launcher.Profile{Offer: o.Offer(), AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})
 	}
 	return p
+}
+
+// services are those of the configuration that systemd runs.
+func services(c *config.Config) []launcher.Service {
+	var all []launcher.Service
+	for _, s := range c.Hub.Services {
+		if s.Managed() {
+			all = append(all, launcher.Service{
+				Name: s.Name, Command: s.Command, SearchPath: c.Spawner.SearchPath, User: s.User, Cwd: s.Cwd, Environment: s.Environment,
+				MemLimit: int64(s.MemLimit), CPULimit: s.CPULimit, TasksMax: s.TasksMax,
+			})
+		}
+	}
+	return all
 }
 
 func rules(a config.Authenticator) account.Rules {

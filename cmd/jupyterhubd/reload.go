@@ -40,6 +40,7 @@ func (h *house) Reload(_ context.Context, check bool) ([]string, error) {
 	h.rooms.Store(rooms)
 	h.config = held
 	h.manager.RedoRoutes()
+	h.redoServices()
 	for _, change := range changes {
 		h.daemon.Log.Info().Str("change", change).Msg("configuration changed")
 	}

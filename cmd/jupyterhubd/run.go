@@ -81,6 +81,7 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 	g.Go(func() error { return h.manager.ServeCredentials(ctx, all.credentials) })
 	g.Go(func() error { return h.manager.Run(ctx) })
 	g.Go(func() error { return h.porter.Run(ctx) })
+	g.Go(func() error { return h.runServices(ctx) })
 	h.awaitSight(ctx)
 
 	hall := h.rooms.Load().hall

@@ -30,10 +30,14 @@ func readSecrets(c *config.Config) (secrets, error) {
 	for _, s := range c.Hub.Services {
 		key := "hub.services." + s.Name + ".api_token_file"
 		if s.APITokenFile == "" {
-			if s.OAuth() {
+			if s.OAuth() && !s.Managed() {
 				mistakes = append(mistakes, mistakeAt(c, "hub.services."+s.Name, errors.New("has no api_token_file; "+
 					"people log in to it, so it has to prove itself with a token: name the file that holds one")))
 			}
+			continue
+		}
+		if s.Managed() {
+			mistakes = append(mistakes, mistakeAt(c, key, errors.New("goes with a service that somebody else runs; systemd gives this one its token: remove it")))
 			continue
 		}
 		token, err := readToken(s.APITokenFile)

@@ -40,7 +40,7 @@ func settleService(tx *store.Tx, c *config.Config, s config.Service, token strin
 	_, admins := rolesAdmins(c)
 	err := tx.PutService(hub.Service{
 		Name: s.Name, Admin: s.Admin || slices.Contains(admins, s.Name), URL: s.URL, Info: s.Info, Display: s.Display,
-		NoConfirm: s.OAuthNoConfirm, Configured: true,
+		NoConfirm: s.OAuthNoConfirm, Configured: true, Command: s.Command, Unit: serviceUnit(s),
 	})
 	if err == nil {
 		err = settleToken(tx, s.Name, token)
@@ -93,8 +93,8 @@ func settleClient(tx *store.Tx, c *config.Config, s config.Service, secret strin
 	if client.RedirectURI == "" {
 		client.RedirectURI = c.Hub.BaseURL + "services/" + url.PathEscape(s.Name) + "/oauth_callback"
 	}
-	if secret == "" { // nobody's, until the service is given a token
-		secret = rand.Text()
+	if _, err := tx.Client(client.ID); secret == "" && hub.KindOf(err) == hub.NotFound {
+		secret = rand.Text() // nobody's, until the service's unit is given a token
 	}
 	return tx.PutClient(client, secret)
 }

@@ -26,16 +26,17 @@ import (
 
 // house is the hub with its parts.
 type house struct {
-	daemon  *daemon.Daemon
-	store   *store.Store
-	spawnd  *systemdspawner.Client
-	proxy   *proxyclient.Client
-	manager *spawner.Manager
-	porter  *auth.Porter
-	metrics *prometheus.Registry
-	started prometheus.Histogram
-	leave   chan bool             // somebody wants us to end; true: servers too
-	rooms   atomic.Pointer[rooms] // exchanged by a reload
+	daemon   *daemon.Daemon
+	store    *store.Store
+	spawnd   *systemdspawner.Client
+	proxy    *proxyclient.Client
+	manager  *spawner.Manager
+	porter   *auth.Porter
+	metrics  *prometheus.Registry
+	started  prometheus.Histogram
+	services chan struct{}         // asks for a round of the services
+	leave    chan bool             // somebody wants us to end; true: servers too
+	rooms    atomic.Pointer[rooms] // exchanged by a reload
 
 	reloading sync.Mutex // one reload at a time; guards config
 	config    *config.Config
@@ -44,7 +45,7 @@ type house struct {
 // wire makes the house: store, porter, workshop, rooms, hall.
 func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 	h := &house{
-		daemon: d, store: s, config: c, metrics: prometheus.NewRegistry(), leave: make(chan bool, 1),
+		daemon: d, store: s, config: c, metrics: prometheus.NewRegistry(), leave: make(chan bool, 1), services: make(chan struct{}, 1),
 		spawnd: systemdspawner.New(systemdspawner.DefaultSocket), proxy: proxyclient.New(proxySocket, ""),
 	}
 	h.started = register(h.metrics, s)

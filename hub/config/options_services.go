@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Service is one [[hub.services]]: a program that speaks to the hub in its own name.
+// Service is one [[hub.services]]: a program that speaks to the hub in its own name. With a command systemd runs it.
 type Service struct {
 	Name               string
 	URL                string
@@ -19,6 +19,13 @@ type Service struct {
 	OAuthRedirectURI   string
 	OAuthAllowedScopes []string
 	OAuthNoConfirm     bool
+	Command            []string
+	User               string
+	Cwd                string
+	Environment        map[string]string
+	MemLimit           Bytes
+	CPULimit           float64
+	TasksMax           int64
 }
 
 var serviceOptions = []row[Service]{
@@ -43,7 +50,24 @@ var serviceOptions = []row[Service]{
 		"Scopes that the service may ask people for, besides who they are and that they may use it."),
 	option("oauth_no_confirm", boolean, false, func(s *Service) *bool { return &s.OAuthNoConfirm },
 		"Do not ask people whether the service may have what it asks for."),
+	option("command", texts, nil, func(s *Service) *[]string { return &s.Command },
+		"Command that systemd runs as this service, from search_path of [spawner]; empty: it is run by somebody else."),
+	option("user", text, "", func(s *Service) *string { return &s.User },
+		"Account that the command runs as, never root; empty is one that exists while it runs.", emptyOr(accountName)),
+	option("cwd", text, "", func(s *Service) *string { return &s.Cwd },
+		"Directory that the command runs in; empty is /.", emptyOr(absolute)),
+	option("environment", names, nil, func(s *Service) *map[string]string { return &s.Environment },
+		"Variables of the command besides JUPYTERHUB_*; everybody on the machine may see them.", variables),
+	option("mem_limit", size, 1<<30, func(s *Service) *Bytes { return &s.MemLimit },
+		"Memory that the command may use; 0 is no limit.", zeroOr(64<<20, Bytes.String)),
+	option("cpu_limit", real, 1, func(s *Service) *float64 { return &s.CPULimit },
+		"CPUs that the command may use; 0 is no limit.", cpus),
+	option("tasks_max", count, 256, func(s *Service) *int64 { return &s.TasksMax },
+		"Processes and threads of the command; 0 is systemd's default.", zeroOr(8, func(n int64) string { return fmt.Sprint(n) })),
 }
+
+// Managed reports whether systemd runs the service for us.
+func (s Service) Managed() bool { return len(s.Command) > 0 }
 
 // OAuth reports whether people log in to the service by way of the hub.
 func (s Service) OAuth() bool {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,7 +28,7 @@ func sections() []Section {
 // unknownKey says what would be right instead of a key that the table at path does not have.
 func unknownKey(path, key string) error {
 	here, there := []string{}, map[string]string{}
-	for _, s := range sections() {
+	for _, s := range topFirst() {
 		for _, o := range s.Options {
 			if s.Name == table(path) || s.Name == "spawner" && strings.HasPrefix(path, "spawner.") {
 				here = append(here, o.Key)
@@ -60,6 +61,13 @@ func unknownKey(path, key string) error {
 	return fmt.Errorf("is no key of [%s]; jupyterhub.toml(5) lists them", path)
 }
 
+// topFirst is all sections, those below another one last: a key of several is most likely meant for the first.
+func topFirst() []Section {
+	all := sections()
+	slices.SortStableFunc(all, func(a, b Section) int { return strings.Count(a.Name, ".") - strings.Count(b.Name, ".") })
+	return all
+}
+
 // table is the name of a table as the manual has it: without position and name of one of several.
 func table(path string) string {
 	for _, list := range []string{"hub.load_roles", "hub.services", "hub.custom_scopes", "hub.load_groups", "spawner.profile"} {
@@ -72,7 +80,7 @@ func table(path string) string {
 
 func unknownSection(name string) error {
 	var known []string
-	for _, s := range sections() {
+	for _, s := range topFirst() {
 		if !strings.Contains(s.Name, ".") {
 			known = append(known, s.Name)
 		}

@@ -24,6 +24,7 @@ var allowed = map[string]bool{
 	"JUPYTERHUB_PUBLIC_HUB_URL":              true,
 	"JUPYTERHUB_PUBLIC_URL":                  true,
 	"JUPYTERHUB_SERVER_NAME":                 true,
+	"JUPYTERHUB_SERVICE_NAME":                true,
 	"JUPYTERHUB_SERVICE_PREFIX":              true,
 	"JUPYTERHUB_SERVICE_URL":                 true,
 	"JUPYTERHUB_USER":                        true,

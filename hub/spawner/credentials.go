@@ -5,6 +5,7 @@ import (
 	"net"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,6 +82,9 @@ func (m *Manager) attend(ctx context.Context, c net.Conn) {
 func (m *Manager) Credential(unit, name string) ([]byte, error) {
 	switch name {
 	case credential.Name:
+		if strings.HasPrefix(unit, serviceUnits) {
+			return m.answerServiceIdentity(unit)
+		}
 		return m.answerServer(unit)
 	case serviceToken:
 		return m.answerService(unit)

@@ -30,6 +30,8 @@ type Launcher struct {
 
 	loading sync.Mutex // one reading of the configuration at a time, with its taking over
 
+	serving sync.Mutex // one round of the services at a time
+
 	mu  sync.Mutex // guards bus
 	bus *bus       // nil while there is no connection
 

@@ -32,6 +32,9 @@ type Policy struct {
 	// GroupSettings says that Settings looks at an account's groups.
 	GroupSettings bool
 
+	// Services are the programs that systemd runs beside the hub.
+	Services []Service
+
 	// Programs are what the tables of the configuration name to be run, for Check.
 	Programs []Program
 }

@@ -35,6 +35,7 @@ func (l *Launcher) Interface() varlink.Interface {
 			"Check":              l.serveCheck,
 			"CheckConfiguration": l.serveCheckConfiguration,
 			"Reload":             l.serveReload,
+			"ApplyServices":      l.serveApplyServices,
 		},
 	}
 }
@@ -289,6 +290,19 @@ func (l *Launcher) serveReload(_ context.Context, r *varlink.Request) error {
 	return r.Reply(struct {
 		Changes []string `json:"changes"`
 	}{append([]string{}, changes...)})
+}
+
+func (l *Launcher) serveApplyServices(ctx context.Context, r *varlink.Request) error {
+	if err := nothing(r); err != nil {
+		return err
+	}
+	units, err := l.ApplyServices(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Services []hub.ServiceUnit `json:"services"`
+	}{units})
 }
 
 // Reload takes root's configuration over for servers started from now on, and says what is different. With any mistake it
