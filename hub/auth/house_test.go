@@ -290,3 +290,10 @@ func (p *proxyDouble) EndSession(_ context.Context, id string) error {
 func (p *proxyDouble) Evict(ctx context.Context, user string) error {
 	return p.EndSession(ctx, "servers of "+user)
 }
+
+// seen returns what was ended so far, while the porter's loop may be ending more.
+func (p *proxyDouble) seen() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string{}, p.ended...)
+}

@@ -117,8 +117,8 @@ func (in *inside) wantOut() {
 	if err != nil {
 		in.t.Error(err)
 	}
-	if !slices.Contains(in.proxy.ended, "servers of alice") {
-		in.t.Errorf("ended: %v", in.proxy.ended)
+	if !slices.Contains(in.proxy.seen(), "servers of alice") {
+		in.t.Errorf("ended: %v", in.proxy.seen())
 	}
 }
 
@@ -156,8 +156,8 @@ func TestARemovedAccountDoesNotStayIn(t *testing.T) {
 		time.Sleep(time.Minute)
 		wantKind(t, in.alice.get("/hub/home"), hub.Unauthenticated)
 		synctest.Wait()
-		if len(in.proxy.ended) > 0 {
-			t.Fatalf("ended after one look: %v", in.proxy.ended)
+		if len(in.proxy.seen()) > 0 {
+			t.Fatalf("ended after one look: %v", in.proxy.seen())
 		}
 		time.Sleep(time.Minute)
 		in.wantOut()
@@ -175,8 +175,8 @@ func TestADirectoryServerThatIsAwayForAWhile(t *testing.T) {
 		in.registry.set(func(r *registry) { r.accounts["alice"] = hub.Account{Name: "alice", UID: 1002} })
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if got := body(in.alice.get("/hub/home")); got != "alice" || in.who(in.token) != "alice" || len(in.proxy.ended) > 0 {
-			t.Errorf("back again, at home is %q; ended: %v", got, in.proxy.ended)
+		if got := body(in.alice.get("/hub/home")); got != "alice" || in.who(in.token) != "alice" || len(in.proxy.seen()) > 0 {
+			t.Errorf("back again, at home is %q; ended: %v", got, in.proxy.seen())
 		}
 	})
 }
@@ -220,8 +220,8 @@ func TestAnAccountThatNobodyCanLookAt(t *testing.T) {
 				t.Errorf("%v: %s", err, got)
 			}
 		}
-		if len(in.proxy.ended) > 0 {
-			t.Errorf("ended: %v", in.proxy.ended)
+		if len(in.proxy.seen()) > 0 {
+			t.Errorf("ended: %v", in.proxy.seen())
 		}
 	})
 }
