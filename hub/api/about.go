@@ -89,6 +89,7 @@ var described = map[string]about{
 	"GET /hub/api/usage/days":         {"Tell what servers used, by user and day", spans, nil, 200, client.Consumptions{}, false},
 	"GET /hub/api/users/{user}/usage": {"Tell what a user's servers used, by day", spans, nil, 200, client.Consumptions{}, false},
 	"GET /hub/api/usage":              {"Tell what each running server uses now, by user/server", nil, nil, 200, map[string]client.ServerState{}, false},
+	"POST /hub/api/accounts/check":    {"Look again at the accounts of everybody whose servers run; the culler asks at each pass", nil, nil, 200, client.AccountsReply{}, false},
 }
 
 // spans are the parameters of what was used in which days.
