@@ -159,6 +159,7 @@ func (h *house) webOptions(c *config.Config, desk *api.Room) web.Options {
 		DefaultServerName: c.Hub.DefaultServerName, ImplicitSpawn: c.Hub.ImplicitSpawnSeconds.Std(),
 		LogoFile: c.Hub.LogoFile, Announcements: c.Hub.TemplateVars,
 	}
+	o.Offers = h.spawnd.Profiles
 	for _, p := range c.Spawner.Profiles {
 		o.Profiles = append(o.Profiles, web.Profile{Name: p.Name, DisplayName: p.DisplayName, Description: p.Description})
 	}

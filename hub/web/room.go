@@ -58,6 +58,7 @@ type Options struct {
 	ShutdownOnLogout bool
 	InsecureHTTP     bool // passwords may be typed over plain HTTP from other machines
 	Profiles         []Profile
+	Offers           func(ctx context.Context, user string) ([]hub.Offer, error) // which of these a user may choose; nil: all
 	// DefaultServerName is the named server that user-redirect leads to; empty is the default server.
 	DefaultServerName string
 	ImplicitSpawn     time.Duration     // after which the page of a server that does not run starts it; 0: never

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"jupyterhubd/hub"
@@ -18,7 +19,8 @@ type spawnPage struct {
 	Ref      hub.ServerRef
 	Own      bool
 	Action   string
-	Profiles []Profile
+	Profiles []hub.Offer
+	Preset   bool // one of the profiles is what starts when none is chosen
 	Chosen   string
 	Error    string
 }
@@ -41,10 +43,11 @@ func (room *Room) spawn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(room.Profiles) > 0 && asked == nil {
-		return room.showSpawn(w, r, http.StatusOK, spawnPage{Ref: ref, Chosen: live.Profile})
+	offers := room.offers(r.Context(), ref.User)
+	if len(offers) > 0 && asked == nil {
+		return room.showSpawn(w, r, http.StatusOK, spawnPage{Ref: ref, Chosen: live.Profile, Profiles: offers})
 	}
-	return room.spawnNow(w, r, ref, asked)
+	return room.spawnNow(w, r, ref, asked, offers, nil)
 }
 
 // spawnForm answers POST /hub/spawn[/U[/S]]: the form's fields are the options.
@@ -62,33 +65,37 @@ func (room *Room) spawnForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	asked := map[string][]string(r.PostForm)
 	delete(asked, "_xsrf")
-	return room.spawnNow(w, r, ref, asked)
+	offers := room.offers(r.Context(), ref.User)
+	var none json.RawMessage // what an empty form means: as the last time, unless there was something to choose
+	if len(offers) > 0 {
+		none = json.RawMessage("{}")
+	}
+	return room.spawnNow(w, r, ref, asked, offers, none)
 }
 
-// spawnNow starts a server with what was asked for and shows how it goes. What is refused at once is told on the form, where
-// there is one.
-func (room *Room) spawnNow(w http.ResponseWriter, r *http.Request, ref hub.ServerRef, asked map[string][]string) error {
+// spawnNow starts a server with what was asked for, none where that is nothing, and shows how it goes. What is refused at once
+// is told on the form, where there is one.
+func (room *Room) spawnNow(w http.ResponseWriter, r *http.Request, ref hub.ServerRef, asked map[string][]string, offers []hub.Offer, none json.RawMessage) error {
 	profile := ""
 	if len(asked["profile"]) > 0 {
 		profile = asked["profile"][0]
 	}
 	delete(asked, "profile")
-	var options json.RawMessage
-	if len(asked) > 0 {
-		b, err := json.Marshal(asked)
-		if err != nil {
-			return err
-		}
-		options = b
+	options, err := answersTo(offers, profile, asked)
+	if err != nil {
+		return err
 	}
-	err := room.createNamed(ref, r.URL.Query().Get("display_name"))
+	if options == nil {
+		options = none
+	}
+	err = room.createNamed(ref, r.URL.Query().Get("display_name"))
 	if err == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), settle)
 		defer cancel()
 		err = room.start(ctx, ref, profile, options)
 	}
-	if status, told := refusals[hub.KindOf(err)]; err != nil && told && len(room.Profiles) > 0 && hub.TextOf(err) != "" {
-		return room.showSpawn(w, r, status, spawnPage{Ref: ref, Chosen: profile, Error: hub.TextOf(err)})
+	if status, told := refusals[hub.KindOf(err)]; err != nil && told && len(offers) > 0 && hub.TextOf(err) != "" {
+		return room.showSpawn(w, r, status, spawnPage{Ref: ref, Chosen: profile, Profiles: offers, Error: hub.TextOf(err)})
 	}
 	if err != nil {
 		return err
@@ -137,7 +144,10 @@ func (room *Room) showSpawn(w http.ResponseWriter, r *http.Request, status int, 
 	p.Layout = room.layout(w, r, "spawn", "Start a server")
 	p.Own = p.Ref.User == auth.FromContext(r.Context()).Owner.Name
 	p.Action = room.toSpawn(p.Ref) + query(r)
-	p.Profiles = room.Profiles
+	at := slices.IndexFunc(p.Profiles, func(o hub.Offer) bool { return o.Default })
+	if p.Preset = at >= 0; p.Preset && p.Chosen == "" {
+		p.Chosen = p.Profiles[at].Name
+	}
 	return room.show(w, status, "spawn", p)
 }
 

@@ -1,0 +1,78 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/web"
+)
+
+// gpu is a profile that leaves something open.
+var gpu = hub.Offer{Name: "gpu", DisplayName: "With a GPU", Default: true, Options: []hub.OfferOption{
+	{Name: "kind", DisplayName: "Kind", Choices: []hub.OfferChoice{{Name: "small", DisplayName: "A small one"}, {Name: "large", Default: true}},
+		Unlisted: &hub.Unlisted{DisplayName: "or another one"}},
+	{Name: "memory", DisplayName: "Memory", Range: &hub.Range{Least: 1, Most: 16, Step: 0.5, Default: 4, Unit: "G"}},
+}}
+
+func offering(offers ...hub.Offer) func(*web.Options) {
+	return func(o *web.Options) {
+		o.Profiles = []web.Profile{{Name: "gpu"}, {Name: "secret"}}
+		o.Offers = func(_ context.Context, user string) ([]hub.Offer, error) {
+			if user != "alice" {
+				return nil, errors.New("nobody asks for others")
+			}
+			return offers, nil
+		}
+	}
+}
+
+// The form asks what each profile that alice may have leaves open, and nothing of others; her answers are single values.
+func TestTheFormAsksWhatAProfileLeavesOpen(t *testing.T) {
+	w := newWorld(t, offering(gpu, hub.Offer{Name: "plain", Options: []hub.OfferOption{{Name: "image", Unlisted: &hub.Unlisted{}}}}))
+	b := w.alice()
+	form := b.get("/hub/spawn").want(http.StatusOK, "With a GPU", "A small one", "or another one")
+	if !strings.Contains(form.body, `min="1" max="16" step="0.5" value="4"`) {
+		t.Errorf("the number has no bounds:\n%s", form.body)
+	}
+	if strings.Contains(form.body, "secret") || strings.Contains(form.body, "Standard") {
+		t.Error("the form offers what alice cannot have, or what the default profile stands for")
+	}
+	start := func(fields url.Values) {
+		t.Helper()
+		w.workshop.put("alice", "", hub.Stopped)
+		b.submit(form, "start", fields).wantLocation(http.StatusFound, "/hub/spawn-pending/alice")
+	}
+	start(url.Values{"profile": {"gpu"}, "gpu:kind": {"small"}, "gpu:memory": {"2.5"}, "gpu:kind--unlisted-choice": {""}, "plain:image": {"x"}})
+	start(url.Values{"profile": {"gpu"}, "gpu:kind": {"small"}, "gpu:memory": {"lots"}, "gpu:kind--unlisted-choice": {"huge"}})
+	want := "alice/ gpu {\"kind\":\"small\",\"memory\":2.5}\nalice/ gpu {\"kind\":\"small\",\"kind--unlisted-choice\":\"huge\",\"memory\":\"lots\"}"
+	if got := strings.Join(w.workshop.started, "\n"); got != want {
+		t.Errorf("started\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Who chooses the standard after a profile gets the standard, and not what they had the last time.
+func TestTheStandardIsAChoice(t *testing.T) {
+	w := newWorld(t, offering(hub.Offer{Name: "gpu"}))
+	b := w.alice()
+	form := b.get("/hub/spawn").want(http.StatusOK, "Standard")
+	b.submit(form, "start", url.Values{"profile": {""}}).wantLocation(http.StatusFound, "/hub/spawn-pending/alice")
+	if got := strings.Join(w.workshop.started, "\n"); got != "alice/  {}" {
+		t.Errorf("started %q", got)
+	}
+}
+
+// Root's side does not answer: the form shows what the configuration names. It offers nothing: there is nothing to choose.
+func TestOffersThatAreAway(t *testing.T) {
+	w := newWorld(t, func(o *web.Options) {
+		o.Profiles = []web.Profile{{Name: "gpu", DisplayName: "With a GPU"}}
+		o.Offers = func(context.Context, string) ([]hub.Offer, error) { return nil, errors.New("away") }
+	})
+	w.alice().get("/hub/spawn").want(http.StatusOK, "With a GPU")
+	w = newWorld(t, offering())
+	w.alice().get("/hub/spawn").wantLocation(http.StatusFound, "/hub/spawn-pending/alice")
+}
