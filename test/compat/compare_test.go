@@ -208,9 +208,22 @@ func diffLists(at string, u, o []any, tell func(facet, u, o string)) {
 		tell(at, sorted(u), sorted(o))
 		return
 	}
+	byNote(u)
+	byNote(o)
 	for i := range u {
 		diffValues(at+"[]", u[i], o[i], tell)
 	}
+}
+
+// byNote sorts tokens, whose order goes by times that differ from run to run.
+func byNote(list []any) {
+	slices.SortStableFunc(list, func(a, b any) int { return strings.Compare(noteOf(a), noteOf(b)) })
+}
+
+func noteOf(v any) string {
+	token, _ := v.(map[string]any)
+	note, _ := token["note"].(string)
+	return note + fmt.Sprint(token["scopes"] != nil && note != "", len(fmt.Sprint(token["scopes"])))
 }
 
 func areStrings(list []any) bool {
@@ -234,6 +247,14 @@ func sorted(list []any) string {
 // spelled writes a JSON value. Sentences for people are each hub's own.
 func spelled(v any, key string) string {
 	if text, ok := v.(string); ok {
+		switch {
+		case key == ".code" && text != "":
+			return "<secret>"
+		case key == ".scope":
+			words := strings.Fields(text)
+			slices.Sort(words)
+			return strings.Join(words, " ")
+		}
 		if strings.HasSuffix(key, "message") || strings.HasSuffix(key, "error_description") {
 			return "a sentence"
 		}

@@ -90,6 +90,11 @@ const patience = 30 * time.Second
 func (s *side) ask(st step) (reply, error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
+	client, whose := s.plain, ""
+	if name, ok := strings.CutSuffix(st.who, "@browser"); ok {
+		client, whose = s.browser(name), name
+		s.remember(client)
+	}
 	path, whole := strings.CutPrefix(s.fill(st.path), ".")
 	if !whole {
 		path = "/hub/api" + path
@@ -98,11 +103,7 @@ func (s *side) ask(st step) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	client := s.plain
-	if whose, ok := strings.CutSuffix(st.who, "@browser"); ok {
-		client = s.browser(whose)
-		s.remember(client, r.URL)
-	} else if st.who != "nobody" {
+	if whose == "" && st.who != "nobody" {
 		r.Header.Set("Authorization", "token "+s.fill("$"+st.who))
 	}
 	for _, line := range st.header {
@@ -121,16 +122,16 @@ func (s *side) ask(st step) (reply, error) {
 	answer := reply{got.StatusCode, got.Header, string(body)}
 	for _, save := range st.save {
 		if err := s.learn(save[0], save[1], answer); err != nil {
-			s.t.Logf("%s: %s: %v: %d %.300s", s.name, st.at, err, answer.status, answer.body)
+			return answer, err
 		}
 	}
 	return answer, nil
 }
 
 // remember makes the XSRF token that a browser would send known as $xsrf.
-func (s *side) remember(c *http.Client, at *url.URL) {
+func (s *side) remember(c *http.Client) {
 	delete(s.saved, "xsrf")
-	for _, cookie := range c.Jar.Cookies(at) {
+	for _, cookie := range c.Jar.Cookies(&url.URL{Scheme: "http", Host: "hub.test", Path: "/hub/"}) {
 		if cookie.Name == "_xsrf" {
 			s.saved["xsrf"] = cookie.Value
 		}

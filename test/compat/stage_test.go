@@ -69,7 +69,7 @@ func (s site) policy() (*rbac.Policy, error) {
 // move puts the site's services into a store.
 func (s site) move(tx *store.Tx) error {
 	for _, service := range s.Services {
-		v := hub.Service{Name: service.Name, Display: true, NoConfirm: service.NoConfirm}
+		v := hub.Service{Name: service.Name, Display: true, Configured: true, NoConfirm: service.NoConfirm}
 		for _, r := range s.Roles {
 			for _, name := range r.Services {
 				if name == service.Name {
@@ -112,8 +112,9 @@ func startOurs(t *testing.T) *side {
 	t.Helper()
 	s := readSite(t)
 	doors := authtest.NewDouble()
-	for i, name := range s.People {
-		doors.Put(authtest.Account{Account: hub.Account{Name: name, UID: int64(1000 + i), GID: int64(1000 + i), Home: "/home/" + name, Groups: []string{name}}, Password: "secret"})
+	for _, name := range s.People {
+		uid := int64(1000 + len(name)) // as the machine of these plays has it
+		doors.Put(authtest.Account{Account: hub.Account{Name: name, UID: uid, GID: uid, Home: "/home/" + name, Groups: []string{name}}, Password: "secret"})
 	}
 	h := openHouse(t, plan{machine: plays{spawnertest.NewFake()}, table: spawnertest.NewRouter(), now: time.Now, probe: answersAtOnce, site: s, users: []string{"admin"}, doors: doors})
 	at := strings.TrimPrefix(h.browser, "http://")
