@@ -73,7 +73,7 @@ func (ex *exchange) ask() (strict.Answer, error) {
 	head := ex.heads.get(headBuffer)
 	defer ex.heads.put(head)
 	*head = ex.head((*head)[:0])
-	for fresh := ex.upgrade; ; fresh = true {
+	for fresh := false; ; fresh = true {
 		l, err := ex.up.take(ex.ps.in.Context(), fresh)
 		if err != nil {
 			return strict.Answer{}, err
