@@ -21,6 +21,7 @@ type forwarder struct {
 	readers readers
 	heads   buffers
 	bodies  buffers
+	headers headers
 	fail    func(w http.ResponseWriter, ps *passage, err error) // answers when the upstream did not
 	done    func(status int)                                    // counts answers
 	touch   func(*upstream)
@@ -30,6 +31,7 @@ type forwarder struct {
 // the middle of its answer breaks the client's connection, so that no half answer looks whole (D18).
 func (f *forwarder) carry(w http.ResponseWriter, ps *passage) {
 	ex := f.begin(w, ps, false)
+	defer ex.end()
 	answer, err := ex.ask()
 	if err == nil && answer.Status == http.StatusSwitchingProtocols {
 		ex.abandon()
@@ -53,11 +55,15 @@ type exchange struct {
 	stop    func() bool // ends the watch over the client
 	upload  *upload     // nil when there is no body
 	hinted  bool        // something of an answer was passed on
+	header  http.Header // of answers; lent
 }
 
 func (f *forwarder) begin(w http.ResponseWriter, ps *passage, upgrade bool) *exchange {
-	return &exchange{forwarder: f, w: w, ps: ps, up: ps.route.up, upgrade: upgrade}
+	return &exchange{forwarder: f, w: w, ps: ps, up: ps.route.up, upgrade: upgrade, header: f.headers.get()}
 }
+
+// end gives back what was lent for all of the exchange.
+func (ex *exchange) end() { ex.headers.put(ex.header) }
 
 // Errors of exchanges.
 var (
@@ -92,7 +98,8 @@ func (ex *exchange) ask() (strict.Answer, error) {
 // head writes the head that goes upstream.
 func (ex *exchange) head(b []byte) []byte {
 	in := ex.ps.in
-	out := http.Request{Method: in.Method, Header: make(http.Header, len(in.Header)+8)}
+	out := http.Request{Method: in.Method, Header: ex.headers.get()}
+	defer ex.headers.put(out.Header)
 	for name, values := range in.Header {
 		out.Header[name] = values
 	}
@@ -137,7 +144,8 @@ func (ex *exchange) attempt(l *link, head []byte) (strict.Answer, error) {
 		l.conn.SetReadDeadline(time.Now().Add(limit))
 	}
 	for {
-		answer, err := strict.ReadAnswer(l.br, maxAnswerHead)
+		clear(ex.header)
+		answer, err := strict.ReadAnswer(l.br, maxAnswerHead, ex.header)
 		if ex.upload != nil {
 			ex.upload.heard(answer.Status)
 		}
@@ -214,6 +222,24 @@ func (b *buffers) put(p *[]byte) {
 	if cap(*p) <= bodyBuffer {
 		*p = (*p)[:cap(*p)]
 		b.pool.Put(p)
+	}
+}
+
+// headers lends maps: most of what a request would cost in memory.
+type headers struct{ pool sync.Pool }
+
+func (hs *headers) get() http.Header {
+	if h, ok := hs.pool.Get().(http.Header); ok {
+		return h
+	}
+	return make(http.Header, 24)
+}
+
+// put takes a map back, unless somebody has made it large.
+func (hs *headers) put(h http.Header) {
+	if len(h) <= 64 {
+		clear(h)
+		hs.pool.Put(h)
 	}
 }
 

@@ -136,9 +136,8 @@ func (l *link) quiet() bool {
 	}
 	quiet := false
 	err := l.raw.Control(func(fd uintptr) {
-		var b [1]byte
-		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		quiet = err == unix.EAGAIN || err == unix.EWOULDBLOCK
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}, 0)
+		quiet = n == 0 && err == nil
 	})
 	return err == nil && quiet
 }

@@ -13,6 +13,7 @@ import (
 // is passed on, and the client's connection ends with it.
 func (p *Proxy) websocket(w http.ResponseWriter, ps *passage) {
 	ex := p.forward.begin(w, ps, true)
+	defer ex.end()
 	answer, err := ex.ask()
 	if err != nil {
 		p.fail(w, ps, err)

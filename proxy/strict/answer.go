@@ -23,9 +23,9 @@ const (
 	UntilClose = -2
 )
 
-// ReadAnswer reads the head of an answer, of at most limit bytes, as strictly as requests' are read: what one program would
+// ReadAnswer reads the head of an answer, of at most limit bytes, and its fields into h, as strictly as requests' are read: what one program would
 // take for one answer and another for two must not reach a client. io.EOF means that nothing came.
-func ReadAnswer(br *bufio.Reader, limit int) (Answer, error) {
+func ReadAnswer(br *bufio.Reader, limit int, h http.Header) (Answer, error) {
 	head, err := readHead(br, limit, ErrAnswer)
 	if err != nil {
 		return Answer{}, err
@@ -35,7 +35,7 @@ func ReadAnswer(br *bufio.Reader, limit int) (Answer, error) {
 		return Answer{}, ErrAnswer
 	}
 	var f fields
-	a.Header = make(http.Header, 16)
+	a.Header = h
 	if !f.parse(rest, a.Header) || f.lengths > 1 || f.codings > 1 || f.codings > 0 && (f.lengths > 0 || a.Minor == 0) {
 		return Answer{}, ErrAnswer
 	}

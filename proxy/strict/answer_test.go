@@ -16,7 +16,7 @@ import (
 
 func readAnswer(s string) (strict.Answer, *bufio.Reader, error) {
 	br := bufio.NewReaderSize(strings.NewReader(s), 64)
-	a, err := strict.ReadAnswer(br, 64<<10)
+	a, err := strict.ReadAnswer(br, 64<<10, http.Header{})
 	return a, br, err
 }
 

@@ -24,18 +24,22 @@ type size struct {
 	users   int           // in the list of users
 	running int           // servers that run while the hub restarts
 	idle    time.Duration // nobody does anything
+	sockets int           // WebSockets open at once
+	calm    time.Duration // after they were opened, and after they were closed
 }
 
 // full takes about eight minutes on two cores; quick shows that everything can be measured.
 var (
-	full  = size{rounds: 5, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, idle: 30 * time.Second}
-	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, running: 3, idle: time.Second}
+	full = size{rounds: 5, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, idle: 30 * time.Second,
+		sockets: 2000, calm: 10 * time.Second}
+	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, running: 3, idle: time.Second,
+		sockets: 20, calm: 100 * time.Millisecond}
 )
 
 // numbers fills in the braces of rows.
 func (z size) numbers() *strings.Replacer {
 	return strings.NewReplacer("{burst}", fmt.Sprint(z.burst), "{large}", fmt.Sprint(z.large),
-		"{users}", fmt.Sprint(z.users), "{running}", fmt.Sprint(z.running))
+		"{sockets}", fmt.Sprint(z.sockets), "{users}", fmt.Sprint(z.users), "{running}", fmt.Sprint(z.running))
 }
 
 type options struct {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
+	"strconv"
 	"time"
 
 	"jupyterhubd/hub"
@@ -40,12 +42,26 @@ func (s *stage) measureProxy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var contenders []contender
+	if err := s.scoreLanes(ctx, lanes); err != nil {
+		return err
+	}
+	return s.closeLanes(ctx, lanes)
+}
+
+// scoreLanes lets the proxies take turns at each kind of load.
+func (s *stage) scoreLanes(ctx context.Context, lanes []lane) error {
+	var contenders, slow, large, sockets []contender
 	for _, l := range lanes {
-		if _, err := s.loadLane(ctx, l, time.Second); err != nil { // to warm it up
+		if _, err := s.wrk(ctx, small(l, time.Second)); err != nil { // to warm it up
 			return err
 		}
 		contenders = append(contenders, contender{l.name, func(ctx context.Context) error { return s.scoreLane(ctx, l) }})
+		slow = append(slow, contender{l.name, func(ctx context.Context) error { return s.scoreLatency(ctx, l) }})
+		large = append(large, contender{l.name, func(ctx context.Context) error { return s.scoreBodies(ctx, l) }})
+		sockets = append(sockets, contender{l.name, func(ctx context.Context) error { return s.scoreSockets(ctx, l) }})
+	}
+	if err := s.inTurn(ctx, 1, sockets...); err != nil { // before anything else makes the proxies large
+		return err
 	}
 	if err := s.inTurn(ctx, s.size.rounds, contenders...); err != nil {
 		return err
@@ -61,33 +77,72 @@ func (s *stage) measureProxy(ctx context.Context) error {
 		}
 		s.scores.note("proxy-rss", l.name, rss)
 	}
-	return s.closeLanes(ctx, lanes)
+	if err := s.inTurn(ctx, s.size.rounds, slow...); err != nil {
+		return err
+	}
+	return s.inTurn(ctx, s.size.rounds, large...)
 }
 
-func (s *stage) scoreLane(ctx context.Context, l lane) error {
-	p, err := s.process(ctx, l.unit)
+// scoreLatency asks one thing at a time, and what the server takes by itself does not count.
+func (s *stage) scoreLatency(ctx context.Context, l lane) error {
+	one := load{url: upstreamURL + "/bench/", connections: 1, token: "none", core: &restCore}
+	bare, err := s.wrk(ctx, one)
 	if err != nil {
 		return err
+	}
+	one.url = l.url
+	r, err := s.wrk(ctx, one)
+	if err != nil {
+		return err
+	}
+	s.scores.note("proxy-added-p50", l.name, max(1, r.P50-bare.P50))
+	s.scores.note("proxy-added-p99", l.name, max(1, r.P99-bare.P99))
+	return nil
+}
+
+// largeBody is the size of what nginx serves as /bench/large.
+const largeBody = 10_000_000
+
+func (s *stage) scoreBodies(ctx context.Context, l lane) error {
+	r, used, err := s.costOf(ctx, l, load{url: l.url + "large", connections: 4, token: "none", core: &restCore})
+	if err != nil {
+		return err
+	}
+	s.scores.note("body-cpu", l.name, used*1e3/(float64(r.Requests)*largeBody/1e9))
+	return nil
+}
+
+// costOf loads a proxy and returns how many seconds of a processor that took it.
+func (s *stage) costOf(ctx context.Context, l lane, what load) (result, float64, error) {
+	p, err := s.process(ctx, l.unit)
+	if err != nil {
+		return result{}, 0, err
 	}
 	before, err := p.processor()
 	if err != nil {
-		return err
+		return result{}, 0, err
 	}
-	r, err := s.loadLane(ctx, l, 0)
+	r, err := s.wrk(ctx, what)
 	if err != nil {
-		return err
+		return result{}, 0, err
 	}
 	after, err := p.processor()
+	return r, after - before, err
+}
+
+func (s *stage) scoreLane(ctx context.Context, l lane) error {
+	r, used, err := s.costOf(ctx, l, small(l, 0))
 	if err != nil {
 		return err
 	}
-	s.scores.note("proxy-cpu", l.name, (after-before)*1e6/float64(r.Requests))
+	s.scores.note("proxy-cpu", l.name, used*1e6/float64(r.Requests))
 	s.scores.note("proxy-rate", l.name, r.rate())
 	return nil
 }
 
-func (s *stage) loadLane(ctx context.Context, l lane, d time.Duration) (result, error) {
-	return s.wrk(ctx, load{url: l.url, connections: 64, token: "none", core: &restCore, time: d})
+// small are requests for 1 KiB over many connections.
+func small(l lane, d time.Duration) load {
+	return load{url: l.url, connections: 64, token: "none", core: &restCore, time: d}
 }
 
 // ownLane is the route of ours that leads to what the others lead to. The hub leaves alone what it did not add.
@@ -107,7 +162,7 @@ func (s *stage) openLanes(ctx context.Context) ([]lane, error) {
 		units = append(units, unit{name: chpUnit, environ: []string{"PATH=" + searchPath}, command: command, core: &proxyCore})
 		lanes = append(lanes, lane{chp, chpUnit, chpURL + "/bench/"})
 	}
-	if _, err := s.bed.Run(ctx, "mkdir", "-p", "/var/lib/nginx"); err != nil { // Debian's nginx insists
+	if _, err := s.bed.Run(ctx, "sh", "-ec", `mkdir -p /var/lib/nginx; head -c "$1" /dev/zero >"$2/large"`, "sh", strconv.Itoa(largeBody), here); err != nil { // Debian's nginx insists
 		return nil, err
 	}
 	if err := s.startUnits(ctx, units...); err != nil {
@@ -119,6 +174,9 @@ func (s *stage) openLanes(ctx context.Context) ([]lane, error) {
 		}
 	}
 	if err := s.bindOwn(ctx, onCore(&proxyCore)); err != nil {
+		return nil, err
+	}
+	if err := s.openSocketLanes(ctx); err != nil {
 		return nil, err
 	}
 	return lanes, proxyclient.New(s.bed.Path("/run/jupyterhub-proxy/api.sock"), "").Add(ctx, ownLane)
@@ -143,10 +201,11 @@ func (s *stage) bindOwn(ctx context.Context, text string) error {
 
 // closeLanes leaves things as they were.
 func (s *stage) closeLanes(ctx context.Context, lanes []lane) error {
-	if err := proxyclient.New(s.bed.Path("/run/jupyterhub-proxy/api.sock"), "").Delete(ctx, ownLane.Spec); err != nil {
+	table := proxyclient.New(s.bed.Path("/run/jupyterhub-proxy/api.sock"), "")
+	if err := errors.Join(table.Delete(ctx, ownLane.Spec), table.Delete(ctx, socketRoute.Spec)); err != nil {
 		return err
 	}
-	stop := []string{"stop", upstreamUnit}
+	stop := []string{"stop", upstreamUnit, echoUnit}
 	for _, l := range lanes[1:] {
 		stop = append(stop, l.unit)
 	}

@@ -57,7 +57,7 @@ func (s *stage) wrk(ctx context.Context, l load) (result, error) {
 	if err := s.bed.WriteFile(ctx, script, l.script+wrkScript, 0o644); err != nil {
 		return result{}, err
 	}
-	command := []string{"env", "LD_LIBRARY_PATH=" + fetched("debian/usr/lib/"+triplet()), program, "--threads=1",
+	command := []string{"env", "LD_LIBRARY_PATH=" + fetched("debian/usr/lib/"+triplet()), program, "--threads=1", "--timeout=1m",
 		"--connections=" + strconv.Itoa(l.connections), fmt.Sprintf("--duration=%ds", max(1, int(l.time.Seconds()))),
 		"--script=" + script, "--header=Authorization: token " + l.token, l.url}
 	if l.core != nil && runtime.NumCPU() > 1 {

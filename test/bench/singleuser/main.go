@@ -44,7 +44,23 @@ func listen(args []string, service string) (net.Listener, error) {
 	return net.Listen("tcp", u.Host)
 }
 
-func answer(w http.ResponseWriter, _ *http.Request) {
+// echo gives a WebSocket back every byte that comes, without looking at frames.
+func echo(w http.ResponseWriter) {
+	c, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"); err == nil {
+		io.Copy(c, rw)
+	}
+}
+
+func answer(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") != "" {
+		echo(w)
+		return
+	}
 	w.Header().Set("X-JupyterHub-Version", "6.1.1")
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"version":"2.0.0"}`) // a client that left needs no answer

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"jupyterhubd/hub"
+	proxyclient "jupyterhubd/proxy/client"
+)
+
+// The server behind WebSockets: the stand-in for jupyterhub-singleuser gives back what it gets.
+const (
+	echoUnit = "bench-echo.service"
+	echoURL  = "http://127.0.0.1:9004"
+)
+
+// socketRoute leads to it, at every proxy.
+var socketRoute = hub.Route{Spec: "/bench/socket/", Target: echoURL, UID: hub.NoUID}
+
+// openSocketLanes starts the server and leads every proxy to it; nginx's configuration does already.
+func (s *stage) openSocketLanes(ctx context.Context) error {
+	echo := unit{name: echoUnit, environ: []string{"JUPYTERHUB_SERVICE_URL=" + echoURL}, command: []string{singleUser}, core: &restCore}
+	if err := s.startUnits(ctx, echo); err != nil {
+		return err
+	}
+	if err := s.awaitAnswer(ctx, echoURL); err != nil {
+		return err
+	}
+	if s.chp != nil {
+		status, _, err := s.own.do(ctx, http.MethodPost, "http://127.0.0.1:9003/api/routes/bench/socket", fmt.Appendf(nil, `{"target": %q}`, echoURL))
+		if err != nil || status != http.StatusCreated {
+			return fmt.Errorf("add a route to configurable-http-proxy: %d, %w", status, err)
+		}
+	}
+	return proxyclient.New(s.bed.Path("/run/jupyterhub-proxy/api.sock"), "").Add(ctx, socketRoute)
+}
+
+// scoreSockets opens many WebSockets through a proxy, sends something through each, and looks at the memory that is the proxy's
+// own: while all are idle, and once all have ended.
+func (s *stage) scoreSockets(ctx context.Context, l lane) error {
+	p, err := s.process(ctx, l.unit)
+	if err != nil {
+		return err
+	}
+	before, err := p.anonymous()
+	if err != nil {
+		return err
+	}
+	sockets, err := s.openSockets(ctx, l)
+	if err != nil {
+		return err
+	}
+	s.rest(ctx)
+	during, err := p.anonymous()
+	for _, c := range sockets {
+		c.Close()
+	}
+	if err != nil {
+		return err
+	}
+	s.rest(ctx)
+	after, err := p.anonymous()
+	if err != nil {
+		return err
+	}
+	s.scores.note("socket-memory", l.name, max(0.01, during-before)/float64(len(sockets)))
+	s.scores.note("socket-after", l.name, after/before)
+	return nil
+}
+
+// rest lets everything come to rest.
+func (s *stage) rest(ctx context.Context) {
+	select {
+	case <-time.After(s.size.calm):
+	case <-ctx.Done():
+	}
+}
+
+// openSockets opens them one after another. What is open when it fails is closed.
+func (s *stage) openSockets(ctx context.Context, l lane) (open []net.Conn, err error) {
+	defer func() {
+		if err != nil {
+			for _, c := range open {
+				c.Close()
+			}
+		}
+	}()
+	where, err := url.Parse(l.url)
+	if err != nil {
+		return nil, err
+	}
+	for range s.size.sockets {
+		c, err := s.bed.Dial(ctx, "tcp", where.Host)
+		if err != nil {
+			return open, err
+		}
+		open = append(open, c)
+		if err := greet(c); err != nil {
+			return open, fmt.Errorf("WebSocket %d: %w", len(open), err)
+		}
+	}
+	return open, nil
+}
+
+// message is what goes through each: a text of 1,000 bytes in a frame.
+func message() []byte { return append([]byte{0x81, 126, 1000 >> 8, 1000 & 255}, make([]byte, 1000)...) }
+
+// greet opens a WebSocket and has a message sent back.
+func greet(c net.Conn) error {
+	c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, "GET "+socketRoute.Spec+" HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
+		return err
+	}
+	br := bufio.NewReader(c)
+	answer, err := http.ReadResponse(br, nil)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("the answer is %s", answer.Status)
+	}
+	text := message()
+	if _, err := c.Write(text); err != nil {
+		return err
+	}
+	_, err = io.ReadFull(br, text)
+	return err
+}
+
+// anonymous is the memory of the process that no file is behind, in KiB: what its own code asked for.
+func (p process) anonymous() (float64, error) {
+	text, err := p.read("status")
+	if err != nil {
+		return 0, err
+	}
+	return valueOf(text, "RssAnon:"), nil
+}
