@@ -52,16 +52,18 @@ func (s *stage) measureProxy(ctx context.Context) error {
 func (s *stage) scoreLanes(ctx context.Context, lanes []lane) error {
 	var contenders, slow, large, sockets []contender
 	for _, l := range lanes {
-		if _, err := s.wrk(ctx, small(l, time.Second)); err != nil { // to warm it up
-			return err
-		}
 		contenders = append(contenders, contender{l.name, func(ctx context.Context) error { return s.scoreLane(ctx, l) }})
 		slow = append(slow, contender{l.name, func(ctx context.Context) error { return s.scoreLatency(ctx, l) }})
 		large = append(large, contender{l.name, func(ctx context.Context) error { return s.scoreBodies(ctx, l) }})
 		sockets = append(sockets, contender{l.name, func(ctx context.Context) error { return s.scoreSockets(ctx, l) }})
 	}
-	if err := s.inTurn(ctx, 1, sockets...); err != nil { // before anything else makes the proxies large
+	if err := s.inTurn(ctx, 1, sockets...); err != nil { // before anything has made the proxies large
 		return err
+	}
+	for _, l := range lanes {
+		if _, err := s.wrk(ctx, small(l, time.Second)); err != nil { // to warm it up
+			return err
+		}
 	}
 	if err := s.inTurn(ctx, s.size.rounds, contenders...); err != nil {
 		return err
