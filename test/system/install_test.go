@@ -367,11 +367,16 @@ func TestDebianPackage(t *testing.T) {
 		t.Skip("make release-check builds the package and names it in DEB")
 	}
 	m := fresh(t)
+	const second, theirs = "/usr/bin/configurable-http-proxy", "what npm put there"
+	m.admin("echo '" + theirs + "' >" + second)
 	install := "dpkg --install /usr/src/jupyterhub/" + deb
 	m.admin(install)
 	m.mustBeDown("installed")
 	m.admin("systemctl enable --now jupyterhub")
 	m.mustBeUp("enabled now")
+	if says := m.admin(second + " --version"); !strings.Contains(says, "in the place of configurable-http-proxy") {
+		m.Errorf("%s says %s", second, says)
+	}
 	process, invocation := m.admin("systemctl show -P MainPID jupyterhub-proxy"), m.admin("systemctl show -P InvocationID jupyterhub-proxy")
 	m.admin(install)
 	m.mustBeUp("upgraded")
@@ -383,6 +388,9 @@ func TestDebianPackage(t *testing.T) {
 	}
 	m.admin("dpkg --remove jupyterhubd")
 	m.mustBeDown("removed")
+	if left := m.admin("cat " + second); left != theirs {
+		m.Errorf("%s is %q", second, left)
+	}
 	m.admin("test -e /var/lib/jupyterhub/jupyterhub.db && dpkg --purge jupyterhubd")
 	m.refused("ls /etc/jupyterhub /var/lib/jupyterhub")
 }
