@@ -288,6 +288,42 @@ func answerOn(t *testing.T, c net.Conn) *http.Response {
 	return res
 }
 
+// A connection of HTTP/2 ends by GOAWAY, which clients that are in the middle of something understand.
+func TestHTTP2EndsInOrder(t *testing.T) {
+	s, up := newStage(t, Options{}), newServer(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	s.alice(up.URL)
+	cert, config := certificate(t, t.TempDir())
+	set := Settings{TLS: TLS{Certificates: []Certificate{cert}}}
+	if err := s.p.Apply(set); err != nil {
+		t.Fatal(err)
+	}
+	client := s.over(config, true)
+	post := func() {
+		t.Helper()
+		res, err := client.Post("https://localhost/user/alice/", "text/plain", strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if readReply(t, res); res.StatusCode != 200 || res.ProtoMajor != 2 {
+			t.Errorf("%s %s", res.Proto, res.Status)
+		}
+	}
+	post()
+	next := s.heir(Options{})
+	if err := next.p.Apply(set); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the old proxy is on its way out", s.p.waning.Load)
+	for range 3 {
+		post()
+	}
+	s.api.CloseIdleConnections()
+	s.p.Emptied(t.Context())
+	if n := next.p.crowd.count(); n != 1 {
+		t.Errorf("the new proxy has %d connections", n)
+	}
+}
+
 // Handshakes that have begun are finished by the proxy that they began with.
 func TestHandshakesUnderWayAreFinished(t *testing.T) {
 	s, _, set, _ := stageTLS(t)

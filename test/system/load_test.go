@@ -18,16 +18,13 @@ import (
 
 	"github.com/coder/websocket"
 
-	"jupyterhubd/hub"
-	"jupyterhubd/proxy/client"
 	"jupyterhubd/test/testbed"
 )
 
 // loaded is a proxy at work in a bed, with a server behind it that is this very program, and visitors who notice everything.
 type loaded struct {
 	*stage
-	proxy *client.Client
-	tls   *tls.Config // nil: plain
+	tls *tls.Config // nil: plain
 
 	visitors sync.WaitGroup
 	done     atomic.Int64 // requests answered
@@ -40,7 +37,7 @@ const loadPath = "/load/"
 // load puts an echoing server behind the proxy, at a path of its own.
 func (s *stage) load(config *tls.Config) *loaded {
 	s.t.Helper()
-	l := &loaded{stage: s, tls: config, proxy: client.New(s.Path("/run/jupyterhub-proxy/api.sock"), "")}
+	l := &loaded{stage: s, tls: config}
 	const socket = "/run/play-load.sock"
 	at := s.Path(socket)
 	os.Remove(at)
@@ -55,17 +52,32 @@ func (s *stage) load(config *tls.Config) *loaded {
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(echoing)}}
 	server.Start()
 	s.t.Cleanup(server.Close)
-	route := hub.Route{Spec: loadPath, Target: "http+unix://" + strings.ReplaceAll(socket, "/", "%2F"), UID: hub.NoUID}
-	if err := l.proxy.Add(s.ctx, route); err != nil {
+	s.table("POST", "routes"+loadPath, `{"target": "http+unix://`+strings.ReplaceAll(socket, "/", "%2F")+`"}`)
+	s.t.Cleanup(func() { s.table("DELETE", "routes"+loadPath, "") })
+	return l
+}
+
+// table asks the proxy's API as root, and returns the answer. What is put there is none of the hub's, which leaves it alone.
+func (s *stage) table(method, path, body string) string {
+	s.t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return s.Dial(ctx, "unix", "/run/jupyterhub-proxy/api.sock")
+	}}
+	defer transport.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(context.WithoutCancel(s.ctx), method, "http://proxy/api/"+path, strings.NewReader(body))
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	ctx := context.WithoutCancel(s.ctx)
-	s.t.Cleanup(func() {
-		if err := l.proxy.Delete(ctx, loadPath); err != nil {
-			s.t.Error(err)
-		}
-	})
-	return l
+	answer, err := (&http.Client{Transport: transport, Timeout: patience}).Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode >= 300 {
+		s.t.Errorf("%s %s: %s %s, %v", method, path, answer.Status, text, err)
+	}
+	return string(text)
 }
 
 // echoing answers a request with its body, and a WebSocket's messages with themselves.

@@ -1,13 +1,12 @@
 package system
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-
-	"jupyterhubd/hub"
 )
 
 const proxyUnit = "jupyterhub-proxy.service"
@@ -75,24 +74,63 @@ func TestTLSConnectionsOutliveAReload(t *testing.T) {
 		t.Errorf("%d proxies run, for WebSockets of three", n)
 	}
 
-	if err := l.proxy.EndSession(s.ctx, "hers"); err != nil {
-		t.Fatal(err)
-	}
+	s.table("POST", fmt.Sprintf("sessions/%x/end", sha256.Sum256([]byte("hers"))), "")
 	l.closed(second, 1008)
 	s.eventually("who has lost its last connection ends", func() bool { return len(s.processes()) == 2 })
 	l.alive(first)
 
-	other := hub.Route{Spec: loadPath + "ws/", Target: "http://127.0.0.1:9", UID: hub.NoUID}
-	if err := l.proxy.Add(s.ctx, other); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.proxy.Delete(s.ctx, other.Spec); err != nil {
-		t.Fatal(err)
-	}
+	s.table("POST", "routes/load/elsewhere", `{"target": "http://127.0.0.1:9"}`)
+	s.table("DELETE", "routes/load/elsewhere", "")
 	l.alive(first)
 	s.run("systemctl", "restart", proxyUnit)
 	l.more()
 	end()
 	l.closed(first, 1012)
 	l.closed(third, 1012)
+}
+
+// After a reload the new process is systemd's as the first was: it answers the watchdog, its death is seen at once, and what follows
+// knows the table. A stop leaves it the time that it needs.
+func TestTheNewProcessIsTheUnits(t *testing.T) {
+	s := onStage(t)
+	l := s.load(nil)
+	asked := s.property(proxyUnit, "WatchdogTimestampMonotonic")
+	s.reloaded()
+	s.eventually("the new process answers the watchdog", func() bool { return s.property(proxyUnit, "WatchdogTimestampMonotonic") != asked })
+	s.killed(proxyUnit)
+	if routes := s.table("GET", "routes", ""); !strings.Contains(routes, "play-load.sock") {
+		t.Errorf("after kill -9 the table is %s", routes)
+	}
+	s.reloaded()
+	tunnels := l.open(10, nil)
+	s.run("systemctl", "restart", proxyUnit)
+	l.alive(tunnels)
+	if log := s.Journal(s.ctx, proxyUnit); strings.Contains(log, "reception only permitted") {
+		t.Errorf("a process speaks to systemd that is not the unit's main one:\n%s", log)
+	}
+}
+
+// A new process that cannot begin ends, and says why; nobody else notices.
+func TestAFailedReloadIsNotSeen(t *testing.T) {
+	s := onStage(t)
+	l := s.load(nil)
+	tunnels := l.open(10, nil)
+	end := l.visit(8)
+	l.more()
+	pid := s.mainPID(proxyUnit)
+	const file = "/etc/jupyterhub/jupyterhub.toml.d/80-broken.toml"
+	s.put(file, "[proxy]\nredirect_port = \"eighty\"\n", 0o644)
+	s.afterwards("rm", "-f", file)
+	if out, err := s.Run(s.ctx, "systemctl", "reload", proxyUnit); err == nil {
+		t.Errorf("a broken configuration is taken: %s", out)
+	}
+	l.more()
+	end()
+	l.alive(tunnels)
+	if now := s.mainPID(proxyUnit); now != pid || len(s.processes()) != 1 {
+		t.Errorf("the proxy is %s, was %s; processes %v", now, pid, s.processes())
+	}
+	if log := s.Journal(s.ctx, proxyUnit); !strings.Contains(log, "80-broken.toml:2") {
+		t.Errorf("nobody says why:\n%s", log)
+	}
 }
