@@ -51,11 +51,9 @@ Without a flag it is for the user's default server, with --server for one named 
 				return hinted(err, "getent passwd %s says what the name service knows", args[0])
 			}
 			if slice {
-				if err := a.ownSlice(acc); err != nil {
-					return err
-				}
+				return a.edit(cmd.Context(), target{a.sliceOf(acc), "Slice", "all servers of " + acc.Name})
 			}
-			return a.edit(cmd.Context(), targetOf(acc.Name, server, named, slice))
+			return a.edit(cmd.Context(), targetOf(acc.Name, server, named))
 		}),
 	}
 	cmd.Flags().StringVar(&server, "server", "", "`name` of a named server")
@@ -64,28 +62,20 @@ Without a flag it is for the user's default server, with --server for one named 
 	return cmd
 }
 
-// ownSlice refuses for somebody whose servers are in the slice of a group: a drop-in for the slice of their own would bind
-// nothing. A configuration with mistakes says nothing about it.
-func (a *app) ownSlice(acc hub.Account) error {
+// sliceOf returns the slice of somebody's servers: in the slice of a group, where one decides. A configuration with mistakes
+// says nothing about it.
+func (a *app) sliceOf(acc hub.Account) string {
 	conf, err := config.Load(a.places.config)
 	if err != nil {
-		return nil
+		return hub.UserSlice(acc.Name, "")
 	}
-	group := conf.Spawner.PolicyFor(acc.Name, acc.Groups, nil).SliceGroup
-	if group == "" {
-		return nil
-	}
-	shared := strings.Replace(targetOf(group, "", false, true).unit, "jupyter-user_", "jupyter-group_", 1)
-	return hinted(hub.Errorf(hub.Conflict, "%s has no slice: servers of the group %s share one, as group_slice says", acc.Name, group),
-		"for all of the group: systemctl edit '%s'", shared)
+	return hub.UserSlice(acc.Name, conf.Spawner.PolicyFor(acc.Name, acc.Groups, nil).SliceGroup)
 }
 
-func targetOf(user, server string, named, slice bool) target {
+func targetOf(user, server string, named bool) target {
 	unit := hub.UnitName(hub.ServerRef{User: user, Server: server})
 	body := strings.TrimSuffix(unit, ".service")
 	switch {
-	case slice:
-		return target{"jupyter-user_" + strings.TrimPrefix(body, "jupyter-") + ".slice", "Slice", "all servers of " + user}
 	case named:
 		return target{body + "-.service", "Service", "the named servers of " + user}
 	case server != "":

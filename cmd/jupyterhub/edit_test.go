@@ -27,7 +27,7 @@ func TestEditMakesChangesAndRemovesADropIn(t *testing.T) {
 		asked = append(asked, strings.Join(args, " "))
 		return nil, nil
 	}
-	alice := targetOf("alice", "", false, false)
+	alice := targetOf("alice", "", false)
 	compare(t, m.edit(t, alice, "sed -i s/^#Memory/Memory/"), `
 wrote DIR/units/jupyter-alice.service.d/override.conf
 Limits (MemoryMax=, CPUQuota=, TasksMax=, …) hold from now on, also for a server that runs.
@@ -53,8 +53,8 @@ Everything else holds from the next start of alice's server.
 
 func TestAnUntouchedTemplateMakesNoDropIn(t *testing.T) {
 	m := newMachine(t, "")
-	compare(t, m.edit(t, targetOf("bob", "", true, false), "true"), "\nnothing was changed\n")
-	if got := m.edit(t, targetOf("bob", "", false, true), "false"); !strings.HasPrefix(got, "error: the editor ended badly, and nothing was changed") {
+	compare(t, m.edit(t, targetOf("bob", "", true), "true"), "\nnothing was changed\n")
+	if got := m.edit(t, target{hub.UserSlice("bob", ""), "Slice", "all servers of " + "bob"}, "false"); !strings.HasPrefix(got, "error: the editor ended badly, and nothing was changed") {
 		t.Error(got)
 	}
 	if _, err := os.Stat(m.at("units")); !os.IsNotExist(err) {
@@ -65,20 +65,20 @@ func TestAnUntouchedTemplateMakesNoDropIn(t *testing.T) {
 func TestEditSaysWhenSystemdDidNotHear(t *testing.T) {
 	m := newMachine(t, "")
 	m.app.systemctl = func(context.Context, ...string) ([]byte, error) { return nil, errors.New("access denied") }
-	if got := m.edit(t, targetOf("alice", "", false, true), "sed -i s/^#CPU/CPU/"); !strings.HasSuffix(got, "error: access denied\n") {
+	if got := m.edit(t, target{hub.UserSlice("alice", ""), "Slice", "all servers of " + "alice"}, "sed -i s/^#CPU/CPU/"); !strings.HasSuffix(got, "error: access denied\n") {
 		t.Error(got)
 	}
 }
 
 func TestTargetsAreTheUnitsOfDesign(t *testing.T) {
 	for want, got := range map[string]target{
-		"jupyter-alice.service":              targetOf("alice", "", false, false),
-		"jupyter-alice-gpu.service":          targetOf("alice", "gpu", false, false),
-		"jupyter-alice-.service":             targetOf("alice", "", true, false),
-		"jupyter-user_alice.slice":           targetOf("alice", "", false, true),
-		`jupyter-a\x2db.service`:             targetOf("a-b", "", false, false),
-		`jupyter-user_a\x2db.slice`:          targetOf("a-b", "", false, true),
-		`jupyter-bob\x40example.org.service`: targetOf("bob@example.org", "", false, false),
+		"jupyter-alice.service":              targetOf("alice", "", false),
+		"jupyter-alice-gpu.service":          targetOf("alice", "gpu", false),
+		"jupyter-alice-.service":             targetOf("alice", "", true),
+		"jupyter-user_alice.slice":           target{hub.UserSlice("alice", ""), "Slice", "all servers of " + "alice"},
+		`jupyter-a\x2db.service`:             targetOf("a-b", "", false),
+		`jupyter-user_a\x2db.slice`:          target{hub.UserSlice("a-b", ""), "Slice", "all servers of " + "a-b"},
+		`jupyter-bob\x40example.org.service`: targetOf("bob@example.org", "", false),
 	} {
 		if got.unit != want {
 			t.Errorf("got %s, want %s", got.unit, want)
@@ -86,15 +86,18 @@ func TestTargetsAreTheUnitsOfDesign(t *testing.T) {
 	}
 }
 
-// The slice of somebody whose group shares one would bind nothing.
-func TestASharedSliceIsTheGroupsToEdit(t *testing.T) {
+// The slice of somebody is in her group's, where one decides.
+func TestTheSliceToEditIsTheOneThatServersAreIn(t *testing.T) {
 	m := newMachine(t, "[spawner.group.data-science]\ngroup_slice = true\n[spawner.group.staff]\nmem_limit = '8G'\n")
-	err := m.app.ownSlice(hub.Account{Name: "alice", Groups: []string{"alice", "data-science"}})
-	var failed *failure
-	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "group data-science share one") || failed.hint != `for all of the group: systemctl edit 'jupyter-group_data\x2dscience.slice'` {
-		t.Errorf("alice's slice: %v", err)
-	}
-	if err := m.app.ownSlice(hub.Account{Name: "bob", Groups: []string{"bob", "staff"}}); err != nil {
-		t.Errorf("bob's slice: %v", err)
+	for _, play := range []struct {
+		acc  hub.Account
+		want string
+	}{
+		{hub.Account{Name: "alice", Groups: []string{"alice", "data-science"}}, `jupyter-group_data\x2dscience-user_alice.slice`},
+		{hub.Account{Name: "bob", Groups: []string{"bob", "staff"}}, "jupyter-user_bob.slice"},
+	} {
+		if got := m.app.sliceOf(play.acc); got != play.want {
+			t.Errorf("of %s it is %s, want %s", play.acc.Name, got, play.want)
+		}
 	}
 }

@@ -49,6 +49,19 @@ func connect(ctx context.Context) (*bus, error) {
 	return b, nil
 }
 
+// works reports whether there is a connection, and it has not broken.
+func (b *bus) works() bool {
+	if b == nil {
+		return false
+	}
+	select {
+	case <-b.gone:
+		return false
+	default:
+		return true
+	}
+}
+
 func (b *bus) close() { b.Conn.Close() }
 
 // await waits for a job and returns how it ended.

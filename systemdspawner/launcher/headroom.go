@@ -31,9 +31,9 @@ func (c cgroups) headroom(proc string) hub.Headroom {
 		IOPressure:     pressure(filepath.Join(proc, "pressure/io"), "full"),
 		CPUPressure:    pressure(filepath.Join(proc, "pressure/cpu"), "some"),
 	}
-	limit, used := c.file("memory", topSlice, "memory.limit_in_bytes"), c.file("memory", topSlice, "memory.usage_in_bytes")
+	limit, used := c.file("memory", hub.TopSlice, "memory.limit_in_bytes"), c.file("memory", hub.TopSlice, "memory.usage_in_bytes")
 	if c.unified {
-		limit, used = c.file("", topSlice, "memory.max"), c.file("", topSlice, "memory.current")
+		limit, used = c.file("", hub.TopSlice, "memory.max"), c.file("", hub.TopSlice, "memory.current")
 	}
 	if most, now := number(limit), number(used); most >= 0 && now >= 0 { // "max" is no number
 		left.Memory = min(left.Memory, max(most-now, 0))

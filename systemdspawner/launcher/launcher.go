@@ -32,8 +32,9 @@ type Launcher struct {
 
 	serving sync.Mutex // one round of the services at a time
 
-	mu  sync.Mutex // guards bus
-	bus *bus       // nil while there is no connection
+	mu      sync.Mutex    // guards bus and changed
+	bus     *bus          // nil while there is no connection
+	changed chan struct{} // closed when bus is another one
 
 	looks    looks // who looks at which unit just now
 	unmounts looks // who is after which unit's credential
@@ -76,7 +77,7 @@ func New(o Options) (*Launcher, error) {
 	o.Layout.Witness = !groups.unified
 	l := &Launcher{
 		o: o, roster: newRoster(o.Now), cgroups: groups, eyes: e, turns: newTurns(),
-		sockets: sockets{base: o.Layout.Sockets, group: o.Group},
+		sockets: sockets{base: o.Layout.Sockets, group: o.Group}, changed: make(chan struct{}),
 	}
 	l.policy.Store(policy)
 	if l.lasting, err = openLasting(o.Lasting); err != nil {
@@ -160,6 +161,32 @@ func (l *Launcher) setBus(b *bus) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.bus = b
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// absence is how long a verb waits for systemd. It is away for a moment when it is executed anew (daemon-reexec).
+const absence = 10 * time.Second
+
+// connection returns the connection, and waits for it if there is none just now.
+func (l *Launcher) connection(ctx context.Context) (*bus, error) {
+	late := time.NewTimer(absence)
+	defer late.Stop()
+	for {
+		l.mu.Lock()
+		b, changed := l.bus, l.changed
+		l.mu.Unlock()
+		if b.works() {
+			return b, nil
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return l.live()
+		case <-ctx.Done():
+			return l.live()
+		}
+	}
 }
 
 // live returns the connection, or an Unavailable error.

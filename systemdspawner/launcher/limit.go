@@ -49,7 +49,7 @@ func (l *Launcher) Limit(ctx context.Context, ref hub.ServerRef, change *hub.Lim
 
 // limitUnit lets systemd change the limits of a unit that runs.
 func (l *Launcher) limitUnit(ctx context.Context, name string, s Settings, change *hub.Limits) (hub.Limits, error) {
-	b, err := l.live()
+	b, err := l.connection(ctx)
 	if err != nil {
 		return hub.Limits{}, err
 	}

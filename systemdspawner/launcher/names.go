@@ -14,28 +14,9 @@ import (
 // unitPattern matches the names of our units, and of an admin's that look alike.
 const unitPattern = "jupyter-*.service"
 
-// topSlice holds all users' servers.
-const topSlice = "jupyter.slice"
-
-// userSlice is the slice of one account's servers, groupSlice the one that a group's members share.
-func userSlice(user string) string   { return sliceName("jupyter-user_", user) }
-func groupSlice(group string) string { return sliceName("jupyter-group_", group) }
-
-// memberSlice is the slice of one account's servers inside a group's.
-func memberSlice(group, user string) string {
-	return sliceName(strings.TrimSuffix(groupSlice(group), ".slice")+"-user_", user)
-}
-
-// sliceName escapes, and shortens, as UnitName does. In a slice's name "-" leads one level down, so a name's own has to be
-// written \x2d here as well.
-func sliceName(prefix, name string) string {
-	unit := hub.UnitName(hub.ServerRef{User: name})
-	return prefix + strings.TrimSuffix(strings.TrimPrefix(unit, "jupyter-"), ".service") + ".slice"
-}
-
 // isOurSlice reports whether a slice is jupyter.slice or below it.
 func isOurSlice(slice string) bool {
-	return slice == topSlice || strings.HasPrefix(slice, "jupyter-") && strings.HasSuffix(slice, ".slice")
+	return slice == hub.TopSlice || strings.HasPrefix(slice, "jupyter-") && strings.HasSuffix(slice, ".slice")
 }
 
 // socketDir returns the name of the unit's directory below the directory of sockets. It is a hash because the address of a

@@ -99,7 +99,7 @@ func (r *roster) claim(u hub.Unit, t *ticket, m capacity, p promise) (*entry, er
 	case r.taken(u.Name):
 		return nil, runsAlready(u.ServerRef)
 	}
-	if err := m.holds(r.sum(topSlice), p); err != nil {
+	if err := m.holds(r.sum(hub.TopSlice), p); err != nil {
 		return nil, err
 	}
 	u.State = hub.UnitActivating

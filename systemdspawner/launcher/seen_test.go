@@ -11,7 +11,7 @@ import (
 // transient is what systemd tells of a unit that Compose made.
 func transient(ref hub.ServerRef) seen {
 	return seen{
-		"Transient": true, "Slice": userSlice(ref.User), "ActiveState": "active", "UID": uint32(1000), "User": "1000",
+		"Transient": true, "Slice": hub.UserSlice(ref.User, ""), "ActiveState": "active", "UID": uint32(1000), "User": "1000",
 		"InvocationID": []byte{0xab, 0xcd}, "ActiveEnterTimestamp": uint64(1_700_000_000_000_000),
 		"LogExtraFields": [][]byte{[]byte("JUPYTERHUB_UNIT=1"), []byte("JUPYTERHUB_USER=" + ref.User), []byte("JUPYTERHUB_SERVER=" + ref.Server)},
 	}
@@ -60,10 +60,10 @@ func TestAUnitIsToldAsSystemdTellsIt(t *testing.T) {
 
 func TestSlicesDoNotNestByAccident(t *testing.T) {
 	for name, want := range map[string]string{
-		userSlice("alice"):         "jupyter-user_alice.slice",
-		userSlice("mary-ann"):      `jupyter-user_mary\x2dann.slice`,
-		groupSlice("domain users"): `jupyter-group_domain\x20users.slice`,
-		groupSlice("a-b/c"):        `jupyter-group_a\x2db\x2fc.slice`,
+		hub.UserSlice("alice", ""):     "jupyter-user_alice.slice",
+		hub.UserSlice("mary-ann", ""):  `jupyter-user_mary\x2dann.slice`,
+		hub.GroupSlice("domain users"): `jupyter-group_domain\x20users.slice`,
+		hub.GroupSlice("a-b/c"):        `jupyter-group_a\x2db\x2fc.slice`,
 	} {
 		if name != want {
 			t.Errorf("got %s, want %s", name, want)

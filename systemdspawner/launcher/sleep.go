@@ -60,7 +60,7 @@ func (l *Launcher) running(ctx context.Context, ref hub.ServerRef) (entry, *bus,
 	if !known || e.unit.State != hub.UnitActive || e.stopping || e.unit.ServerRef != ref {
 		return entry{}, nil, notRunning(ref)
 	}
-	b, err := l.live()
+	b, err := l.connection(ctx)
 	return e, b, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -27,11 +28,20 @@ func slicesFor(o Order) (string, []Slice) {
 	case s.Slice != "":
 		return s.Slice, nil
 	case s.Group != "":
-		own := memberSlice(s.Group, o.Account.Name)
-		return own, []Slice{{groupSlice(s.Group), s.GroupLimits}, {own, s.UserLimits}}
+		own := hub.UserSlice(o.Account.Name, s.Group)
+		return own, []Slice{{hub.GroupSlice(s.Group), s.GroupLimits}, {own, s.UserLimits}}
 	}
-	own := userSlice(o.Account.Name)
+	own := hub.UserSlice(o.Account.Name, "")
 	return own, []Slice{{own, s.UserLimits}}
+}
+
+// without leaves out what an admin's drop-in says of a slice: a drop-in wins.
+func without(slice string, properties []sd.Property) []sd.Property {
+	said := map[string]bool{}
+	for _, p := range dropIns(unitDirs, slice) {
+		said[p.Name] = true
+	}
+	return slices.DeleteFunc(properties, func(p sd.Property) bool { return said[spokenOf(p).Name] })
 }
 
 // above lists the slices that a slice is in, from the outside in, itself the last: a dash leads one level down.
@@ -90,8 +100,10 @@ func (l *Launcher) setOnce(ctx context.Context, b *bus, slice, what, text string
 	if l.applied.told[key] == text {
 		return nil
 	}
-	if err := b.SetUnitPropertiesContext(ctx, slice, true, properties...); err != nil {
-		return busError(err, "limit "+slice)
+	if properties = without(slice, properties); len(properties) > 0 {
+		if err := b.SetUnitPropertiesContext(ctx, slice, true, properties...); err != nil {
+			return busError(err, "limit "+slice)
+		}
 	}
 	if l.applied.told == nil {
 		l.applied.told = map[string]string{}

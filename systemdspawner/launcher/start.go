@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,6 +65,9 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, choice Choice) 
 	if len(settings.Command) == 0 {
 		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "No program is set for servers here.", errors.New("spawner.cmd is empty"))
 	}
+	if err := checkDevices(settings.DeviceAllow); err != nil {
+		return Order{}, err
+	}
 	command, err := findCommand(settings.Command[0], settings.SearchPath)
 	if err != nil {
 		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed as it has to be.", err)
@@ -98,6 +103,21 @@ func (l *Launcher) admitted(ctx context.Context, policy *Policy, name string) (h
 			fmt.Errorf("the home directory of %q is %q", account.Name, account.Home))
 	}
 	return account, nil
+}
+
+// checkDevices refuses a start without a device that is named: what is promised is there, or the user is told. A pattern
+// promises nothing.
+func checkDevices(names []string) error {
+	for _, name := range names {
+		if !filepath.IsAbs(name) || strings.ContainsAny(name, "*?[") {
+			continue
+		}
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			const message = "A device that your server needs is not there."
+			return refused(hub.Unknown, hub.CauseMissingDevice, message, fmt.Errorf("device_allow: there is no %s", name))
+		}
+	}
+	return nil
 }
 
 // deviceNodes resolves patterns of device nodes. What matches nothing allows nothing; systemd's own classes ("char-pts")
@@ -145,17 +165,46 @@ func (l *Launcher) bringUp(ctx context.Context, e *entry, o Order, c Composition
 	return hub.Unit{}, &hub.Error{Kind: hub.Unknown, Text: unit.Cause.Message, Cause: unit.Cause}
 }
 
-// launch gives the unit to systemd and returns how its job ended.
+// attempts is how often a unit is given to a systemd that goes away meanwhile.
+const attempts = 3
+
+// launch gives the unit to systemd and returns how its job ended, "" where nobody can tell: then the unit itself is asked.
 func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition) (string, error) {
-	b, err := l.live()
-	if err != nil {
-		return "", err
-	}
 	up, err := l.turn(ctx, e)
 	if err != nil {
 		return "", err
 	}
 	defer up()
+	for attempt := 1; ; attempt++ {
+		b, err := l.connection(ctx)
+		if err != nil {
+			return "", err
+		}
+		if attempt > 1 && l.took(ctx, b, o.ServerRef) {
+			return "", nil
+		}
+		job, err := l.submit(ctx, b, e, o, c)
+		if hub.KindOf(err) != hub.Unavailable || attempt == attempts || ctx.Err() != nil {
+			return job, err
+		}
+		select {
+		case <-b.gone:
+		case <-ctx.Done():
+			return job, err
+		}
+	}
+}
+
+// took reports whether systemd had taken the unit when the connection broke.
+func (l *Launcher) took(ctx context.Context, b *bus, ref hub.ServerRef) bool {
+	properties, err := b.GetAllPropertiesContext(ctx, hub.UnitName(ref))
+	s := seen(properties)
+	is, ours := s.ours(hub.UnitName(ref))
+	return err == nil && ours && is == ref && s.state().Alive()
+}
+
+// submit makes the unit's directory, limits its slices, and starts it.
+func (l *Launcher) submit(ctx context.Context, b *bus, e *entry, o Order, c Composition) (string, error) {
 	if err := l.sockets.make(c.Unit, o.Account.UID); err != nil {
 		return "", refused(hub.Unknown, hub.CauseSystem, notSetUp, err)
 	}
@@ -166,7 +215,7 @@ func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition)
 		return "", err
 	}
 	done := make(chan string, 1)
-	_, err = b.StartTransientUnitContext(ctx, c.Unit, "fail", c.Properties, done)
+	_, err := b.StartTransientUnitContext(ctx, c.Unit, "fail", c.Properties, done)
 	if isBusError(err, unitExists) {
 		if err := l.clear(ctx, b, c.Unit); err != nil {
 			return "", err

@@ -17,7 +17,7 @@ func (l *Launcher) Stop(ctx context.Context, ref hub.ServerRef) error {
 	if e == nil {
 		return nil
 	}
-	b, err := l.live()
+	b, err := l.connection(ctx)
 	if err != nil {
 		return err
 	}

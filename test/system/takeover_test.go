@@ -261,11 +261,13 @@ func crafted(r *rand.Rand) string {
 		return pick("alice", "bob", "root", "daemon", "nobody", "jupyterhub", "0", "-1", "1000", "", ".", "..", "../jupyterhub", "alice/../root", "alice ",
 			"Alice", "a\x00b", "lab", "user_alice", "alice-x", `alice\x2dx`, "%i", "$HOME", "@", strings.Repeat("a", 300))
 	}
-	verb := pick("Start", "Stop", "List", "Usage", "Journal", "Check", "CheckConfiguration", "Reload", "Exec", "start", "")
+	verb := pick("Start", "Stop", "List", "Usage", "Journal", "Check", "CheckConfiguration", "Reload", "Profiles", "Explain", "Limit", "Freeze", "Thaw",
+		"Exec", "start", "")
 	parameters := map[string]any{}
 	for range r.IntN(5) {
-		parameters[pick("user", "server", "profile", "options", "lines", "uid", "cmd", "properties", "environment", "User", "more")] =
-			[]any{name(), name(), name(), r.IntN(100) - 10, nil, []string{name()}, map[string]any{"User": name()}}[r.IntN(7)]
+		parameters[pick("user", "server", "profile", "options", "lines", "limits", "for_good", "uid", "cmd", "properties", "environment", "User", "more")] =
+			[]any{name(), name(), name(), r.IntN(100) - 10, nil, []string{name()}, map[string]any{"User": name()},
+				map[string]any{"memory_max": r.Int64() - r.Int64(), pick("cpu_quota", "tasks_max", "MemoryMax"): r.Float64() * 1e6}, true}[r.IntN(9)]
 	}
 	if r.IntN(3) == 0 {
 		parameters["user"], parameters["server"] = name(), name()
