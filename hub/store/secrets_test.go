@@ -35,8 +35,12 @@ func TestNoSecretIsInTheFile(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		share, _, err := tx.NewShareCode(hub.ShareCode{Server: ref, Scopes: []string{"access:servers"}, Expires: c.now().Add(time.Hour)})
+		if err != nil {
+			return err
+		}
 		plain, _, err := tx.NewToken(hub.Token{Owner: owner("alice")})
-		secrets = []string{value, "the-client-secret", cookie, code, plain}
+		secrets = []string{value, "the-client-secret", cookie, code, plain, share}
 		return err
 	})
 	if n := len(secrets[2]); n != 43 {

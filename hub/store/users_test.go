@@ -221,6 +221,7 @@ func TestRenameTakesEverythingAlong(t *testing.T) {
 func TestDeletedUserLeavesNothing(t *testing.T) {
 	s, c := cellar(t)
 	cast(t, s, "alice", "bob")
+	must(t, s, func(tx *Tx) error { return tx.PutServer(hub.Server{ServerRef: hub.ServerRef{User: "alice"}}) })
 	before := contents(t, s)
 	must(t, s, func(tx *Tx) error {
 		u, err := tx.PutUser(hub.User{Name: "mallory"})
@@ -247,8 +248,10 @@ func TestDeletedUserLeavesNothing(t *testing.T) {
 				return err
 			}
 		}
-		_, err = tx.NewCode(hub.Code{Client: "c", User: "mallory", Session: session.ID})
-		return err
+		if _, err := tx.NewCode(hub.Code{Client: "c", User: "mallory", Session: session.ID}); err != nil {
+			return err
+		}
+		return shareBothWays(tx, ref, c.now())
 	})
 	s.TouchUser("mallory", c.now())
 	s.Touch(hub.ServerRef{User: "mallory", Server: "x"}, c.now())
@@ -263,6 +266,19 @@ func TestDeletedUserLeavesNothing(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// shareBothWays shares a server of mallory's with alice, one of alice's with mallory, and makes a code.
+func shareBothWays(tx *Tx, ref hub.ServerRef, now time.Time) error {
+	hers := hub.ServerRef{User: "alice"}
+	for _, s := range []hub.Share{{Server: ref, User: "alice"}, {Server: hers, User: ref.User}} {
+		s.Scopes = []string{"access:servers"}
+		if _, err := tx.PutShare(s); err != nil {
+			return err
+		}
+	}
+	_, _, err := tx.NewShareCode(hub.ShareCode{Server: ref, Scopes: []string{"access:servers"}, Expires: now.Add(time.Hour)})
+	return err
 }
 
 // contents prints all keys of all buckets but the counters'.
