@@ -12,9 +12,14 @@ import (
 
 // register adds what the process as a whole shows, under JupyterHub's names.
 func register(r prometheus.Registerer, s *store.Store) *startup {
-	took := &startup{prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: "jupyterhub", Name: "hub_startup_duration_seconds", Help: "Time from the hub's start to its being ready",
-	})}
+	took := &startup{
+		whole: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "jupyterhub", Name: "hub_startup_duration_seconds", Help: "Time from the hub's start to its being ready",
+		}),
+		sight: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "jupyterhub", Name: "init_spawners_duration_seconds", Help: "Time from the hub's start to its knowing what runs",
+		}),
+	}
 	users := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "jupyterhub", Name: "total_users", Help: "Users that the hub knows",
 	}, func() (n float64) {
@@ -24,13 +29,13 @@ func register(r prometheus.Registerer, s *store.Store) *startup {
 		})
 		return n
 	})
-	r.MustRegister(took, users, &activeUsers{store: s, now: time.Now},
+	r.MustRegister(took.whole, took.sight, users, &activeUsers{store: s, now: time.Now},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return took
 }
 
 // startup measures the hub's own start.
-type startup struct{ prometheus.Histogram }
+type startup struct{ whole, sight prometheus.Histogram }
 
 var activeDesc = prometheus.NewDesc("jupyterhub_active_users", "Users who were active within a period", []string{"period"}, nil)
 

@@ -82,7 +82,9 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 	g.Go(func() error { return h.manager.Run(ctx) })
 	g.Go(func() error { return h.porter.Run(ctx) })
 	g.Go(func() error { return h.runServices(ctx) })
+	seeing := time.Now()
 	h.awaitSight(ctx)
+	h.started.sight.Observe(time.Since(seeing).Seconds())
 
 	hall := h.rooms.Load().hall
 	g.Go(func() error { return hall.Serve(ctx, all.hub, h.door(browsers), httpd.Limits{}) })
@@ -96,7 +98,7 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 		_, err := h.Reload(ctx, false)
 		return err
 	})
-	h.started.Observe(time.Since(began).Seconds())
+	h.started.whole.Observe(time.Since(began).Seconds())
 	h.daemon.Ready("%s", serving(len(h.manager.Active())))
 	return g.Wait()
 }

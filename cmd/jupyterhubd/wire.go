@@ -33,7 +33,7 @@ type house struct {
 	manager  *spawner.Manager
 	porter   *auth.Porter
 	metrics  *prometheus.Registry
-	started  prometheus.Histogram
+	started  *startup
 	services chan struct{}         // asks for a round of the services
 	leave    chan bool             // somebody wants us to end; true: servers too
 	rooms    atomic.Pointer[rooms] // exchanged by a reload

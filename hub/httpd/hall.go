@@ -64,6 +64,7 @@ type Hall struct {
 	now     func() time.Time
 	seconds *prometheus.HistogramVec
 	reports prometheus.Counter
+	logins  logins
 }
 
 // New puts the rooms' rows into the table. It refuses a row that says neither which scopes it needs nor that it is public,
@@ -72,7 +73,7 @@ func New(o Options) (*Hall, error) {
 	if !strings.HasPrefix(o.BaseURL, "/") || !strings.HasSuffix(o.BaseURL, "/") {
 		return nil, fmt.Errorf("base URL %q does not begin and end with a slash", o.BaseURL)
 	}
-	h := &Hall{base: o.BaseURL, log: o.Log, deeds: o.Deeds, pages: o.Pages, porter: o.Porter, maxBody: o.MaxBody, now: o.Now, seconds: durations(), reports: cspReports()}
+	h := &Hall{base: o.BaseURL, log: o.Log, deeds: o.Deeds, pages: o.Pages, porter: o.Porter, maxBody: o.MaxBody, now: o.Now, seconds: durations(), reports: cspReports(), logins: newLogins()}
 	h.headers, h.stopped = o.Headers, http.StatusFailedDependency
 	if o.LegacyStopped {
 		h.stopped = http.StatusServiceUnavailable

@@ -98,7 +98,7 @@ func (h *Hall) register(to prometheus.Registerer) error {
 	if to == nil {
 		return nil
 	}
-	for _, c := range []prometheus.Collector{h.seconds, h.reports} {
+	for _, c := range []prometheus.Collector{h.seconds, h.reports, h.logins.in, h.logins.out} {
 		if err := to.Register(c); err != nil {
 			return fmt.Errorf("register the hall's metrics: %w", err)
 		}

@@ -61,6 +61,7 @@ func (h *Hall) account(v *visit, r *http.Request, took time.Duration) {
 	}
 	h.audit(v, r, status)
 	h.seconds.WithLabelValues(methodLabel(r.Method), v.label, strconv.Itoa(status)).Observe(took.Seconds())
+	h.logins.observe(r.Method, v.label, status, took)
 	line := h.log.WithLevel(level(v, status)).Str("req", v.id).Str("method", methodLabel(r.Method)).Str("path", loggable(r.URL)).
 		Int("status", status).Dur("took", took)
 	if v.who != "" {
@@ -116,12 +117,15 @@ func methodLabel(m string) string {
 	return "other"
 }
 
+// durationBuckets are those of JupyterHub's library, in seconds.
+var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
+
 // durations is JupyterHub's histogram of requests, with patterns in the place of its Python classes.
 func durations() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "jupyterhub_request_duration_seconds",
 		Help:    "Request duration for all HTTP requests",
-		Buckets: []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10},
+		Buckets: durationBuckets,
 	}, []string{"method", "handler", "code"})
 }
 

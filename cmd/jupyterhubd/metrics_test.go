@@ -1,0 +1,116 @@
+package main
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"jupyterhubd/cmd/internal/daemon"
+	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/store"
+)
+
+// notOurs are metrics of JupyterHub's that the hub does not have, with the reason that docs/compatibility.md gives.
+var notOurs = map[string]string{
+	"jupyterhub_event_loop_interval_seconds":  "there is no event loop whose lateness could be measured",
+	"jupyterhub_server_poll_duration_seconds": "no server is polled: systemd tells when one ends",
+}
+
+// Dashboards that were made for JupyterHub find everything under its names, with its types, from the first moment. What
+// JupyterHub has is in a list that test/compat takes from a real one.
+func TestMetricsHaveJupyterHubsNames(t *testing.T) {
+	list, err := os.ReadFile("../../test/compat/testdata/metrics.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := metricsPage(t)
+	document, err := os.ReadFile("../../docs/compatibility.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(list)) {
+		words := strings.Fields(line)
+		has := strings.Contains(page, "# TYPE "+words[0]+" "+words[1]+"\n")
+		switch why := notOurs[words[0]]; {
+		case why == "" && !has:
+			t.Errorf("%s of type %s is missing", words[0], words[1])
+		case why != "" && has:
+			t.Errorf("%s is there, and yet: %s", words[0], why)
+		case why != "" && !strings.Contains(string(document), "`"+words[0]+"`"):
+			t.Errorf("docs/compatibility.md does not say that %s is missing", words[0])
+		case has && len(words) == 3:
+			hasLabels(t, page, words[0], strings.Split(words[2], ","))
+		}
+	}
+}
+
+// What is ours besides is told in the document.
+func TestMetricsOfOursAreTold(t *testing.T) {
+	list, err := os.ReadFile("../../test/compat/testdata/metrics.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := os.ReadFile("../../docs/compatibility.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(metricsPage(t)) {
+		words := strings.Fields(line)
+		if len(words) < 4 || words[1] != "TYPE" || !strings.HasPrefix(words[2], "jupyterhub_") || strings.Contains(string(list), words[2]+" ") {
+			continue
+		}
+		if !strings.Contains(string(document), "| `"+words[2]+"` |") {
+			t.Errorf("docs/compatibility.md does not tell of %s, a %s", words[2], words[3])
+		}
+	}
+}
+
+// hasLabels checks the labels of whatever samples a metric has.
+func hasLabels(t *testing.T, page, name string, labels []string) {
+	t.Helper()
+	for line := range strings.Lines(page) {
+		if rest, ok := strings.CutPrefix(line, name); !ok || !strings.HasPrefix(strings.TrimLeft(rest, "_abcdefghijklmnopqrstuvwxyz"), "{") {
+			continue
+		}
+		for _, label := range labels {
+			if !strings.Contains(line, label+`="`) {
+				t.Errorf("%s has no label %s: %s", name, label, line)
+			}
+		}
+		return
+	}
+	t.Errorf("%s has no sample", name)
+}
+
+// metricsPage is what a hub shows that has just started.
+func metricsPage(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "jupyterhub.toml"), []byte("[hub]\nauthenticate_prometheus = false\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(filepath.Join(t.TempDir(), "jupyterhub.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	h, err := wire(&daemon.Daemon{ConfigDir: dir, Log: zerolog.Nop()}, c, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page string
+	for range 2 { // the second shows what was measured of the first
+		w := httptest.NewRecorder()
+		h.door(browsers).ServeHTTP(w, httptest.NewRequest("GET", "/hub/metrics", nil))
+		page = w.Body.String()
+	}
+	return page
+}
