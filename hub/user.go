@@ -12,6 +12,14 @@ type User struct {
 	Roles        []string  `json:"roles,omitempty"`  // direct roles other than the implied "user" and "admin", sorted
 	Created      time.Time `json:"created"`
 	LastActivity time.Time `json:"last_activity,omitzero"` // zero: never active
+	Visits       []Visit   `json:"visits,omitempty"`       // the newest last; the user has not put them away yet
+}
+
+// Visit is that somebody entered a server of somebody else's, by what they are and not because it was shared with them.
+type Visit struct {
+	Server string    `json:"server"` // "" is the default server
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
 }
 
 // NoUID marks a user whose account was never looked up.

@@ -79,6 +79,11 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 	return h, err
 }
 
+// entered tells the journal who enters a server of somebody else's.
+func (h *house) entered(server hub.ServerRef, v hub.Visit) {
+	h.daemon.Log.Warn().Str("user", v.By).Str("owner", server.User).Str("server", server.Server).Msg("somebody enters a server of somebody else's")
+}
+
 // shownOut tells the journal whose account does not stay in.
 func (h *house) shownOut(user, why string, err error) {
 	if err != nil {
@@ -119,7 +124,7 @@ func (h *house) furnish(c *config.Config) (*rooms, auth.Rules, error) {
 	if err != nil {
 		return nil, rules, err
 	}
-	clients := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages, TokenTTL: tokenLife(c), RequirePKCE: c.Hub.OAuthRequirePKCE})
+	clients := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages, TokenTTL: tokenLife(c), RequirePKCE: c.Hub.OAuthRequirePKCE, Entered: h.entered})
 	hall, err := httpd.New(httpd.Options{
 		BaseURL: c.Hub.BaseURL, Porter: h.porter, Pages: pages, Log: h.daemon.Log, Deeds: h.audit,
 		API:           append(desk.Routes(), clients.API()...),

@@ -6,17 +6,18 @@ package config
 var refused = map[string]string{
 	"ip": proxySocket, "port": proxySocket, "bind_url": proxySocket, "listen": proxySocket, "address": proxySocket,
 	"hub_ip": apiSocket, "hub_port": apiSocket, "hub_bind_url": apiSocket, "api_port": apiSocket,
-	"hub_connect_ip":     "is hub_connect_url here, with scheme and port",
-	"hub_connect_port":   "is hub_connect_url here, with scheme and address",
-	"hub_socket_mode":    "belongs to a socket unit: systemctl edit jupyterhub-hub.socket",
-	"hub_routespec":      "is no setting here: the proxy leads all of base_url to the hub; remove it",
-	"ssl_key":            "is called tls_key here, in [proxy]",
-	"ssl_cert":           "is called tls_certificate here, in [proxy]",
-	"redirect_to":        "is called redirect_to_port here, in [proxy]",
-	"letsencrypt_email":  "is called acme_email here, in [proxy]",
-	"trusted_proxies":    "belongs in [proxy]; move it there, or write trusted_downstream_ips here",
-	"confirm_no_ssl":     "is no setting here: insecure_http says whether passwords may cross a network in the clear; remove it",
-	"subdomain_template": "is no setting here; remove it",
+	"hub_connect_ip":      "is hub_connect_url here, with scheme and port",
+	"hub_connect_port":    "is hub_connect_url here, with scheme and address",
+	"hub_socket_mode":     "belongs to a socket unit: systemctl edit jupyterhub-hub.socket",
+	"hub_routespec":       "is no setting here: the proxy leads all of base_url to the hub; remove it",
+	"ssl_key":             "is called tls_key here, in [proxy]",
+	"ssl_cert":            "is called tls_certificate here, in [proxy]",
+	"redirect_to":         "is called redirect_to_port here, in [proxy]",
+	"letsencrypt_email":   "is called acme_email here, in [proxy]",
+	"hub.trusted_proxies": "belongs in [proxy]; move it there, or write trusted_downstream_ips here",
+	"confirm_no_ssl":      "is no setting here: insecure_http says whether passwords may cross a network in the clear; remove it",
+	"subdomain_host":      onePath,
+	"subdomain_hook":      onePath,
 
 	"proxy_class":            noChoice("jupyterhub-proxy is the proxy"),
 	"spawner_class":          noChoice("every server is a systemd unit; another spawner is a program behind /run/jupyterhub/spawnd.sock"),
@@ -91,8 +92,6 @@ var refused = map[string]string{
 	"pre_spawn_hook":            hook + ". A drop-in of jupyter-.service with ExecStartPre= runs a command before every server",
 	"progress_ready_hook":       hook,
 	"consecutive_failure_limit": noChoice("the hub does not end over servers that fail"),
-	"cpu_guarantee":             "is CPUWeight in [spawner.unit_extra_properties]: systemd shares CPUs by weight",
-	"mem_guarantee":             "is MemoryLow in [spawner.unit_extra_properties]",
 	"debug":                     "is args here: args = [\"--debug\"]",
 	"env_keep":                  noChoice("servers begin with an empty environment; write what they need into environment"),
 	"group_overrides":           "is [spawner.group.NAME] here",
@@ -110,6 +109,10 @@ var refused = map[string]string{
 	"auth_refresh_strict":            noChoice("accounts are looked at without asking anybody"),
 	"refresh_pre_spawn":              noChoice("the account is looked at before every start"),
 	"refresh_pre_stop":               noChoice("anybody who may stop a server may always stop it"),
+	"enable_auth_state":              noChoice("PAM hands over no state, so none is kept"),
+	"manage_groups":                  noChoice("groups of the system decide who is admitted and with which limits; the hub's own are made by load_groups and the API"),
+	"otp_prompt":                     noChoice("PAM asks for codes itself, in its own words"),
+	"request_otp":                    noChoice("PAM asks for codes itself, on a page of their own"),
 	"auto_login":                     noChoice("PAM logs nobody in who does not answer it"),
 	"auto_login_oauth2_authorize":    noChoice("PAM logs nobody in who does not answer it"),
 	"manage_roles":                   noChoice("PAM tells of no roles; load_roles gives them"),
@@ -132,12 +135,6 @@ var refused = map[string]string{
 	"cull_every": cullTimer, "every": cullTimer, "interval": cullTimer,
 	"username_template":  noChoice("servers run as the account that logged in"),
 	"unit_name_template": noChoice("units are called jupyter-NAME.service"),
-	"isolate_tmp":        "is PrivateTmp in [spawner.sandbox]",
-	"isolate_devices":    "is PrivateDevices in [spawner.sandbox]",
-	"disable_user_sudo":  "is NoNewPrivileges in [spawner.sandbox]",
-	"readonly_paths":     "is ReadOnlyPaths in [spawner.sandbox]",
-	"readwrite_paths":    "is ReadWritePaths in [spawner.sandbox]",
-	"extra_paths":        "is called search_path here",
 }
 
 const (
@@ -150,6 +147,7 @@ const (
 	proxyAPI     = "is no setting here: hub and proxy speak over /run/jupyterhub-proxy/api.sock, and the kernel says who is there; remove it"
 	ourSockets   = "is no setting here: the daemons speak over Unix sockets, and the kernel says who is at the other end; remove it"
 	theirSockets = "is no setting here: servers listen at Unix sockets of their own; remove it"
+	onePath      = "is not there: every server is a path of one host, and the proxy keeps one server's cookies from the others; remove it"
 	ownSecrets   = "is no setting here: the hub makes its secrets and keeps them in its database; remove it"
 	oneDatabase  = "is no setting here: the state is /var/lib/jupyterhub/jupyterhub.db; remove it"
 	logLevel     = "belongs to the service: systemctl edit jupyterhub.service, with LogLevelMax= in [Service]"

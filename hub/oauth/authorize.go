@@ -82,12 +82,19 @@ func (room *Room) allow(w http.ResponseWriter, req *request, granted []string) e
 		Challenge: req.params.Get("code_challenge"), ChallengeMethod: req.params.Get("code_challenge_method"), Expires: room.now().Add(codeTTL),
 	}
 	var value string
+	var told bool
+	visit := hub.Visit{Server: req.client.Server.Server, By: code.User, At: room.now().UTC()}
 	err := room.store.Update(func(tx *store.Tx) (err error) {
-		value, err = tx.NewCode(code)
+		if value, err = tx.NewCode(code); err == nil {
+			told, err = visited(tx, req, visit)
+		}
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	if told {
+		room.entered(req.client.Server, visit)
 	}
 	req.answer(w, url.Values{"code": {value}})
 	return nil

@@ -24,6 +24,8 @@ type Options struct {
 	TokenTTL    time.Duration    // oauth_token_expires_in; 0 means 14 days
 	RequirePKCE bool             // oauth_require_pkce; keeps out clients before JupyterHub 6
 	Now         func() time.Time // nil means time.Now
+	// Entered is told who enters a server of somebody else's that was not shared with them, for the journal.
+	Entered func(server hub.ServerRef, v hub.Visit)
 }
 
 // codeTTL is how long a client has to fetch its token: JupyterHub's 300 s, half of RFC 6749's ten minutes.
@@ -37,11 +39,15 @@ type Room struct {
 	ttl         time.Duration
 	requirePKCE bool
 	now         func() time.Time
+	entered     func(hub.ServerRef, hub.Visit)
 }
 
 // New opens the room.
 func New(o Options) *Room {
-	room := &Room{store: o.Store, policy: o.Policy, pages: o.Pages, ttl: o.TokenTTL, requirePKCE: o.RequirePKCE, now: o.Now}
+	room := &Room{store: o.Store, policy: o.Policy, pages: o.Pages, ttl: o.TokenTTL, requirePKCE: o.RequirePKCE, now: o.Now, entered: o.Entered}
+	if room.entered == nil {
+		room.entered = func(hub.ServerRef, hub.Visit) {}
+	}
 	if room.ttl <= 0 {
 		room.ttl = 14 * 24 * time.Hour
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
 	"jupyterhubd/hub/web"
 )
 
@@ -80,5 +81,43 @@ func TestTheAdminsLogo(t *testing.T) {
 		if _, err := web.New(web.Options{Store: w.store, Porter: w.porter, Workshop: w.workshop, LogoFile: path}); hub.KindOf(err) != hub.Invalid {
 			t.Errorf("%s as logo: %v", path, err)
 		}
+	}
+}
+
+// The menu has the services that show themselves and that somebody may use.
+func TestMenuOfServices(t *testing.T) {
+	w := newWorld(t, nil)
+	w.must(w.store.Update(func(tx *store.Tx) error {
+		for _, s := range []hub.Service{{Name: "wiki", URL: "http://127.0.0.1:9000", Display: true}, {Name: "hidden", URL: "http://127.0.0.1:9001"}, {Name: "silent", Display: true}} {
+			if err := tx.PutService(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	if p := w.admin().get("/hub/home"); find(p.root, "a", "href", "/services/wiki/") == nil || strings.Contains(p.text(), "hidden") || strings.Contains(p.text(), "silent") {
+		t.Errorf("the admin's menu: %s", p.text())
+	}
+	if p := w.alice().get("/hub/home"); find(p.root, "a", "href", "/services/wiki/") != nil {
+		t.Error("alice's menu has a service that she may not use")
+	}
+}
+
+// The home page tells of visits until they are put away.
+func TestVisitsAreToldUntilTheyArePutAway(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.alice()
+	w.must(w.store.Update(func(tx *store.Tx) error {
+		u, err := tx.User("alice")
+		if err == nil {
+			u.Visits = []hub.Visit{{By: "admin", Server: "gpu", At: today}, {By: "<b>admin</b>", At: today}}
+			_, err = tx.PutUser(u)
+		}
+		return err
+	}))
+	home := b.get("/hub/home").want(http.StatusOK, "admin entered your server gpu, 2026-11-24 09:30 UTC", "<b>admin</b> entered your default server")
+	b.submit(home, "visits-seen", nil).wantLocation(http.StatusSeeOther, "/hub/home")
+	if p := b.get("/hub/home"); p.byID("visits") != nil {
+		t.Error("it is told again")
 	}
 }

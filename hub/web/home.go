@@ -10,6 +10,7 @@ import (
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/rbac"
+	"jupyterhubd/hub/store"
 )
 
 type homePage struct {
@@ -17,6 +18,7 @@ type homePage struct {
 	Default      hub.Live
 	Named        []hub.Live
 	NamedServers bool
+	Visits       []hub.Visit // others in one's servers
 }
 
 // home answers GET /hub/home: one's own servers.
@@ -25,7 +27,7 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := homePage{NamedServers: room.NamedServers}
+	p := homePage{NamedServers: room.NamedServers, Visits: u.Visits}
 	if p.Default, p.Named, err = room.serversOf(u.Name); err != nil {
 		return err
 	}
@@ -59,12 +61,31 @@ func (room *Room) changeServer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.PostForm.Get("action") == "seen" {
+		return room.seenVisits(w, u.Name)
+	}
 	ref := hub.ServerRef{User: u.Name, Server: r.PostForm.Get("server")}
 	if err := room.act(r, ref, r.PostForm.Get("action")); err != nil {
 		return err
 	}
 	if r.PostForm.Get("action") == "start" {
 		return redirect(w, http.StatusSeeOther, room.toPending(ref))
+	}
+	return redirect(w, http.StatusSeeOther, room.hub+"home")
+}
+
+// seenVisits puts away what the home page told of visits.
+func (room *Room) seenVisits(w http.ResponseWriter, user string) error {
+	err := room.Store.Update(func(tx *store.Tx) error {
+		u, err := tx.User(user)
+		if err == nil {
+			u.Visits = nil
+			_, err = tx.PutUser(u)
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	return redirect(w, http.StatusSeeOther, room.hub+"home")
 }

@@ -7,12 +7,15 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
 	"time"
 
 	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/rbac"
+	"jupyterhubd/hub/store"
 )
 
 //go:embed templates/*.html
@@ -31,6 +34,8 @@ type Layout struct {
 	Refresh int     // seconds after which the browser loads the page again; zero for never
 	Onwards string  // where Refresh leads; empty is the page itself
 	Said    []piece // the admin's announcement
+
+	Services []menuItem // those that the user may use
 }
 
 // layout begins a page with forms: it has the XSRF token, and sees to its cookie.
@@ -45,9 +50,25 @@ func (room *Room) bare(r *http.Request, title string) Layout {
 	a := auth.FromContext(r.Context())
 	l := Layout{Title: title, Hub: room.hub, Prefix: room.BaseURL, Scripts: []string{"times.js"}, Said: room.said("")}
 	if a.User != nil && a.Session != nil {
-		l.User, l.Admin = a.User.Name, a.Has("admin-ui")
+		l.User, l.Admin, l.Services = a.User.Name, a.Has("admin-ui"), room.menu(a)
 	}
 	return l
+}
+
+// menuItem is one entry of the menu of services.
+type menuItem struct{ Name, Href string }
+
+// menu lists the services that show themselves and that somebody may use.
+func (room *Room) menu(a auth.Actor) (items []menuItem) {
+	_ = room.Store.View(func(tx *store.Tx) error { // a page without its menu is of use, ignoring
+		for _, s := range tx.Services() {
+			if s.URL != "" && s.Display && a.May("access:services", rbac.ServiceResource(s.Name)) {
+				items = append(items, menuItem{s.Name, room.BaseURL + "services/" + url.PathEscape(s.Name) + "/"})
+			}
+		}
+		return nil
+	})
+	return items
 }
 
 // readTemplates parses every page together with the layout. Parts that several pages share begin with an underscore.
