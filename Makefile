@@ -94,10 +94,11 @@ check: packages-build ## the quick part: gofmt, vet and unit tests
 	$(GO) vet ./...
 	$(GO) test -short ./...
 
-release-check: test ## what is longer: every fuzz target for a minute, and the Debian package
+release-check: test ## what is longer: fuzzing, upgrades with thousands of WebSockets, the Debian package
 	@for package in $$($(GO) list ./...); do \
 		$(GO) test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
 			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$package || exit 1; done || exit 1; done
+	RELEASE=1 $(GO) test -count=1 -run 'Outlive' ./test/system
 	$(MAKE) deb
 	DEB=dist/jupyterhubd_$(RELEASE)_$$(dpkg --print-architecture).deb $(GO) test -count=1 -run TestDebianPackage ./test/system
 

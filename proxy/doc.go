@@ -44,6 +44,12 @@
 // In front of our own hub (Options.HubBase) what is asked of a user's server that has no route is answered here, as the hub
 // would: 424 to programs, a redirect into the hub to people. The tabs of stopped servers ask on, and cost the hub nothing.
 //
+// # One proxy after another
+//
+// Bequeath gives the listeners, the table and the plain tunnels to another process while both serve, and keeps what cannot be
+// moved: requests under way and everything over TLS. The heir tells the elders what changes, and they tell it who is active and
+// pass on what callers of the API still bring them. Options.Keep and Resume carry plain tunnels over a restart.
+//
 // # Caveats
 //
 // HTTP/1 is read by package strict alone, requests and answers, and anything that two programs could read differently is

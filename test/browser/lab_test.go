@@ -2,11 +2,13 @@ package browser
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -59,6 +61,18 @@ func TestAliceWorks(t *testing.T) {
 		t.Errorf("the cell prints %q, want %q", out, want)
 	}
 	x.picture("notebook")
+
+	// An upgrade of the proxy, in the middle of it.
+	open := x.openSockets()
+	h.run("systemctl", "reload", "jupyterhub-proxy")
+	x.clicks(".jp-Notebook .jp-Cell:last-child .cm-content")
+	x.do(input.InsertText("print(6 * 8)"), chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(input.ModifierShift)))
+	x.becomes(`[...document.querySelectorAll(".jp-OutputArea-output pre")].some((out) => out.textContent.trim() == "48")`)
+	now := x.openSockets()
+	maps.DeleteFunc(open, func(id network.RequestID, _ bool) bool { return now[id] })
+	if len(now) == 0 || len(open) > 0 {
+		t.Errorf("of the notebook's WebSockets %d were closed by a reload of the proxy, %d are open", len(open), len(now))
+	}
 }
 
 // runFirstCell presses Shift and Enter in the first cell until there is output: JupyterLab does nothing without a word while

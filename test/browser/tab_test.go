@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -149,6 +150,13 @@ func (x *tab) awaitSockets(limit time.Duration, good func(open int) bool) {
 			x.t.Fatalf("after %s there are %d open WebSockets", limit, open)
 		}
 	}
+}
+
+// openSockets returns the WebSockets that are open.
+func (x *tab) openSockets() map[network.RequestID]bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return maps.Clone(x.sockets)
 }
 
 // do does what a person does, one after the other, within the patience.
