@@ -64,3 +64,22 @@ func TestRealSpawnerKeepsItsPromisesOfSleep(t *testing.T) {
 	spawnertest.RunSleep(t, cast, func(*testing.T) spawnertest.Sleepy { return s.rootside() })
 	s.run("systemctl", "start", "jupyterhub.service")
 }
+
+// Alice leaves a real JupyterLab with a variable in a kernel. Her server falls asleep; what she types next, on the WebSocket
+// that was open all the while, wakes it and finds the variable.
+func TestAKernelRemembersThroughItsSleep(t *testing.T) {
+	s := unifiedStage(t)
+	s.configure("[spawner]\nsleep_after = \"3s\"\nbusy_cpu = 0.9\n")
+	p := s.player("alice")
+	p.logIn("/hub/home")
+	p.startServer()
+	s.becomes(alice, hub.Running)
+	p.get(p.server() + "lab")
+	k := p.kernel()
+	k.run("x = 42")
+	s.becomes(alice, hub.Frozen)
+	if out := k.run("print(x)"); out != "42\n" {
+		t.Errorf("after its sleep the kernel says %q", out)
+	}
+	s.becomes(alice, hub.Running)
+}
