@@ -137,3 +137,51 @@ func TestTheOtherVerbs(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// Each of the verbs that name a server says it, and what it changes, and hands back what is answered.
+func TestLimitsSleepAndOffersAreSaidAsPublished(t *testing.T) {
+	said := map[string]string{}
+	play := func(verb string, answer any) varlink.Handler {
+		return func(_ context.Context, r *varlink.Request) error {
+			said[verb] = string(r.Parameters)
+			return r.Reply(answer)
+		}
+	}
+	limits, offer := hub.Limits{MemoryMax: 1 << 30, CPUQuota: 0.5}, hub.Offer{Name: "gpu", DisplayName: "GPU"}
+	asleep := hub.Unit{ServerRef: alice, Frozen: true, Used: &hub.Usage{Limits: limits}}
+	explained := hub.Explanation{Unit: "jupyter-alice-gpu.service", Settings: []hub.Provided{{Name: "mem_limit", Value: "1G", Origin: "default"}}}
+	c := door(t, map[string]varlink.Handler{
+		"Limit": play("Limit", map[string]any{"limits": limits}), "Freeze": play("Freeze", map[string]any{"unit": asleep}),
+		"Thaw": play("Thaw", map[string]any{"unit": hub.Unit{ServerRef: alice}}), "Profiles": play("Profiles", map[string]any{"profiles": []hub.Offer{offer}}),
+		"Explain": play("Explain", map[string]any{"explanation": explained}),
+	})
+	ctx := t.Context()
+	if got, err := c.Limit(ctx, alice, &limits, true); err != nil || got != limits {
+		t.Errorf("limited to %+v, %v", got, err)
+	}
+	if got, err := c.Freeze(ctx, alice); err != nil || !got.Frozen || got.Used.Limits != limits {
+		t.Errorf("asleep is %+v, %v", got, err)
+	}
+	if got, err := c.Thaw(ctx, alice); err != nil || got.Frozen {
+		t.Errorf("awake is %+v, %v", got, err)
+	}
+	if got, err := c.Profiles(ctx, "alice"); err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], offer) {
+		t.Errorf("offered is %+v, %v", got, err)
+	}
+	if got, err := c.Explain(ctx, alice, "gpu", json.RawMessage(`{"size":2}`)); err != nil || !reflect.DeepEqual(got, explained) {
+		t.Errorf("explained is %+v, %v", got, err)
+	}
+	want := map[string]string{
+		"Limit":    `{"user":"alice","server":"gpu","limits":{"memory_max":1073741824,"cpu_quota":0.5},"for_good":true}`,
+		"Freeze":   `{"user":"alice","server":"gpu"}`,
+		"Thaw":     `{"user":"alice","server":"gpu"}`,
+		"Profiles": `{"user":"alice"}`,
+		"Explain":  `{"user":"alice","server":"gpu","profile":"gpu","options":{"size":2}}`,
+	}
+	if !reflect.DeepEqual(said, want) {
+		t.Errorf("said %v\nwant %v", said, want)
+	}
+	if _, err := c.Limit(ctx, alice, nil, false); err != nil || said["Limit"] != `{"user":"alice","server":"gpu","limits":null,"for_good":false}` {
+		t.Errorf("said %s, %v", said["Limit"], err)
+	}
+}

@@ -46,7 +46,7 @@ func TestCompose(t *testing.T) {
 	special := ordinary()
 	special.Command = []string{"/srv/courses/start", "--course={username}", "cost=$HOME"}
 	special.Args = []string{"--socket", "{socket}"}
-	special.Environment = map[string]string{"LANG": "de_DE.UTF-8", "WORK": "/scratch/{username}", "PATH": "/srv/bin"}
+	special.Environment = map[string]string{"LANG": "de_DE.UTF-8", "WORK": "/scratch/{USERNAME}", "PATH": "/srv/bin"}
 	special.NotebookDir, special.DisableUserConfig = "~/notebooks", true
 	special.MemLimit, special.CPULimit, special.TasksMax = 0, 0.5, 0
 	special.Group = "gpu"

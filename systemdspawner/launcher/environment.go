@@ -68,9 +68,9 @@ func cpus(n float64) string {
 	return s
 }
 
-// replacer fills in what root's texts may say of the account. One pass: what it puts in is not looked at again.
+// replacer fills in what root's texts may say of the account; {USERNAME} is systemdspawner's way to write it. One pass: what it puts in is not looked at again.
 func replacer(o Order, socket string) *strings.Replacer {
-	return strings.NewReplacer("{username}", o.Account.Name, "{home}", o.Account.Home, "{socket}", socket)
+	return strings.NewReplacer("{username}", o.Account.Name, "{USERNAME}", o.Account.Name, "{home}", o.Account.Home, "{socket}", socket)
 }
 
 // fill does so in a table of properties.
