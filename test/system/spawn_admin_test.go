@@ -112,7 +112,7 @@ mem_limit = "900M"
 	}
 	s.becomes(alice, hub.Running)
 	for unit, want := range map[string][2]string{
-		hub.UnitName(alice): {`jupyter-group_data\x2dscience.slice`, "943718400"}, hub.UnitName(bob): {"jupyter-user_bob.slice", "2147483648"},
+		hub.UnitName(alice): {`jupyter-group_data\x2dscience-user_alice.slice`, "943718400"}, hub.UnitName(bob): {"jupyter-user_bob.slice", "2147483648"},
 	} {
 		if got := [2]string{s.property(unit, "Slice"), s.property(unit, "MemoryMax")}; got != want {
 			t.Errorf("%s has %q, want %q", unit, got, want)
