@@ -33,9 +33,6 @@ type Options struct {
 	// CountControlFrames makes pings and pongs of a WebSocket activity, as configurable-http-proxy does. Then an open tab
 	// keeps its server busy for good.
 	CountControlFrames bool
-	// Silence is after how long without a word from its client, not even the pong to a server's ping, a WebSocket is closed. It
-	// finds clients that have gone where the kernel cannot, behind another proxy; servers that never ping need 0: never.
-	Silence time.Duration
 
 	APIToken string                                                  // opens the API for those who send it; "": nobody's does
 	APIOpen  bool                                                    // without a token the API is for everybody who can connect
@@ -59,7 +56,10 @@ type Options struct {
 
 // Settings are what may change while a Proxy runs.
 type Settings struct {
-	Bounds  Bounds
+	Bounds Bounds
+	// Silence is after how long without a word from its client, not even the pong to a server's ping, a WebSocket is closed. It
+	// finds clients that have gone where the kernel cannot, behind another proxy; servers that never ping need 0: never.
+	Silence time.Duration
 	Trusted []netip.Prefix // proxies in front of this one, whose X-Forwarded-* are believed
 	TLS     TLS
 }
@@ -73,6 +73,7 @@ type Proxy struct {
 	ledger  *ledger
 	crowd   *crowd
 	bounds  atomic.Pointer[Bounds]
+	silence atomic.Int64 // a time.Duration
 	paces   paces
 	certs   certificates
 	trusted atomic.Pointer[trust]
@@ -135,6 +136,7 @@ func (p *Proxy) Apply(s Settings) error {
 	trusted := trust(s.Trusted)
 	p.trusted.Store(&trusted)
 	p.bounds.Store(&s.Bounds)
+	p.silence.Store(int64(s.Silence))
 	return nil
 }
 

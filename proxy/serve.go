@@ -214,8 +214,8 @@ func (p *Proxy) Run(ctx context.Context) error {
 		}
 		p.graves.forget(p.options.Now())
 		p.paces.forget(p.options.Now())
-		if p.options.Silence > 0 {
-			p.tunnels.hush(p.options.Now().Add(-p.options.Silence))
+		if silence := time.Duration(p.silence.Load()); silence > 0 {
+			p.tunnels.hush(p.options.Now().Add(-silence))
 		}
 		p.ledger.change()
 		if err := p.ledger.save(); err != nil {

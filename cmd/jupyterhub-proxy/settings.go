@@ -91,6 +91,7 @@ func (s *settings) translate(c *config.Config) proxy.Settings {
 	for _, chain := range slices.Sorted(maps.Keys(c.Proxy.TLSCertificates)) {
 		set.TLS.Certificates = append(set.TLS.Certificates, proxy.Certificate{Chain: chain, Key: c.Proxy.TLSCertificates[chain]})
 	}
+	set.Silence = c.Proxy.WebSocketSilence.Std()
 	set.Bounds = proxy.Bounds{
 		ClientConnections: int(c.Proxy.MaxConnectionsPerClient),
 		ClientRate:        int(c.Proxy.RequestRatePerClient),

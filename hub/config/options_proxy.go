@@ -2,18 +2,19 @@ package config
 
 // Proxy is [proxy].
 type Proxy struct {
-	TLSCertificate  string
-	TLSKey          string
-	TLSCertificates map[string]string // file with the chain to file with the key
-	ACMEDomains     []string
-	ACMEEmail       string
-	ACMEDirectory   string
-	ACMERoots       string
-	HSTSMaxAge      Duration // 0: not sent
-	RedirectPort    int64    // 0: none
-	RedirectToPort  int64
-	DrainTimeout    Duration
-	TrustedProxies  []string
+	TLSCertificate   string
+	TLSKey           string
+	TLSCertificates  map[string]string // file with the chain to file with the key
+	ACMEDomains      []string
+	ACMEEmail        string
+	ACMEDirectory    string
+	ACMERoots        string
+	HSTSMaxAge       Duration // 0: not sent
+	RedirectPort     int64    // 0: none
+	RedirectToPort   int64
+	DrainTimeout     Duration
+	WebSocketSilence Duration // 0: however long
+	TrustedProxies   []string
 
 	MaxConnectionsPerClient int64 // 0: no bound, as for the four below
 	RequestRatePerClient    int64
@@ -53,6 +54,11 @@ var proxyOptions = []row[Proxy]{
 	option("drain_timeout", span, seconds(24*3600), func(p *Proxy) *Duration { return &p.DrainTimeout },
 		"How long connections may stay at a proxy that another has followed, by systemctl reload jupyterhub-proxy.", spanAtLeast(seconds(1))).
 		note("Only WebSockets over TLS take long: plain ones move to the new process at once. After this time they are closed, and browsers open new ones."),
+	option("websocket_silence", span, 0, func(p *Proxy) *Duration { return &p.WebSocketSilence },
+		"Close a WebSocket whose client has said nothing for so long, not even the answer to a ping; 0 is never.",
+		zeroOr(seconds(60), Duration.String)).
+		note("Clients that are gone are found without it, within two minutes, unless they came through another proxy that keeps their connections. " +
+			"jupyterhub-singleuser pings every 30 s; a server behind it that never pings has quiet clients that are well."),
 	option("trusted_proxies", texts, nil, func(p *Proxy) *[]string { return &p.TrustedProxies },
 		"Addresses and networks of proxies in front of this one, whose X-Forwarded-* headers are believed.", every(network)),
 	option("max_connections_per_client", count, 4096, func(p *Proxy) *int64 { return &p.MaxConnectionsPerClient },
