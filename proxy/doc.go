@@ -20,8 +20,8 @@
 //
 // # What an upstream learns
 //
-// X-Forwarded-For, X-Real-Ip, X-Forwarded-Proto, X-Scheme, X-Forwarded-Host and X-Forwarded-Port are set by us, with one value
-// each; whatever a client sends under these names, under Forwarded, X-Forwarded-* or Proxy-* is removed. A proxy that is
+// X-Forwarded-For, X-Real-Ip, X-Forwarded-Proto, X-Scheme, X-Forwarded-Host, X-Forwarded-Port and Forwarded (RFC 7239) are set by
+// us, with one value each; whatever a client sends under these names, under Forwarded, X-Forwarded-* or Proxy-* is removed. A proxy that is
 // trusted (Settings.Trusted, or a Unix socket's peer) is believed instead of the connection. Host is kept.
 //
 // The hub also gets X-JupyterHub-Insecure: 1 (InsecureHeader) when the browser's words cross a network in the clear: the

@@ -71,7 +71,7 @@ func TestD5D6D7Headers(t *testing.T) {
 	head := up.head(t)
 	for name, want := range map[string][]string{
 		"Host": {"hub.example:8000"}, "X-Forwarded-For": {"127.0.0.1"}, "X-Real-Ip": {"127.0.0.1"}, "X-Forwarded-Proto": {"http"}, "X-Scheme": {"http"},
-		"X-Forwarded-Host": {"hub.example:8000"}, "X-Forwarded-Port": {"8000"}, "X-Forwarded-Server": nil, "Forwarded": nil, "X_Forwarded_For": nil,
+		"X-Forwarded-Host": {"hub.example:8000"}, "X-Forwarded-Port": {"8000"}, "X-Forwarded-Server": nil, "Forwarded": {`for=127.0.0.1;host="hub.example:8000";proto=http`}, "X_Forwarded_For": nil,
 		"X-JupyterHub-Insecure": nil, "Proxy": nil, "Proxy-Authorization": nil, "Proxy-Connection": nil, "Keep-Alive": nil, "TE": nil,
 		"Connection": nil, "X-Secret": nil, "Upgrade": nil, "Authorization": {"token t"}, "Origin": {"http://o"}, "Referer": {"http://r"},
 		"Sec-Fetch-Mode": {"cors"}, "X-XSRFToken": {"x"}, "Accept-Encoding": {"br"}, "User-Agent": nil,

@@ -64,9 +64,27 @@ func (c client) introduce(h http.Header, toHub bool) {
 	if c.host != "" {
 		h["X-Forwarded-Host"] = []string{c.host}
 	}
+	h["Forwarded"] = []string{c.forwarded()}
 	if toHub && c.exposed {
 		h[InsecureHeader] = []string{"1"}
 	}
+}
+
+// forwarded says the same in the words of RFC 7239.
+func (c client) forwarded() string {
+	b := make([]byte, 0, 64)
+	switch {
+	case !c.addr.IsValid():
+		b = append(b, "for=unknown"...)
+	case c.addr.Is6():
+		b = append(c.addr.AppendTo(append(b, `for="[`...)), `]"`...)
+	default:
+		b = c.addr.AppendTo(append(b, "for="...))
+	}
+	if c.host != "" {
+		b = append(append(append(b, `;host="`...), c.host...), '"') // of which a quotation mark is no part
+	}
+	return string(append(append(b, ";proto="...), c.proto...))
 }
 
 // wantsWebSocket reports whether a request opens a WebSocket. Every other upgrade is ignored, and the request served plainly.
