@@ -11,7 +11,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"jupyterhubd/cmd/internal/daemon"
+	"jupyterhubd/hub"
 	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
 
@@ -54,5 +56,43 @@ func TestAReloadLeavesWhatOnlyARestartChanges(t *testing.T) {
 	}
 	if !h.config.Hub.AllowNamedServers || h.config.Hub.BaseURL != "/jh/" {
 		t.Errorf("in force is %+v", h.config.Hub)
+	}
+}
+
+// A reload gives and takes roles, makes admins and services, and says each change.
+func TestAReloadGivesAndTakesRoles(t *testing.T) {
+	st := newSite(t)
+	c := st.load("[[hub.load_roles]]\nname = \"assistant\"\nscopes = [\"list:users\"]\nusers = [\"alice\"]\n")
+	h, err := wire(&daemon.Daemon{ConfigDir: st.dir, Log: zerolog.Nop()}, c, st.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, bob := hub.Owner{Kind: hub.OwnerUser, Name: "alice"}, hub.Owner{Kind: hub.OwnerUser, Name: "bob"}
+	if !st.holds(h.porter.Policy(), alice, "list:users", rbac.Resource{}) {
+		t.Error("alice does not have the role to begin with")
+	}
+	st.write("jupyterhub.toml", "[authenticator]\nadmin_users = [\"alice\"]\n[[hub.services]]\nname = \"wiki\"\n"+
+		"[[hub.load_roles]]\nname = \"assistant\"\nscopes = [\"list:groups\"]\nusers = [\"bob\"]\n", 0o644)
+	changes, err := h.Reload(t.Context(), false)
+	said := strings.Join(changes, "\n")
+	for _, want := range []string{`hub.load_roles.assistant.users: ["alice"] is now ["bob"]`, `["list:users"] is now ["list:groups"]`,
+		`hub.services.wiki.name: set to "wiki"`, `authenticator.admin_users`} {
+		if err != nil || !strings.Contains(said, want) {
+			t.Errorf("nothing says %s: %v\n%s", want, err, said)
+		}
+	}
+	policy := h.porter.Policy()
+	if !st.holds(policy, bob, "list:groups", rbac.Resource{}) || st.holds(policy, bob, "list:users", rbac.Resource{}) {
+		t.Error("bob does not have the role as it is now")
+	}
+	st.look(func(tx *store.Tx) {
+		u, err := tx.User("alice")
+		if _, missing := tx.Service("wiki"); err != nil || !u.Admin || missing != nil {
+			t.Errorf("alice is %+v, %v; the service: %v", u, err, missing)
+		}
+	})
+	st.write("jupyterhub.toml", "[[hub.load_roles]]\nname = \"assistant\"\nscopes = [\"list:minds\"]\n", 0o644)
+	if _, err := h.Reload(t.Context(), false); hub.KindOf(err) != hub.Invalid || h.porter.Policy() != policy {
+		t.Errorf("a mistake: %v", err)
 	}
 }

@@ -40,6 +40,11 @@ const exampleServices = `
 #name = "grader"
 #url = "http://127.0.0.1:9000"
 #api_token_file = "/etc/jupyterhub/grader.token"
+#
+#[[hub.services]]                # one that systemd runs, and that gets its token from us
+#name = "wiki"
+#url = "http://127.0.0.1:9001"
+#command = ["wiki-server"]
 `
 
 const exampleOverlays = `
