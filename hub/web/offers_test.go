@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/web"
@@ -75,4 +76,21 @@ func TestOffersThatAreAway(t *testing.T) {
 	w.alice().get("/hub/spawn").want(http.StatusOK, "With a GPU")
 	w = newWorld(t, offering())
 	w.alice().get("/hub/spawn").wantLocation(http.StatusFound, "/hub/spawn-pending/alice")
+}
+
+// A server whose time is limited is ended without asking: its user is told beforehand when.
+func TestHomeSaysWhenAServersTimeIsOver(t *testing.T) {
+	w := newWorld(t, nil)
+	w.workshop.put("alice", "", hub.Running)
+	if home := w.alice().get("/hub/home"); home.byID("ends") != nil {
+		t.Error("a server without a limit ends")
+	}
+	ref := hub.ServerRef{User: "alice"}
+	live := w.workshop.servers[ref]
+	live.Unit.Until = today.Add(time.Hour)
+	w.workshop.servers[ref] = live
+	home := w.alice().get("/hub/home").want(http.StatusOK, "save your work by then")
+	if at := find(home.byID("ends"), "time", "datetime", today.Add(time.Hour).UTC().Format(time.RFC3339)); at == nil {
+		t.Errorf("the page does not say when:\n%s", home.body)
+	}
 }
