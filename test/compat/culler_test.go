@@ -81,12 +81,12 @@ func TestPythonCullerStopsTheIdle(t *testing.T) {
 	}
 }
 
-// More servers than fit on a page: the culler follows our next links.
+// More servers than fit on ten pages: the culler follows our next links.
 func TestPythonCullerFollowsPages(t *testing.T) {
 	h, machine := long(t)
 	var refs []hub.ServerRef
 	h.update(func(tx *store.Tx) error {
-		for i := range 120 {
+		for i := range 520 {
 			name := fmt.Sprintf("student%03d", i)
 			refs = append(refs, hub.ServerRef{User: name})
 			if _, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID}); err != nil {

@@ -1,5 +1,6 @@
 // Package compat lets programs that were written for JupyterHub run against our hub: the real jupyterhub-singleuser of two
-// releases with its JupyterLab, and the real jupyterhub-idle-culler, all from PyPI and unmodified. And it lets our proxy stand in for
+// releases with its JupyterLab, the real jupyterhub-idle-culler, jupyter-server-proxy, and services with JupyterHub's own library
+// in Tornado and in Flask, all from PyPI and unmodified, and a generic OAuth client. And it lets our proxy stand in for
 // configurable-http-proxy: beside the real one, from npm, in the same conversations, and under the real JupyterHub. And it holds
 // conversations with a real JupyterHub and with ours, and knows every difference by name.
 //

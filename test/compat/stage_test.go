@@ -18,15 +18,17 @@ import (
 
 // site is what both hubs are configured with: testdata/site.json.
 type site struct {
-	Services []struct {
-		Name        string `json:"name"`
-		Token       string `json:"api_token"`
-		RedirectURI string `json:"oauth_redirect_uri"`
-		NoConfirm   bool   `json:"oauth_no_confirm"`
-	} `json:"services"`
+	Services     []siteService        `json:"services"`
 	Roles        []siteRole           `json:"roles"`
 	CustomScopes map[string]siteScope `json:"custom_scopes"`
 	People       []string             `json:"people"`
+}
+
+type siteService struct {
+	Name        string `json:"name"`
+	Token       string `json:"api_token"`
+	RedirectURI string `json:"oauth_redirect_uri"`
+	NoConfirm   bool   `json:"oauth_no_confirm"`
 }
 
 type siteScope struct {
