@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/account"
@@ -86,7 +87,8 @@ func newNames(names []string) ([]string, error) {
 	var out, invalid []string
 	for _, name := range names {
 		out = append(out, strings.ToLower(name))
-		if _, err := account.Clean(strings.ToLower(name)); err != nil {
+		// A lone surrogate in JSON is read as U+FFFD, which nobody is called.
+		if _, err := account.Clean(strings.ToLower(name)); err != nil || strings.ContainsRune(name, utf8.RuneError) {
 			invalid = append(invalid, short(name))
 		}
 	}

@@ -166,6 +166,7 @@ func TestCreateUsers(t *testing.T) {
 		{"POST", "/hub/api/users", `{"usernames":"x"}`, 400, ""},
 		{"POST", "/hub/api/users", `{"usernames":[1]}`, 400, ""},
 		{"POST", "/hub/api/users", `{"usernames":["ok","a/b"]}`, 400, "a/b"},
+		{"POST", "/hub/api/users", `{"usernames":["\ud800"]}`, 400, ""},
 		{"POST", "/hub/api/users", `{"usernames":["ok"],"shoe_size":7}`, 400, "shoe_size"},
 		{"POST", "/hub/api/users", `{"usernames":["ok"],"admin":"yes"}`, 400, "admin"},
 		{"POST", "/hub/api/users/U10", ``, 201, `"name":"U10"`},

@@ -166,7 +166,7 @@ func diffValues(at string, u, o any, tell func(facet, u, o string)) {
 			return
 		}
 	case []any:
-		if o, ok := o.([]any); ok && (len(u) == len(o) || areStrings(u) || areStrings(o)) {
+		if o, ok := o.([]any); ok && (len(u) == len(o) || areStrings(u) && areStrings(o)) {
 			diffLists(at, u, o, tell)
 			return
 		}

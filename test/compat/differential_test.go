@@ -12,7 +12,8 @@ import (
 // is a row of the table of differences (allowed_test.go), which is a table in docs/compatibility.md.
 func TestConversationsWithBothHubs(t *testing.T) {
 	steps := expand(readTalks(t))
-	upstream, ours := startUpstream(t), startOurs(t)
+	log := new(spoken)
+	upstream, ours := startUpstream(t), startOurs(t, log)
 	ended := make(chan error, 1)
 	var theirs []reply
 	go func() {
@@ -27,6 +28,8 @@ func TestConversationsWithBothHubs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	neverBreaks(t, steps, mine)
+	keepsSecrets(t, ours, log.String())
 	var all []difference
 	for i, st := range steps {
 		all = append(all, compare(st, theirs[i], mine[i])...)
@@ -46,6 +49,30 @@ func TestConversationsWithBothHubs(t *testing.T) {
 	}
 	report(t, unmet)
 	t.Logf("%d requests, %d differences, of %d kinds that are allowed", len(steps), len(all), len(allowed))
+}
+
+// neverBreaks checks that no request makes ours say 500, but for a start that the play lets fail.
+func neverBreaks(t *testing.T, steps []step, replies []reply) {
+	t.Helper()
+	for i, st := range steps {
+		if replies[i].status >= 500 && !strings.Contains(st.body, `"fail"`) {
+			t.Errorf("%s: %s: %d %.300s", st.at, st, replies[i].status, replies[i].body)
+		}
+	}
+}
+
+// keepsSecrets checks that the log holds nothing that opens something: no token, code or cookie, wherever it was shown.
+func keepsSecrets(t *testing.T, s *side, log string) {
+	t.Helper()
+	if !strings.Contains(log, "/hub/api/users/alice") {
+		t.Error("the hall has logged nothing")
+	}
+	for name, value := range s.saved {
+		if len(value) >= 16 && strings.Contains(log, value) {
+			at := strings.Index(log, value)
+			t.Errorf("the log has %s's: %.200s", name, log[max(0, at-150):])
+		}
+	}
 }
 
 // excused marks the patterns that a difference is an example of, and reports whether there is any.

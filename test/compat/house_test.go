@@ -3,6 +3,7 @@ package compat
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -63,6 +64,7 @@ type plan struct {
 	site    site // services, roles and scopes beside those that every house has
 	users   []string
 	doors   *authtest.Double // who can log in; nil for nobody
+	log     io.Writer        // where the hall logs to; nil for nowhere
 }
 
 // newHouse opens a hub whose servers run on the given machine and whose routes go into the given table.
@@ -129,8 +131,12 @@ func (h *house) furnish(p plan) {
 		h.t.Fatal(err)
 	}
 	provider := oauth.New(oauth.Options{Store: h.store, Policy: h.porter.Policy, Pages: pages})
+	log := zerolog.Nop()
+	if p.log != nil {
+		log = zerolog.New(p.log)
+	}
 	measured := prometheus.NewRegistry()
-	h.hall, err = httpd.New(httpd.Options{BaseURL: "/", Porter: h.porter, Pages: pages, Log: zerolog.Nop(), Metrics: measured, Gatherer: measured,
+	h.hall, err = httpd.New(httpd.Options{BaseURL: "/", Porter: h.porter, Pages: pages, Log: log, Metrics: measured, Gatherer: measured,
 		API: append(rest.Routes(), provider.API()...), Browser: append(pages.Routes(), provider.Pages()...)})
 	if err != nil {
 		h.t.Fatal(err)

@@ -3,6 +3,7 @@ package compat
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -110,7 +111,7 @@ func (m plays) Start(ctx context.Context, ref hub.ServerRef, profile string, opt
 }
 
 // startOurs opens a hub of ours for the same site.
-func startOurs(t *testing.T) *side {
+func startOurs(t *testing.T, log io.Writer) *side {
 	t.Helper()
 	s := readSite(t)
 	doors := authtest.NewDouble()
@@ -118,7 +119,7 @@ func startOurs(t *testing.T) *side {
 		uid := int64(1000 + len(name)) // as the machine of these plays has it
 		doors.Put(authtest.Account{Account: hub.Account{Name: name, UID: uid, GID: uid, Home: "/home/" + name, Groups: []string{name}}, Password: "secret"})
 	}
-	h := openHouse(t, plan{machine: plays{spawnertest.NewFake()}, table: spawnertest.NewRouter(), now: time.Now, probe: answersAtOnce, site: s, users: []string{"admin"}, doors: doors})
+	h := openHouse(t, plan{machine: plays{spawnertest.NewFake()}, table: spawnertest.NewRouter(), now: time.Now, probe: answersAtOnce, site: s, users: []string{"admin"}, doors: doors, log: log})
 	at := strings.TrimPrefix(h.browser, "http://")
 	return newSide(t, "ours", func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", at) })
 }
