@@ -125,7 +125,7 @@ func (h *house) furnish(p plan) {
 		h.t.Fatal(err)
 	}
 	rest := api.New(api.Options{Store: h.store, Workshop: h.manager, Proxy: p.table, Policy: h.porter.Policy, Daemon: nobody{}, Doorman: h.porter, BaseURL: "/",
-		SlowSpawn: time.Second, SlowStop: time.Second, NamedServers: true})
+		SlowSpawn: 5 * time.Second, SlowStop: 30 * time.Second, NamedServers: true})
 	pages, err := web.New(web.Options{Store: h.store, Porter: h.porter, Workshop: h.manager, Directory: rest, BaseURL: "/", RedirectToServer: true, NamedServers: true})
 	if err != nil {
 		h.t.Fatal(err)
