@@ -1,6 +1,7 @@
 package system
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
@@ -65,7 +66,8 @@ func TestTLSConnectionsOutliveAReload(t *testing.T) {
 	end := l.visit(release(16, 64))
 	l.more()
 	s.reloaded()
-	second := l.open(release(50, 1000), http.Header{"Cookie": {"jupyterhub-session-id=hers"}})
+	hers := rand.Text() // one that has ended is remembered
+	second := l.open(release(50, 1000), http.Header{"Cookie": {"jupyterhub-session-id=" + hers}})
 	s.reloaded()
 	third := l.open(10, nil)
 	l.more()
@@ -74,7 +76,7 @@ func TestTLSConnectionsOutliveAReload(t *testing.T) {
 		t.Errorf("%d proxies run, for WebSockets of three", n)
 	}
 
-	s.table("POST", fmt.Sprintf("sessions/%x/end", sha256.Sum256([]byte("hers"))), "")
+	s.table("POST", fmt.Sprintf("sessions/%x/end", sha256.Sum256([]byte(hers))), "")
 	l.closed(second, 1008)
 	s.eventually("who has lost its last connection ends", func() bool { return len(s.processes()) == 2 })
 	l.alive(first)
