@@ -75,7 +75,7 @@ var rows = []row{
 	{"socket-memory", "an idle WebSocket of {sockets}, after traffic: memory of the proxy's own", "KiB", nginx, goal{atMost: 1}},
 	{"socket-memory", "", "KiB", chp, goal{}},
 	{"socket-memory", "", "KiB", "", goal{atMost: 17}},
-	{"socket-after", "  memory soon after they have ended, times what it was before", "x", nginx, goal{}},
+	{"socket-after", "  memory soon after they have ended, times what it was before (Rss)", "x", nginx, goal{}},
 	{"socket-after", "", "x", "", goal{atMost: 1.5}},
 	{"proxy-rss", "  memory after that (Rss)", "MiB", nginx, goal{}},
 	{"proxy-rss", "", "MiB", chp, goal{}},

@@ -48,6 +48,10 @@ func (s *stage) scoreSockets(ctx context.Context, l lane) error {
 	if err != nil {
 		return err
 	}
+	_, all, err := p.memory()
+	if err != nil {
+		return err
+	}
 	before, err := p.anonymous()
 	if err != nil {
 		return err
@@ -65,12 +69,12 @@ func (s *stage) scoreSockets(ctx context.Context, l lane) error {
 		return err
 	}
 	s.rest(ctx)
-	after, err := p.anonymous()
+	_, after, err := p.memory()
 	if err != nil {
 		return err
 	}
 	s.scores.note("socket-memory", l.name, max(0.01, during-before)/float64(len(sockets)))
-	s.scores.note("socket-after", l.name, after/before)
+	s.scores.note("socket-after", l.name, after/all)
 	return nil
 }
 
