@@ -115,7 +115,8 @@ func (q request) send(w *world, token string) reply {
 	path := wildcard.ReplaceAllStringFunc(row.Pattern, func(name string) string {
 		n++
 		value := q.values[(n-1)%len(q.values)]
-		if value == "" {
+		// Nothing but the user has the user's name: whoever gives it to a server of theirs may see it there.
+		if value == "" || value == "zelda" && name != "{user}" && name != "{owner}" {
 			value = there[name]
 		}
 		return url.PathEscape(value)
