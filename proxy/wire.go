@@ -223,7 +223,7 @@ func (l *wire) close() { l.conn.Close() }
 func descriptorOf(c syscall.Conn) int {
 	at := -1
 	if raw, err := c.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { at = int(fd) })
+		_ = raw.Control(func(fd uintptr) { at = int(fd) }) // fails for what is closed: then at stays, ignoring
 	}
 	return at
 }

@@ -63,10 +63,10 @@ func (p *program) outcome() outcome {
 // handlers of its own, which the kernel is asked to forget. It returns the shell's status for where that does not do.
 func dieBy(s syscall.Signal) (status int) {
 	// The core of interest is the program's, and it has been dumped.
-	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
-	var byDefault [4]uint64 // struct sigaction of the kernel, SIG_DFL and no flags
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) // a core of ours would say nothing of the program, ignoring
+	var byDefault [4]uint64                                       // struct sigaction of the kernel, SIG_DFL and no flags
 	const maskBytes = 8
-	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&byDefault)), 0, maskBytes, 0, 0)
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&byDefault)), 0, maskBytes, 0, 0) // else the exit status says it, ignoring
 	runtime.LockOSThread()
 	_ = unix.Tgkill(os.Getpid(), unix.Gettid(), s) // to this thread: it does not come back
 	return 128 + int(s)

@@ -110,8 +110,8 @@ func pour(to, from end) {
 	case *net.UnixConn:
 		_, _ = from.(*net.TCPConn).WriteTo(t)
 	}
-	_ = to.CloseWrite()
-	_ = from.CloseRead()
+	_ = to.CloseWrite()  // the other end may have gone already, ignoring
+	_ = from.CloseRead() // likewise
 }
 
 // looks is how often a connection is looked for in a table that changes while it is read.

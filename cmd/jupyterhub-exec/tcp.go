@@ -70,7 +70,7 @@ func (a *attendant) attend(ctx context.Context, p *program, signals <-chan os.Si
 			_ = p.command.Process.Signal(s) // one that has just ended needs none, ignoring
 		case err := <-relayed: // a server that cannot be reached is of no use
 			cancel()
-			_ = p.command.Process.Signal(syscall.SIGTERM)
+			_ = p.command.Process.Signal(syscall.SIGTERM) // likewise
 			<-p.ended
 			return err
 		case <-p.ended:

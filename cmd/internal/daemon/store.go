@@ -108,7 +108,7 @@ func barrier() error {
 func descriptorOf(f syscall.Conn) int {
 	at := -1
 	if raw, err := f.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { at = int(fd) })
+		_ = raw.Control(func(fd uintptr) { at = int(fd) }) // fails for what is closed: then at stays, ignoring
 	}
 	return at
 }
