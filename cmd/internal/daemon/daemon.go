@@ -108,8 +108,12 @@ func (d *Daemon) parse(args []string, stdout, stderr io.Writer) (code int, done 
 func (d *Daemon) live(ctx context.Context, stop func()) error {
 	work, end := context.WithCancel(ctx)
 	defer end()
+	// Caught before the work can say that it is ready: a hangup that nobody catches ends a process.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	var beside sync.WaitGroup
-	beside.Go(func() { d.reloadOnHangup(work) })
+	beside.Go(func() { d.reloadOnHangup(work, hangups) })
 	beside.Go(func() {
 		<-work.Done()
 		stop() // from here on a second signal kills

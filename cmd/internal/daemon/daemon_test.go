@@ -48,6 +48,15 @@ var roles = map[string]func(context.Context, *Daemon) error{
 		d.Ready("serving\nalice")
 		return d.Watchdog(ctx, func(context.Context) error { return nil })
 	},
+	// hangup is told to reload before anything else.
+	"hangup": func(ctx context.Context, d *Daemon) error {
+		d.OnReload(func(context.Context) error { return nil })
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	},
 	"ill": func(ctx context.Context, d *Daemon) error {
 		return d.Watchdog(ctx, func(context.Context) error {
 			d.Status("asked")
@@ -164,6 +173,15 @@ func TestDaemonServesTheDoorThatSystemdHandsOver(t *testing.T) {
 	}
 	if _, err := os.Stat(addr); err != nil {
 		t.Errorf("the socket's file belongs to its unit and has to stay: %v", err)
+	}
+}
+
+func TestEarliestReloadIsNoEnd(t *testing.T) {
+	p := play(t, "hangup", "")
+	p.hear(t, "RELOADING=1")
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("ended with %v: %s", err, p.errors)
 	}
 }
 
