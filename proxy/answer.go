@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"io"
 	"net/http"
-	"slices"
-	"strings"
 
 	"jupyterhubd/proxy/strict"
 )
@@ -149,27 +147,4 @@ func (ex *exchange) splice(from *body, counts bool) bool {
 		}
 	}
 	return true
-}
-
-// passTrailers passes an answer's trailers on: as such where they were announced, under net/http's prefix otherwise.
-func passTrailers(h, trailers http.Header, announced []string) {
-	for name, values := range trailers {
-		switch {
-		case !mayTrail(name):
-		case slices.Contains(announced, name):
-			h[name] = values
-		default:
-			h[http.TrailerPrefix+name] = values
-		}
-	}
-}
-
-// mayTrail reports whether a field may come behind a body. Nobody would look at what says something about the connection, the
-// body or the session there, or somebody would.
-func mayTrail(name string) bool {
-	switch name {
-	case "", "Content-Length", "Content-Encoding", "Content-Type", "Content-Range", "Set-Cookie", "Host", "Authorization", "Location":
-		return false
-	}
-	return !strings.HasPrefix(name, "Proxy-") && !slices.Contains(hopHeaders, name) && !slices.Contains(originHeaders, name)
 }

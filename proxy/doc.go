@@ -53,7 +53,8 @@
 // # Caveats
 //
 // HTTP/1 is read by package strict alone, requests and answers, and anything that two programs could read differently is
-// refused; TLS and HTTP/2 are Go's. Request trailers are dropped. A client that closes its side of the connection has left: what it waits for is given up.
+// refused; TLS and HTTP/2 are Go's. Trailers pass in both directions, a request's when it announces them, as long as they say nothing that
+// belongs in a head (see mayTrail). A client that closes its side of the connection has left: what it waits for is given up.
 //
 // Forwarding itself is behind one method, forwarder.carry. It speaks to upstreams over links that are kept in a pool of each
 // upstream's own, in the goroutine that serves the client.

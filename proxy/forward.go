@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -254,18 +253,4 @@ func appendField(b []byte, name, value string) []byte {
 func appendNumber(b []byte, name string, n int64) []byte {
 	b = append(append(b, name...), ": "...)
 	return append(strconv.AppendInt(b, n, 10), "\r\n"...)
-}
-
-// announced returns the names of the trailers that an answer announces, without those that a client would take for fields of the
-// head (RFC 9110 6.5.1).
-func announced(h http.Header) (names []string) {
-	for _, line := range h["Trailer"] {
-		for name := range strings.SplitSeq(line, ",") {
-			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
-			if mayTrail(name) && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
 }

@@ -41,14 +41,23 @@ func removeHops(h http.Header) {
 // underscores, which some programs take for hyphens.
 func removeClaims(h http.Header) {
 	for name := range h {
-		plain := name
-		if strings.Contains(name, "_") {
-			plain = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
-		}
-		if claims[plain] || strings.HasPrefix(plain, "X-Forwarded-") || strings.HasPrefix(plain, "Proxy-") {
+		if isClaim(hyphened(name)) {
 			delete(h, name)
 		}
 	}
+}
+
+// isClaim reports whether only the proxy may say something under that name.
+func isClaim(name string) bool {
+	return claims[name] || strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-")
+}
+
+// hyphened is a name as programs read it that make no difference between underscores and hyphens.
+func hyphened(name string) string {
+	if !strings.Contains(name, "_") {
+		return name
+	}
+	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
 }
 
 // introduce says who asks. One value each: tornado takes the last of a list, JupyterHub the first.

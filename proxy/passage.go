@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 )
 
@@ -54,8 +55,11 @@ func (ps *passage) appendHead(b []byte, out *http.Request, upgrade bool) []byte 
 	switch {
 	case upgrade:
 		b = append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
-	case ps.in.ContentLength < 0:
+	case ps.chunked():
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+		if names := ps.trailers(); len(names) > 0 {
+			b = appendField(b, "Trailer", strings.Join(names, ", "))
+		}
 	case ps.in.ContentLength > 0 || ps.in.Header["Content-Length"] != nil || expectsBody(out.Method):
 		b = appendNumber(b, "Content-Length", ps.in.ContentLength)
 	}

@@ -83,7 +83,7 @@ const chunkRoom = 8
 func (u *upload) send(l *link) error {
 	in, buf := u.ex.ps.in, u.ex.bodies.get(bodyBuffer)
 	defer u.ex.bodies.put(buf)
-	chunked := in.ContentLength < 0
+	chunked := u.ex.ps.chunked()
 	room, sent := (*buf)[chunkRoom:len(*buf)-2], int64(0)
 	for {
 		n, err := in.Body.Read(room)
@@ -110,7 +110,7 @@ func (u *upload) send(l *link) error {
 	if !chunked {
 		return nil
 	}
-	if _, err := io.WriteString(l.conn, "0\r\n\r\n"); err != nil {
+	if _, err := l.conn.Write(u.ex.ps.appendEnd((*buf)[:0])); err != nil {
 		return errors.Join(errStuck, err)
 	}
 	return nil

@@ -32,8 +32,8 @@ func ReadRequest(br *bufio.Reader, limit int, r *http.Request) error {
 	switch {
 	case f.codings > 0:
 		delete(r.Header, "Transfer-Encoding")
-		r.TransferEncoding, r.ContentLength = chunkedCoding, -1
-		r.Body = &requestBody{from: &Chunks{R: br}}
+		r.TransferEncoding, r.ContentLength, r.Trailer = chunkedCoding, -1, announced(r.Header)
+		r.Body = &requestBody{from: &Chunks{R: br}, trailer: r.Trailer}
 	case f.length > 0:
 		r.ContentLength = f.length
 		r.Body = &requestBody{from: &sizedBody{br, f.length}}
@@ -45,6 +45,26 @@ func ReadRequest(br *bufio.Reader, limit int, r *http.Request) error {
 
 // chunkedCoding is net/http's word for a chunked body.
 var chunkedCoding = []string{"chunked"}
+
+// announced takes the names out of Trailer that a request says will follow its body. They have no values yet. Fields that would say
+// how long the body is are none of them (RFC 9110 6.5.1).
+func announced(h http.Header) http.Header {
+	if h["Trailer"] == nil {
+		return nil
+	}
+	names := http.Header{}
+	for _, line := range h["Trailer"] {
+		for item := range strings.SplitSeq(line, ",") {
+			switch name, ok := canonical(trim(item)); {
+			case !ok, name == "", name == "Transfer-Encoding", name == "Content-Length", name == "Trailer", name == "Host":
+			default:
+				names[name] = nil
+			}
+		}
+	}
+	delete(h, "Trailer")
+	return names
+}
 
 // requestLine reads "GET /path HTTP/1.1" and its end.
 func requestLine(head string, r *http.Request) (rest string, ok bool) {
@@ -132,9 +152,10 @@ func (b *sizedBody) Read(p []byte) (int, error) {
 
 // requestBody is the body of a request that is served. One goroutine reads it.
 type requestBody struct {
-	from  io.Reader
-	first func() // called before the first byte is read; may be nil
-	err   error
+	from    io.Reader
+	first   func()      // called before the first byte is read; may be nil
+	trailer http.Header // the request's, filled in at the end; nil when none is announced
+	err     error
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -149,7 +170,17 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if !isTimeout(err) {
 		b.err = err
 	}
+	if chunks, ok := b.from.(*Chunks); ok && err == io.EOF {
+		b.fill(chunks.Trailer)
+	}
 	return n, err
+}
+
+// fill gives the announced trailers their values. Others are nobody's, as with HTTP/2 in net/http.
+func (b *requestBody) fill(came http.Header) {
+	for name := range b.trailer {
+		b.trailer[name] = came[name]
+	}
 }
 
 // Close does nothing: whether the rest is read is the server's to decide.

@@ -305,6 +305,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
 	f.Add([]byte("POST http://h:1/x?y HTTP/1.1\r\nhost: z\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: h\r\n\r\n"))
 	f.Add([]byte("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;e\r\nabc\r\n0\r\nT: v\r\n\r\n"))
+	f.Add([]byte("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: T, u\r\n\r\n0\r\nT: v\r\nt: w\r\nX: y\r\n\r\n"))
 	f.Add([]byte("GET / HTTP/1.0\r\nUpgrade: WebSocket\r\nX:\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ours := &http.Request{Header: http.Header{}}
@@ -365,5 +366,10 @@ func compareRequests(t *testing.T, ours, theirs *http.Request) {
 	}
 	if want, err := io.ReadAll(theirs.Body); err != nil || !bytes.Equal(got, want) {
 		t.Fatalf("body %q, net/http has %q, %v", got, want, err)
+	}
+	for name, values := range ours.Trailer {
+		if !slices.Equal(values, theirs.Trailer[name]) {
+			t.Fatalf("behind the body %s: %q, net/http has %q", name, values, theirs.Trailer[name])
+		}
 	}
 }
