@@ -28,6 +28,7 @@ const chpName = "configurable-http-proxy"
 // realCHP is the command of the real configurable-http-proxy 5.3.0, from npm; test/bench/references fetches it.
 func realCHP(t *testing.T) []string {
 	t.Helper()
+	leftOut(t)
 	program := filepath.Join(testbed.Environment("bench"), "chp/node_modules/.bin", chpName)
 	node, err := exec.LookPath("node")
 	if err == nil {

@@ -32,6 +32,7 @@ import (
 // needs returns a program of a Python environment, or says why the test cannot run.
 func needs(t *testing.T, environment, program string) string {
 	t.Helper()
+	leftOut(t)
 	path := filepath.Join(testbed.Environment(environment), "bin", program)
 	if _, err := os.Stat(path); err != nil {
 		if os.Getenv("CI") != "" {
@@ -40,6 +41,14 @@ func needs(t *testing.T, environment, program string) string {
 		t.Skipf("%v: make environments", err)
 	}
 	return path
+}
+
+// leftOut leaves a test with a real peer out of the quick part.
+func leftOut(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("runs a peer's program, which -short leaves out")
+	}
 }
 
 // house is a hub without systemd.
