@@ -33,7 +33,7 @@ type api struct {
 
 func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	counted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-	defer func() { a.metrics.called(counted.status) }()
+	defer func() { a.called(r, counted) }()
 	if !a.mayEnter(r) {
 		refuse(counted, hub.Errorf(hub.Forbidden, "the proxy's API is for the hub"))
 		return
@@ -234,6 +234,9 @@ var statusOf = map[hub.Kind]int{
 }
 
 func refuse(w http.ResponseWriter, err error) {
+	if counted, ok := w.(*statusWriter); ok {
+		counted.refusal = err
+	}
 	status, ok := statusOf[hub.KindOf(err)]
 	if !ok {
 		status = http.StatusInternalServerError
@@ -241,10 +244,11 @@ func refuse(w http.ResponseWriter, err error) {
 	writeJSON(w, status, problem{Status: status, Text: hub.TextOf(err)})
 }
 
-// statusWriter remembers the status for the metrics.
+// statusWriter remembers the status, and why it is one, for the metrics and the log.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	status  int
+	refusal error
 }
 
 func (w *statusWriter) WriteHeader(status int) {

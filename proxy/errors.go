@@ -61,6 +61,7 @@ func (p *Proxy) fail(w http.ResponseWriter, ps *passage, err error) {
 	if ps.in.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the client is gone
 	}
+	ps.failure = err
 	p.tell(ps.route, err)
 	if ps.route.isHub() {
 		p.answer(w, ps, noHub)
@@ -71,7 +72,7 @@ func (p *Proxy) fail(w http.ResponseWriter, ps *passage, err error) {
 
 // tell logs that a route's target does not answer, loudly when somebody else does.
 func (p *Proxy) tell(r *route, err error) {
-	if r.up.toldLately(p.options.Now()) {
+	if p.options.Manners.StandIn || r.up.toldLately(p.options.Now()) {
 		return
 	}
 	event, stranger := p.options.Log.Info(), new(strangerError)
@@ -84,6 +85,7 @@ func (p *Proxy) tell(r *route, err error) {
 // answer writes a problem as JSON to programs and as a page to people. ps has no route yet when none was found.
 func (p *Proxy) answer(w http.ResponseWriter, ps *passage, what problem) {
 	p.metrics.proxied(what.Status)
+	p.failed(ps, what)
 	h := w.Header()
 	if wantsWebSocket(ps.in) {
 		h["Connection"] = []string{"close"}

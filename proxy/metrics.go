@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"net/http"
+	runtimemetrics "runtime/metrics"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sys/unix"
 )
 
 // metrics are configurable-http-proxy's, by its names, and a few of ours that begin with jupyterhub_proxy_.
@@ -18,7 +20,7 @@ type metrics struct {
 	web, ws                         prometheus.Counter
 	proxyStatus, apiStatus          *prometheus.CounterVec
 	refused                         *prometheus.CounterVec // by whose bound: connection, client or server
-	find, activity                  prometheus.Summary
+	find, activity                  *durations
 }
 
 func newMetrics(p *Proxy) *metrics {
@@ -33,11 +35,14 @@ func newMetrics(p *Proxy) *metrics {
 		apiStatus:   statuses("requests_api", "Count of API requests by status"),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "jupyterhub_proxy_refused_total", Help: "What bounds kept out"},
 			[]string{"bound"}),
-		find:     summary("find_target_for_req", "Summary of find target requests, in seconds"),
-		activity: summary("last_activity_updating", "Summary of last activity updating requests, in seconds"),
+		find:     newDurations("find_target_for_req", "Summary of find target requests, in seconds"),
+		activity: newDurations("last_activity_updating", "Summary of last activity updating requests, in seconds"),
 	}
 	m.registry.MustRegister(m.routeGet, m.routeAdd, m.routeDelete, m.web, m.ws, m.proxyStatus, m.apiStatus, m.find, m.activity, m.refused,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "process_cpu_user_seconds_total", Help: "User CPU time spent, in seconds"}, userTime),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "process_cpu_system_seconds_total", Help: "System CPU time spent, in seconds"}, systemTime),
+		gauge("process_heap_bytes", "Memory of the heap, in bytes", heapBytes),
 		gauge("jupyterhub_proxy_routes", "Routes in the table", p.table.count),
 		gauge("jupyterhub_proxy_tunnels", "Open WebSockets", p.tunnels.count),
 		gauge("jupyterhub_proxy_elders", "Processes before this one that still have connections", p.elders.count),
@@ -53,10 +58,6 @@ func statuses(name, help string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"status"})
 }
 
-func summary(name, help string) prometheus.Summary {
-	return prometheus.NewSummary(prometheus.SummaryOpts{Name: name, Help: help})
-}
-
 func gauge(name, help string, read func() int) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(read()) })
 }
@@ -65,8 +66,26 @@ func (m *metrics) proxied(status int) { m.proxyStatus.WithLabelValues(strconv.It
 
 func (m *metrics) called(status int) { m.apiStatus.WithLabelValues(strconv.Itoa(status)).Inc() }
 
-func since(s prometheus.Summary, began time.Time) { s.Observe(time.Since(began).Seconds()) }
-
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// userTime and systemTime are what this process has used so far, in seconds.
+func userTime() float64 { return used(func(u *unix.Rusage) unix.Timeval { return u.Utime }) }
+
+func systemTime() float64 { return used(func(u *unix.Rusage) unix.Timeval { return u.Stime }) }
+
+func used(part func(*unix.Rusage) unix.Timeval) float64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	t := part(&u)
+	return time.Duration(t.Nano()).Seconds()
+}
+
+func heapBytes() int {
+	sample := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	runtimemetrics.Read(sample)
+	return int(sample[0].Value.Uint64())
 }

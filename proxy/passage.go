@@ -17,6 +17,7 @@ type passage struct {
 	client    client
 	sessions  []sessionID // that the request's cookies name
 	ended     bool        // one of these has ended
+	failure   error       // why the upstream did not answer
 	stalled   atomic.Bool // the rest of the body did not come
 	malformed atomic.Bool // the body is no body; net/http then calls the client gone
 }

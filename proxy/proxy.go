@@ -257,7 +257,7 @@ func (p *Proxy) end(id sessionID) {
 func (p *Proxy) touch(u *upstream) {
 	began := time.Now()
 	u.touch(p.options.Now())
-	since(p.metrics.activity, began)
+	p.metrics.activity.since(began)
 	p.rouse(u)
 }
 
@@ -298,6 +298,7 @@ func (p *Proxy) pass(w http.ResponseWriter, ps *passage) {
 		return
 	}
 	defer leave()
+	p.passes(ps)
 	if wantsWebSocket(ps.in) {
 		p.metrics.ws.Inc()
 		p.websocket(w, ps)
@@ -330,7 +331,7 @@ func (p *Proxy) read(r *http.Request) (*passage, *problem) {
 	} else {
 		ps.route = p.table.find(where)
 	}
-	since(p.metrics.find, began)
+	p.metrics.find.since(began)
 	if ps.route != nil {
 		p.rouse(ps.route.up)
 	}

@@ -18,7 +18,7 @@ const (
 
 // settings are what of the command line is read again at a reload: the public certificate, from its files.
 func (l *line) settings() (proxy.Settings, error) {
-	s := proxy.Settings{Trusted: l.trusted, Bounds: l.bounds}
+	s := proxy.Settings{Trusted: l.trusted, Bounds: l.bounds, Silence: l.silence}
 	if l.tls.cert == "" {
 		return s, nil
 	}

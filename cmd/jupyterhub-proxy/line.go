@@ -44,6 +44,7 @@ type line struct {
 	stateFile     string
 	trusted       []netip.Prefix
 	ignoreControl bool
+	silence       time.Duration
 	bounds        proxy.Bounds
 
 	warnings []string // of options that do nothing here
@@ -148,6 +149,7 @@ func (l *line) ownOptions() []option {
 		{"state-file", "FILE", &l.stateFile, "keep the table over a restart", ""},
 		{"trusted-proxy", "NETWORK", l.addTrusted, "believe X-Forwarded-* of proxies there; may be given again; \"none\" for nobody, loopback without it", ""},
 		{"ignore-control-frames", "", &l.ignoreControl, "pings and pongs of a WebSocket are no activity, so that idle tabs can be culled", ""},
+		{"websocket-silence", "MS", &l.silence, "close a WebSocket whose client has said nothing for so long, not even the pong to a ping; never without it", ""},
 		{"max-connections-per-client", "N", bound(&l.bounds.ClientConnections), "open connections of one address; 4096 without it, 0 is no bound", ""},
 		{"request-rate-per-client", "N", bound(&l.bounds.ClientRate), "requests a second of one address; no bound without it", ""},
 		{"max-requests-per-server", "N", bound(&l.bounds.ServerRequests), "requests under way to a route with a user or a service; no bound without it", ""},

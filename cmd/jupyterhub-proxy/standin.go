@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -85,49 +84,6 @@ func printHelp(w io.Writer) {
 		fmt.Fprintf(w, "  %-32s %s\n", strings.TrimSpace("--"+o.name+" "+o.arg), says)
 	}
 	fmt.Fprintf(w, "  %-32s %s\n  %-32s %s\n\n%s is the API's token.\n", "-V, --version", "print the version and end", "-h, --help", "print this and end", tokenVariable)
-}
-
-// chpLog writes lines as configurable-http-proxy does, to where it does: programs that start it read its standard output.
-// What is wrong goes to the standard error.
-type chpLog struct{ good, bad io.Writer }
-
-func newChpLog(stdout, stderr io.Writer, level string) zerolog.Logger {
-	lines := func(w io.Writer) io.Writer {
-		return zerolog.ConsoleWriter{
-			Out: w, NoColor: true,
-			FormatTimestamp:  func(any) string { return time.Now().Format("15:04:05.000") },
-			FormatLevel:      func(v any) string { return fmt.Sprintf("[ConfigProxy] %v:", v) },
-			FormatFieldName:  func(v any) string { return chpFields[fmt.Sprint(v)] },
-			FormatFieldValue: plainly,
-		}
-	}
-	at, err := zerolog.ParseLevel(level)
-	if err != nil {
-		at = zerolog.InfoLevel
-	}
-	return zerolog.New(chpLog{lines(stdout), lines(stderr)}).Level(at)
-}
-
-// plainly leaves out the quotes that zerolog puts around a sentence.
-func plainly(v any) string {
-	s := fmt.Sprint(v)
-	if inner, err := strconv.Unquote(s); err == nil {
-		return inner
-	}
-	return s
-}
-
-// chpFields is what stands before a value in a line. Other values stand there by themselves.
-var chpFields = map[string]string{"target": "-> ", "to": "to ", "user": "user=", "server": "server="}
-
-func (l chpLog) Write(line []byte) (int, error) { return l.good.Write(line) }
-
-// WriteLevel makes it a zerolog.LevelWriter.
-func (l chpLog) WriteLevel(level zerolog.Level, line []byte) (int, error) {
-	if level >= zerolog.ErrorLevel {
-		return l.bad.Write(line)
-	}
-	return l.good.Write(line)
 }
 
 // runStandIn works until ctx ends. The doors are open before the first line is on the standard output: whoever waits for one

@@ -135,12 +135,18 @@ func untimed(answer string) string {
 	return status + " " + string(sorted)
 }
 
-// metricNames are those that are not of the language or of ours alone.
+// metricNames are those that are not of the language or of ours alone, with their types and quantiles.
 func metricNames(text string) string {
+	foreign := regexp.MustCompile(`^(nodejs_|go_|jupyterhub_|promhttp_|process_(virtual_memory_max|network)_)`)
 	var names []string
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(text, -1) {
-		if !regexp.MustCompile(`^(process_|nodejs_|go_|jupyterhub_|promhttp_)`).MatchString(m[1]) {
+		if !foreign.MatchString(m[1]) {
 			names = append(names, m[1]+" "+m[2])
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^(\S+{quantile="\S+"}) `).FindAllStringSubmatch(text, -1) {
+		if !foreign.MatchString(m[1]) {
+			names = append(names, m[1])
 		}
 	}
 	slices.Sort(names)

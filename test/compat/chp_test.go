@@ -23,7 +23,7 @@ func TestConversationsWithBothProxies(t *testing.T) {
 	real, ours := realCHP(t), ourCHP(t)
 	listed := listedDifferences(t)
 	held := map[string]bool{}
-	groups := byOptions(restConversations(), routingConversations(), forwardingConversations(), endingConversations())
+	groups := byOptions(restConversations(), routingConversations(), forwardingConversations(), endingConversations(), logConversations())
 	for with, group := range groups {
 		for _, c := range group {
 			held[c.name] = true
