@@ -7,8 +7,9 @@
 // workshop does), or where a route is written (the proxy does).
 //
 // Way in: Room.Routes, one row an endpoint; and for pages whose forms do the same, NewToken, RevokeToken, AddUsers,
-// RemoveUser, Offer and AcceptShare, which check what they are told and leave the plate to the caller. Way out: hub/store for what is remembered,
-// Workshop for servers, Proxy for routes, Daemon for the process itself; wire types of hub/client.
+// RemoveUser, Share, Unshare, LeaveShare, NewShareCode, RevokeShareCode, Offer and AcceptShare, which check what they are told
+// and leave the plate to the caller. Way out: hub/store for what is remembered, Workshop for servers, Proxy for routes, Daemon
+// for the process itself; wire types of hub/client.
 //
 // Caveats. Refused looks like absent, so no handler asks whether something exists before its row's plate was passed. Bodies
 // are JSON whatever their type says. Starting and stopping answer 201 or 204 when they end within the time that a client

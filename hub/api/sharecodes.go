@@ -68,18 +68,11 @@ func shareCodeID(id uint64) string { return "sc_" + strconv.FormatUint(id, 10) }
 
 // makeShareCode answers POST /hub/api/share-codes/U/S. Its value is in the answer and never again.
 func (room *Room) makeShareCode(w http.ResponseWriter, r *http.Request) error {
-	c, err := room.readShareCode(r)
+	c, life, err := room.readShareCode(r)
 	if err != nil {
 		return err
 	}
-	if err := mayShare(auth.FromContext(r.Context()), c.Server, c.Scopes); err != nil {
-		return err
-	}
-	var value string
-	err = room.Store.Update(func(tx *store.Tx) error {
-		value, c, err = tx.NewShareCode(c)
-		return err
-	})
+	value, c, err := room.NewShareCode(auth.FromContext(r.Context()), c.Server, c.Scopes, life)
 	if err != nil {
 		return err
 	}
@@ -91,8 +84,8 @@ func (room *Room) makeShareCode(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, m)
 }
 
-func (room *Room) readShareCode(r *http.Request) (hub.ShareCode, error) {
-	c := hub.ShareCode{Server: refOf(r)}
+func (room *Room) readShareCode(r *http.Request) (c hub.ShareCode, life time.Duration, err error) {
+	c = hub.ShareCode{Server: refOf(r)}
 	body, err := readObject(r)
 	if err == nil {
 		err = body.only("scopes", "expires_in")
@@ -100,7 +93,6 @@ func (room *Room) readShareCode(r *http.Request) (hub.ShareCode, error) {
 	if err == nil {
 		c.Scopes, err = room.sharedScopes(body, c.Server)
 	}
-	c.Scopes = orAccess(c.Scopes)
 	seconds := int64(codeLife / time.Second)
 	if _, given := body["expires_in"]; err == nil && given && !body.has("expires_in") {
 		err = hub.Errorf(hub.Invalid, "expires_in must be a whole number of seconds")
@@ -108,28 +100,39 @@ func (room *Room) readShareCode(r *http.Request) (hub.ShareCode, error) {
 	if err == nil {
 		err = body.into("expires_in", &seconds, "a whole number of seconds")
 	}
-	if err == nil && (seconds < int64(shortCode/time.Second) || seconds > int64(longCode/time.Second)) {
-		err = hub.Errorf(hub.Invalid, "expires_in must be from %d to %d seconds", int64(shortCode/time.Second), int64(longCode/time.Second))
+	if least, most := int64(shortCode/time.Second), int64(longCode/time.Second); err == nil && (seconds < least || seconds > most) {
+		err = hub.Errorf(hub.Invalid, "expires_in must be from %d to %d seconds", least, most)
 	}
-	c.Created = room.Now().UTC()
-	c.Expires = c.Created.Add(time.Duration(seconds) * time.Second)
-	return c, err
+	return c, time.Duration(seconds) * time.Second, err
+}
+
+// NewShareCode makes a code for a share that is good for a minute to a year; no scopes mean access. Nobody gives what they do
+// not hold themselves.
+func (room *Room) NewShareCode(a auth.Actor, ref hub.ServerRef, scopes []string, life time.Duration) (value string, c hub.ShareCode, err error) {
+	c = hub.ShareCode{Server: ref, Scopes: orAccess(scopes), Created: room.Now().UTC()}
+	if life < shortCode || life > longCode {
+		return "", c, hub.Errorf(hub.Invalid, "A code for a share is good for a minute to a year")
+	}
+	if err := mayShare(a, ref, c.Scopes); err != nil {
+		return "", c, err
+	}
+	c.Expires = c.Created.Add(life)
+	err = room.Store.Update(func(tx *store.Tx) error {
+		value, c, err = tx.NewShareCode(c)
+		return err
+	})
+	return value, c, err
 }
 
 // revokeShareCodes answers DELETE /hub/api/share-codes/U/S: the code that ?code= or ?id= names, or all of the server.
 func (room *Room) revokeShareCodes(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
+	ref, value, id := refOf(r), r.URL.Query().Get("code"), r.URL.Query().Get("id")
 	err := room.Store.Update(func(tx *store.Tx) error {
-		ref := refOf(r)
 		if _, err := tx.Server(ref); err != nil {
 			return err
 		}
-		if value, id := query.Get("code"), query.Get("id"); value != "" || id != "" {
-			c, err := findShareCode(tx, value, id)
-			if err != nil || c.Server != ref {
-				return hub.Errorf(hub.NotFound, "No matching code found")
-			}
-			return tx.DeleteShareCode(c.ID)
+		if value != "" || id != "" {
+			return revokeShareCode(tx, ref, value, id)
 		}
 		for _, c := range tx.ShareCodesOfServer(ref) {
 			if err := tx.DeleteShareCode(c.ID); err != nil {
@@ -142,6 +145,19 @@ func (room *Room) revokeShareCodes(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	return nothing(w)
+}
+
+// RevokeShareCode revokes the code of a server that has that id ("sc_5"). Who exchanged it before keeps what they got.
+func (room *Room) RevokeShareCode(ref hub.ServerRef, id string) error {
+	return room.Store.Update(func(tx *store.Tx) error { return revokeShareCode(tx, ref, "", id) })
+}
+
+func revokeShareCode(tx *store.Tx, ref hub.ServerRef, value, id string) error {
+	c, err := findShareCode(tx, value, id)
+	if err != nil || c.Server != ref {
+		return hub.Errorf(hub.NotFound, "No matching code found")
+	}
+	return tx.DeleteShareCode(c.ID)
 }
 
 func findShareCode(tx *store.Tx, value, id string) (hub.ShareCode, error) {

@@ -24,17 +24,12 @@ func (room *Room) sharedWithGroup(w http.ResponseWriter, r *http.Request) error 
 	})
 }
 
-// shareIn finds the share that a path names: of /users/U/shared/O/S and /groups/G/shared/O/S.
-func shareIn(tx *store.Tx, r *http.Request) (hub.Share, error) {
-	ref := hub.ServerRef{User: r.PathValue("owner"), Server: r.PathValue("server")}
-	return tx.Share(ref, r.PathValue("user"), r.PathValue("group"))
-}
-
 // showShared answers GET …/shared/O/S.
 func (room *Room) showShared(w http.ResponseWriter, r *http.Request) error {
+	ref := hub.ServerRef{User: r.PathValue("owner"), Server: r.PathValue("server")}
 	var s hub.Share
 	err := room.Store.View(func(tx *store.Tx) (err error) {
-		s, err = shareIn(tx, r)
+		s, err = tx.Share(ref, r.PathValue("user"), r.PathValue("group"))
 		return err
 	})
 	if err != nil {
@@ -45,17 +40,22 @@ func (room *Room) showShared(w http.ResponseWriter, r *http.Request) error {
 
 // leaveShared answers DELETE …/shared/O/S: whoever something was shared with gives it up.
 func (room *Room) leaveShared(w http.ResponseWriter, r *http.Request) error {
-	err := room.Store.Update(func(tx *store.Tx) error {
-		s, err := shareIn(tx, r)
+	ref := hub.ServerRef{User: r.PathValue("owner"), Server: r.PathValue("server")}
+	if err := room.LeaveShare(ref, r.PathValue("user"), r.PathValue("group")); err != nil {
+		return err
+	}
+	return nothing(w)
+}
+
+// LeaveShare gives up what is shared of a server with a user, or with a group: one of the two is empty.
+func (room *Room) LeaveShare(ref hub.ServerRef, user, group string) error {
+	return room.Store.Update(func(tx *store.Tx) error {
+		s, err := tx.Share(ref, user, group)
 		if err != nil {
 			return err
 		}
 		return tx.DeleteShare(s.ID)
 	})
-	if err != nil {
-		return err
-	}
-	return nothing(w)
 }
 
 // shareModel shows a share to whoever may see it at all.

@@ -51,22 +51,30 @@ func (room *Room) writeShares(w http.ResponseWriter, r *http.Request, list func(
 	return writeJSON(w, http.StatusOK, p.of(models, len(shares)))
 }
 
-// share answers POST /hub/api/shares/U/S. Nobody gives what they do not hold themselves, nor finds out by it who exists.
+// share answers POST /hub/api/shares/U/S.
 func (room *Room) share(w http.ResponseWriter, r *http.Request) error {
 	wish, err := room.readShare(r)
 	if err != nil {
 		return err
 	}
-	wish.Scopes = orAccess(wish.Scopes)
-	a := auth.FromContext(r.Context())
-	if err := mayShare(a, wish.Server, wish.Scopes); err != nil {
+	made, err := room.Share(auth.FromContext(r.Context()), wish)
+	if err != nil {
 		return err
+	}
+	return writeJSON(w, http.StatusOK, room.shareModel(made))
+}
+
+// Share shares a server with a user or a group; no scopes mean access. Nobody gives what they do not hold themselves, nor finds
+// out by it who exists. Scopes are bare names.
+func (room *Room) Share(a auth.Actor, wish hub.Share) (made hub.Share, err error) {
+	wish.Scopes = orAccess(wish.Scopes)
+	if err := mayShare(a, wish.Server, wish.Scopes); err != nil {
+		return made, err
 	}
 	with, scope := rbac.UserResource(wish.User), "read:users:name"
 	if wish.Group != "" {
 		with, scope = rbac.GroupResource(wish.Group), "read:groups:name"
 	}
-	var made hub.Share
 	err = room.Store.Update(func(tx *store.Tx) error {
 		if _, err := tx.Server(wish.Server); err != nil {
 			return err
@@ -80,10 +88,7 @@ func (room *Room) share(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, room.shareModel(made))
+	return made, err
 }
 
 // readShare reads with whom to share what of a server, or what to take back. Scopes may carry the server's own filter.
@@ -163,8 +168,19 @@ func (room *Room) narrowShare(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var left hub.Share
-	var some bool
+	left, some, err := room.Unshare(wish)
+	if err != nil {
+		return err
+	}
+	if !some {
+		return writeJSON(w, http.StatusOK, struct{}{})
+	}
+	return writeJSON(w, http.StatusOK, room.shareModel(left))
+}
+
+// Unshare takes scopes of a server back from a user or a group, or with no scopes named all that they have. It returns what is
+// left, if anything is. Nothing is shared with whoever does not exist.
+func (room *Room) Unshare(wish hub.Share) (left hub.Share, some bool, err error) {
 	err = room.Store.Update(func(tx *store.Tx) error {
 		if _, err := tx.Server(wish.Server); err != nil {
 			return err
@@ -174,17 +190,11 @@ func (room *Room) narrowShare(w http.ResponseWriter, r *http.Request) error {
 			left, some, err = tx.NarrowShare(have, wish.Scopes)
 		}
 		if hub.KindOf(err) == hub.NotFound {
-			return nil // nothing is shared with whoever does not exist
+			return nil
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	if !some {
-		return writeJSON(w, http.StatusOK, struct{}{})
-	}
-	return writeJSON(w, http.StatusOK, room.shareModel(left))
+	return left, some, err
 }
 
 // unshare answers DELETE /hub/api/shares/U/S: nobody has anything of this server any more.

@@ -19,7 +19,11 @@ type homePage struct {
 	Named        []hub.Live
 	NamedServers bool
 	Visits       []hub.Visit // others in one's servers
+	Shared       []takenRow  // what others share with one, as far as there is room
 }
+
+// homeShares is how many shared servers the home page shows; the page of shares has them all.
+const homeShares = 8
 
 // home answers GET /hub/home: one's own servers.
 func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
@@ -31,6 +35,10 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 	if p.Default, p.Named, err = room.serversOf(u.Name); err != nil {
 		return err
 	}
+	if p.Shared, err = room.sharedWith(r, u); err != nil {
+		return err
+	}
+	p.Shared = p.Shared[:min(len(p.Shared), homeShares)]
 	p.Layout = room.layout(w, r, "home", "Home")
 	if slices.ContainsFunc(append(p.Named[:len(p.Named):len(p.Named)], p.Default), func(l hub.Live) bool { return l.State.Pending() != "" }) {
 		p.Refresh = 5

@@ -101,6 +101,8 @@ func (room *Room) functions() template.FuncMap {
 		"spawn":   room.toSpawn,
 		"pending": room.toPending,
 		"revoke":  func(l Layout, t tokenRow) revokeForm { return revokeForm{l.Hub, l.XSRF, t.ID, t.Name} },
+		"what":    func(p sharesPage, form string) shareForm { return shareForm{p, form} },
+		"ofWhom":  ofWhom,
 		"size":    size,
 		"seconds": func(nanoseconds int64) string { return fmt.Sprintf("%.1f s", float64(nanoseconds)/1e9) },
 		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

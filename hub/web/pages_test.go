@@ -68,6 +68,14 @@ func everyPage(t *testing.T, each func(t *testing.T, name string, p *page)) {
 	show("confirm", w.confirm(alice))
 	w.workshop.put("bob", "gpu", hub.Stopped)
 	show("share", alice.get("/hub/accept-share?code=good"))
+	show("shares-off", alice.get("/hub/shares"))
+	w.shares()
+	show("shares", alice.get("/hub/shares"))
+	show("shares-made", alice.submit(alice.get("/hub/shares"), "make-link", nil))
+	w.directory.refuse = hub.Errorf(hub.Invalid, "No such user: %s", hostile)
+	show("shares-refused", alice.submit(alice.get("/hub/shares"), "share-submit", url.Values{"name": {hostile}, "right": {"start:servers"}, "kind": {"group"}}))
+	w.visits()
+	show("home-visited", alice.get("/hub/home"))
 }
 
 // addTokens gives a user two plain tokens and two of an application.

@@ -32,6 +32,12 @@ type Directory interface {
 	RevokeToken(user, id string) error
 	AddUsers(a auth.Actor, names []string, admin bool) ([]hub.User, error)
 	RemoveUser(ctx context.Context, a auth.Actor, name string) error
+	// Share shares a server with a user or a group, by name: Forbidden for more than the actor holds, or whom they may not see.
+	Share(a auth.Actor, wish hub.Share) (hub.Share, error)
+	Unshare(wish hub.Share) (left hub.Share, some bool, err error)
+	LeaveShare(ref hub.ServerRef, user, group string) error
+	NewShareCode(a auth.Actor, ref hub.ServerRef, scopes []string, life time.Duration) (value string, _ hub.ShareCode, err error)
+	RevokeShareCode(ref hub.ServerRef, id string) error
 	// Offer returns what a code for a share offers a user: NotFound, or Forbidden for one of their own.
 	Offer(user, code string) (hub.ShareCode, error)
 	AcceptShare(user, code string) (hub.Share, error)

@@ -20,6 +20,8 @@ func (room *Room) Routes() []auth.Route {
 		page("POST", "/hub/home", nil, room.changeServer, auth.Authenticated), // the servers are the actor's own
 		page("GET", "/hub/token", self, room.tokens, "read:tokens"),
 		page("POST", "/hub/token", self, room.changeTokens, "tokens"),
+		page("GET", "/hub/shares", nil, room.shares, auth.Authenticated),        // each part is shown to whom its scope is given
+		page("POST", "/hub/shares", nil, room.changeShares, auth.Authenticated), // each action asks for its own scope
 		page("GET", "/hub/accept-share", nil, room.offer, auth.Authenticated),
 		page("POST", "/hub/accept-share", nil, room.accept, auth.Authenticated),
 		page("GET", "/hub/admin", nil, room.admin, "admin-ui"),

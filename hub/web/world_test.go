@@ -41,7 +41,11 @@ type world struct {
 }
 
 // roles are what an admin configured beside the default ones.
-var roles = []rbac.Role{{Name: "warden", Scopes: []string{"admin-ui", "list:users"}}}
+var roles = []rbac.Role{
+	{Name: "warden", Scopes: []string{"admin-ui", "list:users"}},
+	{Name: "sharer", Scopes: []string{"shares!user"}},
+	{Name: "teacher", Scopes: []string{"shares!user", "read:users:name", "read:groups:name"}},
+}
 
 func newWorld(t *testing.T, change func(*web.Options)) *world {
 	t.Helper()
@@ -296,54 +300,6 @@ func (w *workshop) Usage(context.Context) (map[hub.ServerRef]hub.Unit, error) {
 		}
 	}
 	return used, nil
-}
-
-// directory is a double that writes down what it is asked.
-type directory struct {
-	said   []string
-	refuse error
-}
-
-func (d *directory) NewToken(_ auth.Actor, user, note string, life time.Duration, scopes []string) (string, hub.Token, error) {
-	if scopes == nil {
-		scopes = []string{"all that the owner may"}
-	}
-	d.said = append(d.said, strings.Join(append([]string{"make", user, note, life.String()}, scopes...), " "))
-	return "0123456789abcdef0123456789abcdef", hub.Token{}, d.refuse
-}
-
-// Offer knows one code, which is for bob's server.
-func (d *directory) Offer(user, code string) (hub.ShareCode, error) {
-	switch {
-	case code != "good":
-		return hub.ShareCode{}, hub.Errorf(hub.NotFound, "Share not found or expired")
-	case user == "bob":
-		return hub.ShareCode{}, hub.Errorf(hub.Forbidden, "You can't share with yourself!")
-	}
-	return hub.ShareCode{Server: hub.ServerRef{User: "bob", Server: "gpu"}, Scopes: []string{"access:servers"}}, nil
-}
-
-func (d *directory) AcceptShare(user, code string) (hub.Share, error) {
-	c, err := d.Offer(user, code)
-	if err == nil {
-		d.said = append(d.said, "accept "+user+" "+code)
-	}
-	return hub.Share{Server: c.Server, User: user}, err
-}
-
-func (d *directory) RevokeToken(user, id string) error {
-	d.said = append(d.said, "revoke "+user+" "+id)
-	return d.refuse
-}
-
-func (d *directory) AddUsers(_ auth.Actor, names []string, admin bool) ([]hub.User, error) {
-	d.said = append(d.said, "add "+strings.Join(names, "|")+map[bool]string{true: " as admins"}[admin])
-	return nil, d.refuse
-}
-
-func (d *directory) RemoveUser(_ context.Context, _ auth.Actor, name string) error {
-	d.said = append(d.said, "remove "+name)
-	return d.refuse
 }
 
 // addUser puts somebody into the store who never logged in.
