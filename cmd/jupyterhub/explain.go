@@ -25,7 +25,7 @@ property of the unit, each with the file and line, or the drop-in, that it comes
   jupyterhub explain alice --json | jq '.properties[] | select(.name == "MemoryMax")'`,
 		Args: cobra.ExactArgs(1),
 		RunE: did(func(cmd *cobra.Command, args []string) error {
-			return a.explain(cmd.Context(), refOf(args[0]), profile, asJSON)
+			return a.explain(cmd.Context(), serverOf(args[0]), profile, asJSON)
 		}),
 	}
 	cmd.Flags().StringVar(&profile, "profile", "", "`name` of the profile that would be chosen")

@@ -34,6 +34,7 @@ func oneGroup(g client.Group, err error) (answer, error) {
 func (a *app) groupsList() *cobra.Command {
 	return a.command(verb{
 		use: "list", short: "List the hub's groups; those of the operating system are not among them", args: cobra.NoArgs,
+		example: "  jupyterhub groups list",
 		ask: func(ctx context.Context, h *client.Client, _ []string) (answer, error) {
 			list, out := []client.Group{}, answer{head: groupHead}
 			err := h.EachGroup(ctx, func(g client.Group) error {
@@ -49,6 +50,7 @@ func (a *app) groupsList() *cobra.Command {
 func (a *app) groupsShow() *cobra.Command {
 	return a.command(verb{
 		use: "show GROUP", short: "Show a group", args: cobra.ExactArgs(1), names: groupNames,
+		example: "  jupyterhub groups show class",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			return oneGroup(h.Group(ctx, args[0]))
 		},
@@ -59,6 +61,7 @@ func (a *app) groupsAdd() *cobra.Command {
 	var roles []string
 	cmd := a.command(verb{
 		use: "add GROUP [USER...]", short: "Add a group, with members if there are to be any", args: cobra.MinimumNArgs(1),
+		example: "  jupyterhub groups add class alice bob --role teacher",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			g, err := h.CreateGroup(ctx, args[0], client.GroupRequest{Users: args[1:], Roles: roles})
 			return said(g), err
@@ -71,6 +74,7 @@ func (a *app) groupsAdd() *cobra.Command {
 func (a *app) groupsRemove() *cobra.Command {
 	return a.command(verb{
 		use: "remove GROUP...", short: "Remove groups; their members stay", args: cobra.MinimumNArgs(1), names: groupNames,
+		example: "  jupyterhub groups remove class",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			for _, name := range args {
 				if err := h.DeleteGroup(ctx, name); err != nil {
@@ -84,7 +88,7 @@ func (a *app) groupsRemove() *cobra.Command {
 
 func (a *app) members(use, short string, change func(*client.Client, context.Context, string, ...string) (client.Group, error)) *cobra.Command {
 	return a.command(verb{
-		use: use + " GROUP USER...", short: short, args: cobra.MinimumNArgs(2), names: groupNames,
+		use: use + " GROUP USER...", short: short, args: cobra.MinimumNArgs(2), names: groupNames, example: "  jupyterhub groups " + use + " class alice bob",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			g, err := change(h, ctx, args[0], args[1:]...)
 			return said(g), err

@@ -35,18 +35,12 @@ and raised up to what max in the configuration allows for its user.`,
 			case reset && !limits.IsZero():
 				return fmt.Errorf("--reset goes back to the configuration, and takes no limits")
 			}
-			return a.limit(cmd.Context(), refOf(args[0]), limits, reset, forGood)
+			return a.limit(cmd.Context(), serverOf(args[0]), limits, reset, forGood)
 		}),
 	}
 	cmd.Flags().BoolVar(&forGood, "for-good", false, "at every later start as well")
 	cmd.Flags().BoolVar(&reset, "reset", false, "back to what the configuration says; with --for-good for later starts too")
 	return cmd
-}
-
-// refOf reads "alice" or "alice/gpu".
-func refOf(arg string) hub.ServerRef {
-	user, server, _ := strings.Cut(arg, "/")
-	return hub.ServerRef{User: user, Server: server}
 }
 
 // limitNames are the words for limits, with where each goes.

@@ -163,12 +163,13 @@ jupyterhub: hint: jupyterhub token --help shows how it is used
 
 func TestEveryCommandHasExamplesAndHelp(t *testing.T) {
 	m := newMachine(t, "")
-	for _, cmd := range m.app.root().Commands() {
-		if cmd.Name() != "version" && (cmd.Example == "" || cmd.Long == "") {
-			t.Errorf("%s has no example or no long help", cmd.Name())
+	root := m.app.root()
+	for _, cmd := range append(root.Commands(), commands(root)...) {
+		if cmd.Name() != "version" && (!strings.Contains(cmd.Example, cmd.CommandPath()) || cmd.Long == "" && cmd.Parent() == root) {
+			t.Errorf("%s has no example or no long help", cmd.CommandPath())
 		}
 		if strings.HasSuffix(cmd.Short, ".") {
-			t.Errorf("%s: a line in a list has no full stop", cmd.Name())
+			t.Errorf("%s: a line in a list has no full stop", cmd.CommandPath())
 		}
 	}
 }

@@ -22,6 +22,7 @@ func roleLine(r client.Role) []string {
 func (a *app) rolesList() *cobra.Command {
 	return a.command(verb{
 		use: "list", short: "List roles, and to whom the configuration gives them", args: cobra.NoArgs,
+		example: "  jupyterhub roles list",
 		ask: func(ctx context.Context, h *client.Client, _ []string) (answer, error) {
 			list, err := h.Roles(ctx)
 			out := answer{value: list, head: roleHead}
@@ -36,6 +37,7 @@ func (a *app) rolesList() *cobra.Command {
 func (a *app) rolesShow() *cobra.Command {
 	return a.command(verb{
 		use: "show ROLE", short: "Show a role", args: cobra.ExactArgs(1), names: roleNames,
+		example: "  jupyterhub roles show teacher --json",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			list, err := h.Roles(ctx)
 			for _, r := range list {
@@ -51,7 +53,7 @@ func (a *app) rolesShow() *cobra.Command {
 	})
 }
 
-func roleNames(ctx context.Context, h *client.Client) (names []string, err error) {
+func roleNames(ctx context.Context, h *client.Client, _ string) (names []string, err error) {
 	list, err := h.Roles(ctx)
 	for _, r := range list {
 		names = append(names, r.Name)

@@ -27,7 +27,7 @@ Exit status: 0 done, 1 it went wrong or the configuration has mistakes, 2 wrong 
 		SuggestionsMinimumDistance: 2,
 	}
 	root.PersistentFlags().StringVar(&a.places.config, "config", a.places.config, "`directory` of jupyterhub.toml and jupyterhub.toml.d")
-	root.AddCommand(a.usersCommand(), a.groupsCommand(), a.serversCommand(), a.tokensCommand(), a.rolesCommand(), a.servicesCommand())
+	root.AddCommand(a.usersCommand(), a.groupsCommand(), a.serversCommand(), a.sharesCommand(), a.tokensCommand(), a.rolesCommand(), a.servicesCommand())
 	root.AddCommand(a.statusCommand(), a.tokenCommand(), a.checkConfigCommand(), a.showConfigCommand(), a.checkLoginCommand(),
 		a.editCommand(), a.explainCommand(), a.limitCommand(), a.usageCommand(), a.doctorCommand(), a.reloadCommand(), a.backupCommand(),
 		a.versionCommand())

@@ -14,8 +14,8 @@ import (
 )
 
 func (a *app) serversCommand() *cobra.Command {
-	return noun("servers", "List, show, start, stop, add and remove servers of users", "  jupyterhub servers start alice",
-		a.serversList(), a.serversShow(), a.serversStart(), a.serversStop(), a.serversAdd(), a.serversRemove())
+	return noun("servers", "List, show, start, stop, restart, add and remove servers of users", "  jupyterhub servers start alice",
+		a.serversList(), a.serversShow(), a.serversStart(), a.serversStop(), a.serversRestart(), a.serversAdd(), a.serversRemove())
 }
 
 const serverIs = "USER is the default server of a user, USER/SERVER a named one."
@@ -38,11 +38,15 @@ func (a *app) serversList() *cobra.Command {
 	var all bool
 	cmd := a.command(verb{
 		use: "list [USER]", short: "List servers, of one user or of all", args: cobra.MaximumNArgs(1), names: userNames,
+		example: "  jupyterhub servers list\n  jupyterhub servers list alice --all",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			list, out := []client.Server{}, answer{head: serverHead}
 			q := client.UserQuery{Sort: "name", IncludeStopped: all}
 			if !all {
 				q.State = "active"
+			}
+			if len(args) > 0 {
+				q.NameFilter = args[0]
 			}
 			err := h.EachUser(ctx, q, func(u client.User) error {
 				for _, name := range slices.Sorted(maps.Keys(u.Servers.Value)) {
@@ -64,7 +68,8 @@ func (a *app) serversList() *cobra.Command {
 func (a *app) serversShow() *cobra.Command {
 	return a.command(verb{
 		use: "show USER[/SERVER]", short: "Show a server, and why it failed if it did", long: "Show a server, and why it failed if it did. " + serverIs,
-		args: cobra.ExactArgs(1), names: userNames,
+		args: cobra.ExactArgs(1), names: serverNames,
+		example: "  jupyterhub servers show alice/gpu",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			return oneServer(h.Server(ctx, serverOf(args[0])))
 		},
@@ -75,7 +80,7 @@ func (a *app) serversStart() *cobra.Command {
 	var options string
 	cmd := a.command(verb{
 		use: "start USER[/SERVER]", short: "Start a server and wait until it is ready",
-		long: "Start a server and wait until it is ready, telling on standard error what happens. " + serverIs, args: cobra.ExactArgs(1), names: userNames, slow: true,
+		long: "Start a server and wait until it is ready, telling on standard error what happens. " + serverIs, args: cobra.ExactArgs(1), names: serverNames, slow: true,
 		example: `  jupyterhub servers start alice/gpu --options '{"profile": "gpu"}'`,
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			r := client.StartRequest{UserOptions: json.RawMessage(options)}
@@ -91,6 +96,11 @@ func (a *app) serversStart() *cobra.Command {
 
 func (a *app) start(ctx context.Context, h *client.Client, ref hub.ServerRef, r client.StartRequest) (answer, error) {
 	ready, err := h.StartServer(ctx, ref, r)
+	return a.follow(ctx, h, ref, ready, err)
+}
+
+// follow tells how the start of a server goes on that is not ready yet.
+func (a *app) follow(ctx context.Context, h *client.Client, ref hub.ServerRef, ready bool, err error) (answer, error) {
 	if err == nil && !ready {
 		err = h.Progress(ctx, ref, func(e hub.Event) error {
 			if e.Failed {
@@ -110,7 +120,8 @@ func (a *app) start(ctx context.Context, h *client.Client, ref hub.ServerRef, r 
 func (a *app) serversStop() *cobra.Command {
 	return a.command(verb{
 		use: "stop USER[/SERVER]...", short: "Stop servers", long: "Stop servers. One that takes long to stop goes on doing so. " + serverIs,
-		args: cobra.MinimumNArgs(1), names: userNames, slow: true,
+		args: cobra.MinimumNArgs(1), names: serverNames, slow: true,
+		example: "  jupyterhub servers stop alice alice/gpu",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			return stopAll(ctx, h, args, false)
 		},
@@ -126,11 +137,24 @@ func stopAll(ctx context.Context, h *client.Client, args []string, remove bool) 
 	return said(args), nil
 }
 
+func (a *app) serversRestart() *cobra.Command {
+	return a.command(verb{
+		use: "restart USER[/SERVER]", short: "Stop a server that runs, start it again with the same options, and wait until it is ready",
+		long: "Stop a server that runs, start it again with the same options, and wait until it is ready. Kernels that run in it are lost. " + serverIs,
+		args: cobra.ExactArgs(1), names: serverNames, slow: true, example: "  jupyterhub servers restart alice",
+		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
+			ready, err := h.RestartServer(ctx, serverOf(args[0]))
+			return a.follow(ctx, h, serverOf(args[0]), ready, err)
+		},
+	})
+}
+
 func (a *app) serversAdd() *cobra.Command {
 	var r client.StartRequest
 	var display string
 	cmd := a.command(verb{
 		use: "add USER/SERVER", short: "Add a named server without starting it", args: cobra.ExactArgs(1),
+		example: "  jupyterhub servers add alice/gpu --display-name \"With a GPU\"",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			if display != "" {
 				r.DisplayName = &display
@@ -145,7 +169,8 @@ func (a *app) serversAdd() *cobra.Command {
 
 func (a *app) serversRemove() *cobra.Command {
 	return a.command(verb{
-		use: "remove USER/SERVER...", short: "Stop named servers and forget them", args: cobra.MinimumNArgs(1), slow: true,
+		use: "remove USER/SERVER...", short: "Stop named servers and forget them", args: cobra.MinimumNArgs(1), names: serverNames, slow: true,
+		example: "  jupyterhub servers remove alice/gpu",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			return stopAll(ctx, h, args, true)
 		},

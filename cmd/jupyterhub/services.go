@@ -27,6 +27,7 @@ func serviceLine(s client.Service) []string {
 func (a *app) servicesList() *cobra.Command {
 	return a.command(verb{
 		use: "list", short: "List services", args: cobra.NoArgs,
+		example: "  jupyterhub services list",
 		ask: func(ctx context.Context, h *client.Client, _ []string) (answer, error) {
 			all, err := h.Services(ctx)
 			out := answer{value: all, head: serviceHead}
@@ -38,7 +39,7 @@ func (a *app) servicesList() *cobra.Command {
 	})
 }
 
-func serviceNames(ctx context.Context, h *client.Client) ([]string, error) {
+func serviceNames(ctx context.Context, h *client.Client, _ string) ([]string, error) {
 	all, err := h.Services(ctx)
 	return slices.Sorted(maps.Keys(all)), err
 }
@@ -46,6 +47,7 @@ func serviceNames(ctx context.Context, h *client.Client) ([]string, error) {
 func (a *app) servicesShow() *cobra.Command {
 	return a.command(verb{
 		use: "show SERVICE", short: "Show a service", args: cobra.ExactArgs(1), names: serviceNames,
+		example: "  jupyterhub services show wiki",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			s, err := h.Service(ctx, args[0])
 			return answer{value: s, head: serviceHead, rows: [][]string{serviceLine(s)}}, err
@@ -111,6 +113,7 @@ func (a *app) secret(file string) (string, error) {
 func (a *app) servicesRemove() *cobra.Command {
 	return a.command(verb{
 		use: "remove SERVICE...", short: "Remove services that the configuration does not name", args: cobra.MinimumNArgs(1), names: serviceNames,
+		example: "  jupyterhub services remove wiki",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			for _, name := range args {
 				if err := h.DeleteService(ctx, name); err != nil {

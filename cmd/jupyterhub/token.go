@@ -31,8 +31,12 @@ the token page and DELETE /hub/api/users/USER/tokens/ID revoke it.`,
 			if err != nil {
 				return err
 			}
-			if err := expiry(&r, expires); err != nil {
+			seconds, err := spanOf(expires)
+			if err != nil {
 				return err
+			}
+			if seconds > 0 {
+				r.ExpiresIn = &seconds
 			}
 			return a.within(cmd.Context(), func(ctx context.Context) error { return a.token(ctx, user, r) })
 		}),
@@ -79,18 +83,18 @@ func whose(ctx context.Context, args []string) (string, error) {
 	return acc.Name, err
 }
 
-func expiry(r *client.TokenRequest, text string) error {
+// spanOf reads --expires-in in seconds; 0 means that it was not given.
+func spanOf(text string) (seconds int64, err error) {
 	if text == "" {
-		return nil
+		return 0, nil
 	}
+	span := text
 	if _, err := strconv.ParseUint(text, 10, 63); err == nil {
-		text += "s"
+		span += "s"
 	}
-	d, err := config.ParseDuration(text)
-	seconds := int64(d.Std().Seconds())
-	if err != nil || seconds < 1 {
-		return hub.Errorf(hub.Invalid, "--expires-in %q is no span of time; it wants seconds, or a number and s, m, h, d or w", text)
+	d, err := config.ParseDuration(span)
+	if seconds = int64(d.Std().Seconds()); err != nil || seconds < 1 {
+		return 0, hub.Errorf(hub.Invalid, "--expires-in %q is no span of time; it wants seconds, or a number and s, m, h, d or w", text)
 	}
-	r.ExpiresIn = &seconds
-	return nil
+	return seconds, nil
 }

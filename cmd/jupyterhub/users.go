@@ -53,6 +53,7 @@ func (a *app) usersList() *cobra.Command {
 func (a *app) usersShow() *cobra.Command {
 	return a.command(verb{
 		use: "show USER", short: "Show a user, and their servers that run", args: cobra.ExactArgs(1), names: userNames,
+		example: "  jupyterhub users show alice --json",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			u, err := h.User(ctx, args[0])
 			return answer{value: u, head: userHead, rows: [][]string{userLine(u)}}, err
@@ -64,6 +65,7 @@ func (a *app) usersAdd() *cobra.Command {
 	var admin bool
 	cmd := a.command(verb{
 		use: "add USER...", short: "Add users before they log in; those that are known are passed over", args: cobra.MinimumNArgs(1),
+		example: "  jupyterhub users add alice bob",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			made, err := h.CreateUsers(ctx, client.CreateUsers{Usernames: args, Admin: admin})
 			return said(made), err
@@ -101,6 +103,7 @@ func (a *app) usersChange() *cobra.Command {
 func (a *app) usersRemove() *cobra.Command {
 	return a.command(verb{
 		use: "remove USER...", short: "Stop the servers of users and forget them; accounts and homes stay", args: cobra.MinimumNArgs(1), names: userNames, slow: true,
+		example: "  jupyterhub users remove alice",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			for _, name := range args {
 				if err := h.DeleteUser(ctx, name); err != nil {

@@ -105,48 +105,6 @@ func tame(text string) string {
 	return orDash(text)
 }
 
-// lister lists what can stand in an argument's place.
-type lister func(ctx context.Context, h *client.Client) ([]string, error)
-
-// completes lets the shell complete the first argument. A hub that is away completes nothing.
-func (a *app) completes(names lister) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if names == nil || len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		h, err := a.hub()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer h.Close()
-		var list []string
-		err = a.within(cmd.Context(), func(ctx context.Context) (err error) {
-			list, err = names(ctx, h)
-			return err
-		})
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return list, cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-func userNames(ctx context.Context, h *client.Client) (names []string, err error) {
-	err = h.EachUser(ctx, client.UserQuery{Sort: "name"}, func(u client.User) error {
-		names = append(names, u.Name)
-		return nil
-	})
-	return names, err
-}
-
-func groupNames(ctx context.Context, h *client.Client) (names []string, err error) {
-	err = h.EachGroup(ctx, func(g client.Group) error {
-		names = append(names, g.Name)
-		return nil
-	})
-	return names, err
-}
-
 // serverOf reads USER or USER/SERVER.
 func serverOf(text string) hub.ServerRef {
 	user, server, _ := strings.Cut(text, "/")

@@ -3,28 +3,11 @@ package client
 import (
 	"context"
 	"net/url"
-	"strconv"
 )
 
 // EachGroup calls f for every group, page by page.
 func (c *Client) EachGroup(ctx context.Context, f func(Group) error) error {
-	q := url.Values{"offset": {"0"}}
-	for {
-		var p Page[[]Group]
-		if _, err := c.json(ctx, call{method: "GET", path: "/groups", query: q, accept: PaginationType}, &p); err != nil {
-			return err
-		}
-		for _, g := range p.Items {
-			if err := f(g); err != nil {
-				return err
-			}
-		}
-		if p.Pagination.Next == nil {
-			return nil
-		}
-		q.Set("offset", strconv.Itoa(p.Pagination.Next.Offset))
-		q.Set("limit", strconv.Itoa(p.Pagination.Next.Limit))
-	}
+	return eachOf(ctx, c, "/groups", f)
 }
 
 // Group returns one group.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -21,6 +22,13 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	var info Info
 	_, err := c.json(ctx, call{method: "GET", path: "/info"}, &info)
 	return info, err
+}
+
+// OpenAPI returns the description of the API, an OpenAPI 3.1 document.
+func (c *Client) OpenAPI(ctx context.Context) (json.RawMessage, error) {
+	var doc json.RawMessage
+	_, err := c.json(ctx, call{method: "GET", path: "/openapi.json"}, &doc)
+	return doc, err
 }
 
 // Identity asks who we are, and with which scopes.

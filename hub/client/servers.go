@@ -50,6 +50,20 @@ func (c *Client) StopServer(ctx context.Context, ref hub.ServerRef, remove bool)
 	return status == http.StatusNoContent, err
 }
 
+// RestartServer stops a server that runs and starts it again with the same options. It reports whether it is ready, as
+// StartServer does.
+func (c *Client) RestartServer(ctx context.Context, ref hub.ServerRef) (ready bool, err error) {
+	status, err := c.json(ctx, call{method: "POST", path: serverPath(ref) + "/restart"}, nil)
+	return status == http.StatusCreated, err
+}
+
+// LimitServer changes the limits of a server that runs, and returns those that hold now.
+func (c *Client) LimitServer(ctx context.Context, ref hub.ServerRef, r LimitRequest) (hub.Limits, error) {
+	var reply struct{ Limits hub.Limits }
+	_, err := c.json(ctx, call{method: "POST", path: serverPath(ref) + "/limits", body: r}, &reply)
+	return reply.Limits, err
+}
+
 // Activity tells the hub when a user or its servers were last active.
 func (c *Client) Activity(ctx context.Context, user string, a Activity) error {
 	_, err := c.json(ctx, call{method: "POST", path: userPath(user) + "/activity", body: a}, nil)

@@ -98,6 +98,13 @@ func (c *Client) CreateUsers(ctx context.Context, r CreateUsers) ([]User, error)
 	return list, err
 }
 
+// CreateUser adds one user.
+func (c *Client) CreateUser(ctx context.Context, name string, admin bool) (User, error) {
+	var u User
+	_, err := c.json(ctx, call{method: "POST", path: userPath(name), body: UserChange{Admin: &admin}}, &u)
+	return u, err
+}
+
 // ChangeUser changes a user's name, or whether they are an admin.
 func (c *Client) ChangeUser(ctx context.Context, name string, r UserChange) (User, error) {
 	var u User

@@ -164,6 +164,9 @@ func (room *Room) sharedWith(r *http.Request, u hub.User) (rows []takenRow, err 
 		return nil
 	})
 	for _, s := range shares {
+		if s.Server.User == u.Name {
+			continue // with a group of one's own
+		}
 		row := takenRow{shareRow: shareRow{s, inWords(s.Scopes)}, Leaves: s.Group == "" && a.May("users:shares", self)}
 		what := rbac.ServerResource(s.Server)
 		live, err := room.Workshop.Server(s.Server)
