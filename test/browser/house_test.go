@@ -131,3 +131,19 @@ func (h *house) status(path, cookies string) int {
 	response.Body.Close()
 	return response.StatusCode
 }
+
+// ready waits until a server is.
+func (h *house) ready(ref hub.ServerRef) {
+	h.t.Helper()
+	ctx, done := context.WithTimeout(h.t.Context(), patience)
+	defer done()
+	err := h.hub.Progress(ctx, ref, func(e hub.Event) error {
+		if e.Failed {
+			return hub.Errorf(hub.Unavailable, "%s", e.Message)
+		}
+		return nil
+	})
+	if err != nil {
+		h.t.Fatalf("start %s: %v", ref, err)
+	}
+}

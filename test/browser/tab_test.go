@@ -298,6 +298,23 @@ func (x *tab) cookies(path string) string {
 	return strings.Join(jar, "; ")
 }
 
+// became asks a path with the browser's cookies until it answers with that status, and reports whether it did in the end.
+func (x *tab) became(status int, path string) bool {
+	x.t.Helper()
+	look, late := time.NewTicker(200*time.Millisecond), time.After(patience)
+	defer look.Stop()
+	for {
+		if x.h.status(path, x.cookies(path)) == status {
+			return true
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			return false
+		}
+	}
+}
+
 // mustBeQuiet holds when the console has said nothing since the last time; it is about pages of ours.
 func (x *tab) mustBeQuiet(where string) {
 	x.t.Helper()
