@@ -84,7 +84,7 @@ func (s State) Ready() bool {
 func (s State) Active() bool { return s.Ready() || s.Pending() != "" }
 
 // Event is one step of a start as its watchers see it (JupyterHub's progress event). The last one of a stream has Ready or
-// Failed set.
+// Failed set. One that failed with a partial cause is followed by another, with the whole cause.
 type Event struct {
 	Progress    int    `json:"progress"` // per cent
 	Message     string `json:"message"`
@@ -97,4 +97,9 @@ type Event struct {
 	Position int       `json:"position,omitempty"`         // ours: place in line, 1 is next
 	Estimate float64   `json:"estimate_seconds,omitempty"` // ours: until its turn; absent: nobody can tell
 	Deadline time.Time `json:"deadline,omitzero"`          // ours: when the start is given up
+}
+
+// Last reports whether the event is the last one of its stream.
+func (e Event) Last() bool {
+	return e.Ready || e.Failed && (e.Cause == nil || !e.Cause.Partial)
 }

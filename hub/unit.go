@@ -74,6 +74,7 @@ type Cause struct {
 	Unit       string    `json:"unit,omitempty"`
 	Invocation string    `json:"invocation_id,omitempty"`
 	Journal    []string  `json:"journal,omitempty"` // last lines of that invocation, control characters removed
+	Partial    bool      `json:"partial,omitempty"` // the journal is still being read: the cause of this invocation is told again, with what it says
 	At         time.Time `json:"at,omitzero"`
 }
 

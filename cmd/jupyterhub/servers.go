@@ -103,7 +103,7 @@ func (a *app) start(ctx context.Context, h *client.Client, ref hub.ServerRef, r 
 func (a *app) follow(ctx context.Context, h *client.Client, ref hub.ServerRef, ready bool, err error) (answer, error) {
 	if err == nil && !ready {
 		err = h.Progress(ctx, ref, func(e hub.Event) error {
-			if e.Failed {
+			if e.Failed && e.Last() {
 				return &hub.Error{Kind: hub.Unavailable, Text: e.Message, Cause: e.Cause}
 			}
 			fmt.Fprintf(a.err, "%3d %% %s\n", e.Progress, tame(e.Message))

@@ -106,11 +106,9 @@ func vanished(unit string) *hub.Cause {
 	}
 }
 
-// journalLines is how much of a unit's journal goes with a failure that the hub itself saw.
-const journalLines = 20
-
-// withJournal adds the unit's last words where the Spawner did not, and the moment.
-func (m *Manager) withJournal(ctx context.Context, ref hub.ServerRef, c *hub.Cause, u hub.Unit) *hub.Cause {
+// described adds to a cause what the Spawner left out: of which unit it is, and the moment. Where it has no lines of the unit's
+// journal they are still to be read, and the cause is partial.
+func (m *Manager) described(c *hub.Cause, u hub.Unit) *hub.Cause {
 	if c == nil {
 		return nil
 	}
@@ -121,11 +119,19 @@ func (m *Manager) withJournal(ctx context.Context, ref hub.ServerRef, c *hub.Cau
 	if full.Unit == "" {
 		full.Unit, full.Invocation = u.Name, u.Invocation
 	}
-	if len(full.Journal) == 0 && full.Unit != "" && m.journal != nil {
-		lines, err := m.journal(ctx, ref, journalLines)
-		m.warn(err, "read a unit's journal, ignoring")
-		full.Journal = lines
+	if full.Journal == nil && full.Invocation != "" && m.journal != nil {
+		full.Partial = true
 	}
+	return &full
+}
+
+// withLines adds to a cause what the unit wrote, before it is stopped: afterwards nobody may know of it.
+func (m *Manager) withLines(ctx context.Context, s *server, c *hub.Cause) *hub.Cause {
+	if c == nil || c.Journal != nil || m.journal == nil {
+		return c
+	}
+	full := *c
+	full.Journal = m.lines(ctx, s.ref, journalSoon)
 	return &full
 }
 

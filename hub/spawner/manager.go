@@ -69,6 +69,7 @@ type Manager struct {
 	servers   map[hub.ServerRef]*server  // the active ones
 	strays    map[hub.ServerRef]hub.Unit // units that nobody wishes
 	late      map[string]bool            // invocations that are over while Watch has still to tell of their end
+	rests     map[hub.ServerRef]*rest    // of failures of which not all is told
 	known     map[string]hub.Route       // the proxy's table as it was last seen, with what was changed since
 	queue     queue
 	usage     usage
@@ -104,7 +105,7 @@ func New(o Options) *Manager {
 		urls:      o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
 		report: o.Report, redo: make(chan struct{}, 1), read: make(chan struct{}), counted: make(chan struct{}, 1), nodding: make(chan struct{}, 1),
 		synced: make(chan struct{}), inventory: make(chan struct{}),
-		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, known: map[string]hub.Route{},
+		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, rests: map[hub.ServerRef]*rest{}, known: map[string]hub.Route{},
 	}
 }
 

@@ -31,15 +31,27 @@ func newProgress() *progress {
 func (p *progress) add(e hub.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	last := e.Ready || e.Failed
-	if p.done || !last && len(p.events) >= maxEvents {
+	ending := e.Ready || e.Failed
+	if p.done || !ending && len(p.events) >= maxEvents {
 		return
 	}
-	if !last {
+	if !ending {
 		e.Deadline = p.deadline
 	}
 	p.events = append(p.events, e)
-	p.done = last
+	p.done = e.Last()
+	p.wake()
+}
+
+// finish says that nothing more will be told.
+func (p *progress) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = true
+	p.wake()
+}
+
+func (p *progress) wake() {
 	close(p.more)
 	p.more = make(chan struct{})
 }
@@ -55,38 +67,49 @@ func (p *progress) step(percent int, format string, args ...any) {
 	p.add(hub.Event{Progress: percent, Message: fmt.Sprintf(format, args...)})
 }
 
-// next returns event number i, or what to wait for.
-func (p *progress) next(i int) (hub.Event, bool, <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if i < len(p.events) {
-		return p.events[i], true, nil
+// next waits for event number i. It reports false when there is none any more, or ctx ends.
+func (p *progress) next(ctx context.Context, i int) (hub.Event, bool) {
+	for {
+		p.mu.Lock()
+		events, done, more := p.events, p.done, p.more
+		p.mu.Unlock()
+		if i < len(events) {
+			return events[i], true
+		}
+		if done {
+			return hub.Event{}, false
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return hub.Event{}, false
+		}
 	}
-	return hub.Event{}, false, p.more
 }
 
 // watch sends the history from its beginning and closes the channel after the last event, or when ctx ends.
-func (p *progress) watch(ctx context.Context) <-chan hub.Event {
+func (p *progress) watch(ctx context.Context) <-chan hub.Event { return p.watchFrom(ctx, 0) }
+
+// watchEnd is watch from the event on by which a start failed.
+func (p *progress) watchEnd(ctx context.Context) <-chan hub.Event {
+	p.mu.Lock()
+	last := max(0, len(p.events)-1)
+	p.mu.Unlock()
+	return p.watchFrom(ctx, last)
+}
+
+func (p *progress) watchFrom(ctx context.Context, i int) <-chan hub.Event {
 	out := make(chan hub.Event)
 	go func() {
 		defer close(out)
-		for i := 0; ; {
-			e, ok, more := p.next(i)
-			if !ok {
-				select {
-				case <-more:
-					continue
-				case <-ctx.Done():
-					return
-				}
+		for ; ; i++ {
+			e, more := p.next(ctx, i)
+			if !more {
+				return
 			}
 			select {
 			case out <- e:
-				i++
 			case <-ctx.Done():
-				return
-			}
-			if e.Ready || e.Failed {
 				return
 			}
 		}
@@ -110,8 +133,8 @@ func failedEvent(cause *hub.Cause) hub.Event {
 	return hub.Event{Progress: 100, Failed: true, Message: "Spawn failed: " + cause.Message, Cause: cause}
 }
 
-// Watch sends the progress of a start from its beginning: first "Server requested", last an event with Ready or Failed.
-// For a server that is ready, or whose last start failed, that last event is all. A server with nothing to tell is an
+// Watch sends the progress of a start from its beginning: first "Server requested", last an event with Ready or Failed, and
+// that again where its cause was partial. For a server that is ready, or whose last start failed, the end is all. A server with nothing to tell is an
 // error. The channel is closed after the last event or when ctx ends.
 func (m *Manager) Watch(ctx context.Context, ref hub.ServerRef) (<-chan hub.Event, error) {
 	live, p, err := m.look(ref)
@@ -121,18 +144,40 @@ func (m *Manager) Watch(ctx context.Context, ref hub.ServerRef) (<-chan hub.Even
 	case p != nil && live.State.Pending() == "spawn":
 		return p.watch(ctx), nil
 	case live.State.Ready():
-		return only(ctx, readyEvent(live.URL)), nil
+		return only(readyEvent(live.URL)).watch(ctx), nil
 	case live.State == hub.Failed:
-		return only(ctx, failedEvent(live.Failure)), nil
+		return m.lastWords(ref, live.Failure).watchEnd(ctx), nil
 	case live.State == hub.Stopping:
 		return nil, hub.Errorf(hub.Invalid, "%s is not starting, it is being stopped", ref)
 	}
 	return nil, hub.Errorf(hub.NotFound, "%s is not starting", ref)
 }
 
-// only is the stream of one last event.
-func only(ctx context.Context, e hub.Event) <-chan hub.Event {
+// lastWords is the history of a start that failed, as long as not all is told, and then its end alone.
+func (m *Manager) lastWords(ref hub.ServerRef, cause *hub.Cause) *progress {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.rests[ref]; r != nil {
+		return r.progress
+	}
+	p := only(failedEvent(cause))
+	p.finish()
+	return p
+}
+
+// orOnly returns a history that goes on: this one, or, where it has ended, a new one that begins with the event.
+func (p *progress) orOnly(e hub.Event) *progress {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		return only(e)
+	}
+	return p
+}
+
+// only is a history of one event.
+func only(e hub.Event) *progress {
 	p := newProgress()
 	p.add(e)
-	return p.watch(ctx)
+	return p
 }

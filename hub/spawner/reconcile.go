@@ -18,7 +18,7 @@ import (
 func (m *Manager) reconcile(inv hub.Inventory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	wanted, err := m.wishes() // under the lock: a stop that ends just now must not look like a wish that nobody cares for
+	wanted, partial, err := m.wishes() // under the lock: a stop that ends just now must not look like a wish that nobody cares for
 	if err != nil {
 		m.log.Error().Err(err).Msg("read wishes from the store")
 		return
@@ -47,6 +47,7 @@ func (m *Manager) reconcile(inv hub.Inventory) {
 			m.doubt(u)
 		}
 	}
+	m.reread(partial, units)
 	m.announce()
 }
 
@@ -164,6 +165,9 @@ func (m *Manager) observe(u hub.Unit) {
 		m.doubt(u)
 	default:
 		delete(m.strays, u.ServerRef)
+		if u.Cause != nil && !u.Cause.Partial && m.rests[u.ServerRef] != nil {
+			m.do(func(context.Context) { m.amend(u.ServerRef, u.Cause) })
+		}
 	}
 }
 

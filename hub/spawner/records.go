@@ -93,14 +93,14 @@ func (m *Manager) wish(policy Policy, ref hub.ServerRef, c choice, boot string) 
 	})
 }
 
-// unwish records that a server shall not run any more, though it may still.
-func (m *Manager) unwish(ref hub.ServerRef) error {
+// unwish records that a server shall not run any more, though it may still, and why if it failed.
+func (m *Manager) unwish(ref hub.ServerRef, cause *hub.Cause) error {
 	return m.store.Update(func(tx *store.Tx) error {
 		r, err := tx.Server(ref)
 		if err != nil || !r.Wanted {
 			return ignoreAbsent(err)
 		}
-		r.Wanted = false
+		r.Wanted, r.Failure = false, cause
 		return tx.PutServer(r)
 	})
 }
@@ -137,18 +137,21 @@ func (m *Manager) end(ref hub.ServerRef, e ending) error {
 	})
 }
 
-// wishes returns every server that shall run.
-func (m *Manager) wishes() (map[hub.ServerRef]hub.Server, error) {
-	wanted := map[hub.ServerRef]hub.Server{}
-	err := m.store.View(func(tx *store.Tx) error {
+// wishes returns every server that shall run, and the causes of failures of which not all is told.
+func (m *Manager) wishes() (wanted map[hub.ServerRef]hub.Server, partial map[hub.ServerRef]*hub.Cause, err error) {
+	wanted, partial = map[hub.ServerRef]hub.Server{}, map[hub.ServerRef]*hub.Cause{}
+	err = m.store.View(func(tx *store.Tx) error {
 		return tx.EachServer(func(r hub.Server) error {
 			if r.Wanted {
 				wanted[r.ServerRef] = r
 			}
+			if r.Failure != nil && r.Failure.Partial {
+				partial[r.ServerRef] = r.Failure
+			}
 			return nil
 		})
 	})
-	return wanted, err
+	return wanted, partial, err
 }
 
 func ignoreAbsent(err error) error {

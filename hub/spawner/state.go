@@ -73,6 +73,7 @@ func (m *Manager) change(s *server, to hub.State) bool {
 func (m *Manager) enter(ref hub.ServerRef, first hub.State) *server {
 	s := &server{ref: ref, state: hub.Stopped, progress: newProgress(), changed: make(chan struct{}), began: m.now()}
 	m.servers[ref] = s
+	m.dismiss(ref)
 	m.change(s, first)
 	return s
 }

@@ -149,12 +149,13 @@ func (m *Manager) takeDown(ctx context.Context, s *server, cause *hub.Cause) {
 	m.change(s, hub.Stopping)
 	m.mu.Unlock()
 	shutdown := cause != nil && cause.Kind == hub.CauseShutdown
-	if !shutdown {
-		m.warn(m.unwish(s.ref), "forget a wish, ignoring")
+	if !shutdown { // and why, at once: what follows may take a while
+		m.warn(m.unwish(s.ref, m.described(cause, m.unitOf(s))), "forget a wish, ignoring")
 	}
 	m.dropRoute(ctx, s)
 	if m.unitOf(s).State.Alive() {
 		m.Sample(ctx) // what it used until now
+		cause = m.withLines(ctx, s, cause)
 	}
 	m.thawFirst(ctx, s)
 	err := m.stopUnit(ctx, s)
@@ -169,12 +170,13 @@ func (m *Manager) takeDown(ctx context.Context, s *server, cause *hub.Cause) {
 		m.mu.Unlock()
 	}
 	m.metrics.stopped(m.now().Sub(began), err)
-	cause = m.withJournal(ctx, s.ref, cause, m.unitOf(s))
 	m.settle(s, cause, shutdown)
 }
 
 // settle writes a server's end down and tells it.
 func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
+	again := cause != nil && cause.Partial
+	cause = m.described(cause, m.unitOf(s))
 	end, state := ending{cause: cause, keep: shutdown, erase: s.forget && cause == nil}, hub.Stopped
 	if s.refusal != nil || s.rescue {
 		end.undo = &s.before
@@ -190,8 +192,14 @@ func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
 	if s.again && state == hub.Stopped && !shutdown {
 		m.startAgain(s.ref, "Server requested", choice{})
 	}
-	m.mu.Unlock()
 	s.progress.add(failedEvent(cause))
+	if state == hub.Failed && cause.Partial {
+		m.awaitRest(s.ref, s.progress.orOnly(failedEvent(cause)), cause, again)
+		if late := s.obituary; late.Invocation == cause.Invocation && late.Cause != nil && !late.Cause.Partial {
+			m.do(func(context.Context) { m.amend(s.ref, late.Cause) })
+		}
+	}
+	m.mu.Unlock()
 	log := m.log.Info()
 	if err != nil || state == hub.Failed {
 		log = m.log.Warn().Err(err)

@@ -26,6 +26,9 @@ func (room *Room) renderError(w http.ResponseWriter, r *http.Request, status int
 	if errors.As(err, &s) {
 		p := notRunningPage{Layout: room.bare(r, "Your server is not running"), Ref: s.ref, Cause: s.cause, SpawnURL: withNext(room.toSpawn(s.ref), s.next)}
 		p.Own = s.ref.User == p.User
+		if s.cause != nil {
+			p.Refresh = refreshOf(s.cause)
+		}
 		if p.Own && room.ImplicitSpawn > 0 && s.cause == nil {
 			p.Refresh, p.Onwards = max(1, int(room.ImplicitSpawn.Seconds())), p.SpawnURL
 		}

@@ -76,10 +76,19 @@ func (room *Room) progress(ref hub.ServerRef) string {
 // rescuable are the causes that lie in the home directory, or may.
 var rescuable = map[hub.CauseKind]bool{hub.CauseFullHome: true, hub.CauseOwnConfig: true, hub.CauseExited: true}
 
+// refreshOf returns after how many seconds a page with a cause is loaded again: soon, while more of it is to come.
+func refreshOf(c *hub.Cause) int {
+	if c.Partial {
+		return 1
+	}
+	return 0
+}
+
 func (room *Room) showNotRunning(w http.ResponseWriter, r *http.Request, status int, ref hub.ServerRef, cause *hub.Cause) error {
 	p := notRunningPage{Layout: room.bare(r, "Your server is not running"), Ref: ref, Cause: cause}
 	if cause != nil {
 		p.Title = "Your server did not start"
+		p.Refresh = refreshOf(cause)
 	}
 	next, _ := auth.Next(auth.VisitOf(r).Origin(), r.URL.Query().Get("next"))
 	p.SpawnURL = withNext(room.toSpawn(ref), next)

@@ -87,6 +87,17 @@ func TestAFailureIsToldWithItsCause(t *testing.T) {
 	if attr(p.byID("start"), "href") != "/hub/spawn/alice" {
 		t.Error("no way to try again")
 	}
+	if strings.Contains(p.body, `http-equiv="refresh"`) {
+		t.Error("a page that says all there is loads itself again")
+	}
+}
+
+// The journal is still being read: the page says why at once, and loads itself again for the lines.
+func TestAPageWithHalfACauseLoadsItselfAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	w.workshop.failure = &hub.Cause{Message: "Your server was ended by the signal SIGKILL.", Partial: true}
+	w.workshop.put("alice", "", hub.Failed)
+	w.alice().get("/hub/spawn-pending/alice").want(http.StatusInternalServerError, "the signal SIGKILL", "log are being read", `http-equiv="refresh" content="1"`)
 }
 
 func TestHomeStartsStopsAndDeletes(t *testing.T) {

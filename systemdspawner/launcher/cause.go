@@ -83,6 +83,16 @@ func (e ending) cause() *hub.Cause {
 	return c
 }
 
+// failure is the cause of a unit that systemd calls failed, even where systemd has nothing to say.
+func (e ending) failure(u hub.Unit, at time.Time) *hub.Cause {
+	c := e.cause()
+	if c == nil {
+		c = &hub.Cause{Kind: hub.CauseSystem, Message: e.message(hub.CauseSystem), Detail: e.detail()}
+	}
+	c.Unit, c.Invocation, c.At = u.Name, u.Invocation, at
+	return c
+}
+
 func (e ending) kind() hub.CauseKind {
 	switch {
 	case e.Result == "success" && (e.Job == "" || e.Job == "done"):

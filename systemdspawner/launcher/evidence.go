@@ -8,14 +8,15 @@ import (
 )
 
 // evidence is what was seen of a unit's limits while it ran: when it has ended its control group is gone, and the counters
-// with it. With cgroup v2 a change of pids.events is seen here, and systemd itself says in the journal when the kernel
-// killed for memory. With v1 neither is told, and the unit's last process is a witness instead (see Compose).
+// with it. With cgroup v2 changes of pids.events and memory.events are seen here, and systemd itself says in the journal when
+// the kernel killed for memory. With v1 neither is told, and the unit's last process is a witness instead (see Compose).
 type evidence struct {
 	now   func() time.Time
 	blind []func() // each stops watching something
 
-	mu    sync.Mutex // guards forks
-	forks time.Time  // when a fork was last refused
+	mu     sync.Mutex // guards what follows
+	forks  time.Time  // when a fork was last refused
+	killed bool       // the kernel killed a process of it for memory
 }
 
 // lately is how long before its end a refused fork counts as the reason of it.
@@ -29,6 +30,8 @@ func observe(c cgroups, e *eyes, group string, now func() time.Time, turned func
 	v.watch(e, c.file("pids", group, "pids.events"), v.refused)
 	if c.unified {
 		v.watch(e, c.file("", group, "cgroup.events"), turned)
+		memory := c.file("", group, "memory.events")
+		v.watch(e, memory, func(string) { v.kills(keyed(memory, "oom_kill")) })
 	}
 	return v
 }
@@ -49,6 +52,19 @@ func (v *evidence) refused(string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.forks = v.now()
+}
+
+// kills takes in how many processes the kernel has killed for memory, -1 where the group is gone already.
+func (v *evidence) kills(n int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.killed = v.killed || n > 0
+}
+
+func (v *evidence) outOfMemory() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.killed
 }
 
 func (v *evidence) outOfTasks() bool {

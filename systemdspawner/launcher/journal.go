@@ -20,7 +20,8 @@ import (
 // Limits of one look into the journal.
 const (
 	journalctl     = "/usr/bin/journalctl"
-	journalTime    = 2 * time.Second
+	journalTime    = 10 * time.Second
+	syncTime       = 500 * time.Millisecond
 	journalBytes   = 1 << 20
 	journalLine    = 400 // characters of one line that are kept
 	tailLines      = 20  // lines that a cause carries
@@ -43,7 +44,7 @@ type tail struct {
 // readTail asks for the last lines of one invocation: what its processes said, and what systemd said about it. The latter
 // only as PID 1: INVOCATION_ID= without an underscore is a field that anybody can send.
 func readTail(ctx context.Context, invocation string, lines int) (tail, error) {
-	if len(invocation) != invocationSize || strings.Trim(invocation, "0123456789abcdef") != "" {
+	if !isInvocation(invocation) {
 		return tail{}, nil // it never ran
 	}
 	ctx, cancel := context.WithTimeout(ctx, journalTime)
@@ -64,9 +65,13 @@ func readTail(ctx context.Context, invocation string, lines int) (tail, error) {
 	return parseTail(out.kept.Bytes(), lines), nil
 }
 
+func isInvocation(s string) bool {
+	return len(s) == invocationSize && strings.Trim(s, "0123456789abcdef") == ""
+}
+
 // synchronize asks the journal to have written what was said to it so far. It does without where that takes too long.
 func synchronize(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, journalTime/4)
+	ctx, cancel := context.WithTimeout(ctx, syncTime)
 	defer cancel()
 	c, err := varlink.Dial(ctx, journalSocket)
 	if err != nil {

@@ -36,8 +36,11 @@ type Launcher struct {
 	bus     *bus          // nil while there is no connection
 	changed chan struct{} // closed when bus is another one
 
-	looks    looks // who looks at which unit just now
-	unmounts looks // who is after which unit's credential
+	journal  func(ctx context.Context, invocation string, lines int) (tail, error)
+	readers  *semaphore.Weighted // of the journal, for failures
+	readings sync.WaitGroup      // of the journal, that somebody will be told
+	looks    looks               // who looks at which unit just now
+	unmounts looks               // who is after which unit's credential
 	reclaims reclaims
 	applied  applied
 	lasting  *lasting
@@ -77,6 +80,7 @@ func New(o Options) (*Launcher, error) {
 	o.Layout.Witness = !groups.unified
 	l := &Launcher{
 		o: o, roster: newRoster(o.Now), cgroups: groups, eyes: e, turns: newTurns(),
+		journal: readTail, readers: semaphore.NewWeighted(journalReaders),
 		sockets: sockets{base: o.Layout.Sockets, group: o.Group}, changed: make(chan struct{}),
 	}
 	l.policy.Store(policy)
@@ -86,6 +90,9 @@ func New(o Options) (*Launcher, error) {
 	l.machine = thisMachine()
 	return l, nil
 }
+
+// journalReaders bounds how many failures are looked up in the journal together: when a slice is killed, many fail at once.
+const journalReaders = 4
 
 // Pauses between attempts to connect to systemd.
 const (
@@ -101,6 +108,7 @@ func (l *Launcher) Run(ctx context.Context) error {
 	group.Go(func() error { return l.reportAtFirst(ctx) })
 	err := group.Wait()
 	l.looks.wait()
+	l.readings.Wait()
 	l.unmounts.wait()
 	l.reclaims.wait()
 	return err

@@ -219,8 +219,8 @@ func (r *roster) listens(name string, listening bool) {
 }
 
 // end takes a unit out of the picture. With a cause it is remembered as failed; keeps says that systemd has it as failed
-// too, until somebody was told.
-func (r *roster) end(u hub.Unit, cause *hub.Cause, keeps bool) {
+// too, until somebody was told. It reports whether the unit was in the picture.
+func (r *roster) end(u hub.Unit, cause *hub.Cause, keeps bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.entries[u.Name]
@@ -229,7 +229,7 @@ func (r *roster) end(u hub.Unit, cause *hub.Cause, keeps bool) {
 		r.entries[u.Name] = e
 	}
 	if !e.alive() {
-		return
+		return false
 	}
 	e.unwatch()
 	e.ended, e.failed, e.unit = r.now(), keeps, u
@@ -242,6 +242,40 @@ func (r *roster) end(u hub.Unit, cause *hub.Cause, keeps bool) {
 		delete(r.entries, u.Name)
 	}
 	r.forgetOld()
+	return true
+}
+
+// amend tells the cause of a failure once more, now that it is whole. A run that was followed by another is over.
+func (r *roster) amend(u hub.Unit, whole *hub.Cause) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.entries[u.Name]
+	if e == nil || e.alive() || e.unit.Invocation != u.Invocation {
+		return
+	}
+	e.unit.Cause, e.failed = whole, true
+	r.tell(e)
+}
+
+// awaitWhole waits, not for long, until the cause of a unit that failed is whole, and returns the unit as it is then.
+func (r *roster) awaitWhole(ctx context.Context, e *entry, patience time.Duration) hub.Unit {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		r.mu.Lock()
+		unit, changed := e.unit, e.changed
+		r.mu.Unlock()
+		if unit.Cause == nil || !unit.Cause.Partial {
+			return unit
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return unit
+		case <-ctx.Done():
+			return unit
+		}
+	}
 }
 
 // forgetOld drops failed units that nobody is going to ask for. Systemd forgets them as well, through told.

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"context"
+	"time"
 
 	"jupyterhubd/hub"
 )
@@ -26,31 +27,71 @@ func (l *Launcher) settle(ctx context.Context, b *bus, s seen, ref hub.ServerRef
 		l.ended(u, cause, false)
 		return nil
 	}
-	l.ended(u, l.why(ctx, s, u, known.evidence), true)
+	l.failed(ctx, u, l.endingOf(ctx, s, u, known.evidence))
 	l.forgive(ctx)
 	return nil
 }
 
-// why collects everything that is known of a failure.
-func (l *Launcher) why(ctx context.Context, s seen, u hub.Unit, v *evidence) *hub.Cause {
+// endingOf collects what is known of a failure without looking into the journal.
+func (l *Launcher) endingOf(ctx context.Context, s seen, u hub.Unit, v *evidence) ending {
 	end := s.ending()
-	t, err := readTail(ctx, u.Invocation, tailLines)
-	if err != nil {
-		l.o.Report("read the journal", u.Name, err)
-	}
 	ooms, forks, err := l.sockets.testimony(u.Name)
 	if err != nil {
 		l.o.Report("read what the unit's witness wrote", u.Name, err)
 	}
-	end.OutOfMemory = t.outOfMemory || ooms
+	end.OutOfMemory = ooms || v != nil && v.outOfMemory()
 	end.OutOfTasks = forks || v != nil && v.outOfTasks()
-	end.Full, end.Hints = isFull(end.Home), hintsIn(t.lines)
-	c := end.cause()
-	if c == nil { // failed, and systemd has nothing to say
-		c = &hub.Cause{Kind: hub.CauseSystem, Message: end.message(hub.CauseSystem), Detail: end.detail()}
+	end.Full = end.Result == "exit-code" && soon(ctx, func() bool { return isFull(end.Home) })
+	return end
+}
+
+// failed tells a failure at once, and once more when the journal has been read: nobody who waits for the cause waits for that.
+func (l *Launcher) failed(ctx context.Context, u hub.Unit, end ending) {
+	c := end.failure(u, l.o.Now().UTC())
+	c.Partial = isInvocation(u.Invocation) // others never ran
+	if !l.ended(u, c, !c.Partial) || !c.Partial {
+		return
 	}
-	c.Unit, c.Invocation, c.Journal, c.At = u.Name, u.Invocation, t.lines, l.o.Now().UTC()
-	return c
+	l.readings.Go(func() { l.tellRest(ctx, u, end, c.At) })
+}
+
+// tellRest reads the journal and tells the failure with what it says. Where it says nothing in time the cause stays as it is. Systemd
+// may forget the unit only then: until then a launcher that takes our place finds it and begins anew.
+func (l *Launcher) tellRest(ctx context.Context, u hub.Unit, end ending, at time.Time) {
+	if l.readers.Acquire(ctx, 1) != nil {
+		return // we are leaving
+	}
+	defer l.readers.Release(1)
+	t, err := l.journal(ctx, u.Invocation, tailLines)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		l.o.Report("read the journal", u.Name, err)
+	}
+	end.OutOfMemory = end.OutOfMemory || t.outOfMemory
+	end.Hints = hintsIn(t.lines)
+	c := end.failure(u, at)
+	c.Journal = t.lines
+	l.roster.amend(u, c)
+	l.forgive(ctx)
+}
+
+// atMost bounds what is asked of a file system that may not answer.
+const atMost = 100 * time.Millisecond
+
+// soon returns what ask says, or false where it does not say it soon: a file server that is away answers nothing for minutes.
+func soon(ctx context.Context, ask func() bool) bool {
+	said, late := make(chan bool, 1), time.NewTimer(atMost)
+	defer late.Stop()
+	go func() { said <- ask() }()
+	select {
+	case yes := <-said:
+		return yes
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // shutdown returns a cause when the machine is going down: whatever ends then has not failed.
@@ -62,12 +103,12 @@ func (l *Launcher) shutdown(ctx context.Context, b *bus) *hub.Cause {
 	return &hub.Cause{Kind: hub.CauseShutdown, Message: "The machine was shut down.", At: l.o.Now().UTC()}
 }
 
-// ended takes a unit out of the picture and removes its socket directory.
-func (l *Launcher) ended(u hub.Unit, cause *hub.Cause, keeps bool) {
+// ended takes a unit out of the picture and removes its socket directory. It reports whether the unit was in it.
+func (l *Launcher) ended(u hub.Unit, cause *hub.Cause, keeps bool) bool {
 	if err := l.sockets.remove(u.Name); err != nil {
 		l.o.Report("remove a socket directory", u.Name, err)
 	}
-	l.roster.end(u, cause, keeps)
+	return l.roster.end(u, cause, keeps)
 }
 
 // forgive lets systemd forget the failed units whose causes have been told, so that nothing accumulates there.

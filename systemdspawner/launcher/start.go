@@ -159,10 +159,20 @@ func (l *Launcher) bringUp(ctx context.Context, e *entry, o Order, c Composition
 		return unit, nil
 	case l.roster.asked(e):
 		return hub.Unit{}, wasStopped(o.ServerRef)
-	case unit.Cause == nil: // a good end, and yet no start
+	}
+	return hub.Unit{}, l.notUp(ctx, e)
+}
+
+// restPatience is how long the answer of a start that failed waits for the journal. What comes later is told by Watch.
+const restPatience = 300 * time.Millisecond
+
+// notUp is why a unit did not come up.
+func (l *Launcher) notUp(ctx context.Context, e *entry) error {
+	unit := l.roster.awaitWhole(ctx, e, restPatience)
+	if unit.Cause == nil { // a good end, and yet no start
 		unit.Cause = ending{Result: "exit-code", Code: cldExited, Active: true}.cause()
 	}
-	return hub.Unit{}, &hub.Error{Kind: hub.Unknown, Text: unit.Cause.Message, Cause: unit.Cause}
+	return &hub.Error{Kind: hub.Unknown, Text: unit.Cause.Message, Cause: unit.Cause}
 }
 
 // attempts is how often a unit is given to a systemd that goes away meanwhile.

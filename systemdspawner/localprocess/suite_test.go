@@ -6,7 +6,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,10 +89,30 @@ func program(t *testing.T) string {
 
 // Through the door it keeps the promises that the workshop builds on, sleep included.
 func TestPromises(t *testing.T) {
-	cast := spawnertest.Cast{User: "alice", Other: "bob", Unknown: "nobody-of-that-name", Patience: 30 * time.Second}
+	cast := spawnertest.Cast{User: "alice", Other: "bob", Unknown: "nobody-of-that-name", Patience: 30 * time.Second, Kill: kill}
 	server := program(t)
 	spawnertest.Run(t, cast, func(t *testing.T) spawner.Spawner { return open(t, server, "server", "{socket}") })
 	spawnertest.RunSleep(t, cast, func(t *testing.T) spawnertest.Sleepy { return open(t, server, "server", "{socket}") })
+}
+
+// kill ends the process that was given the unit's socket.
+func kill(t *testing.T, _ spawner.Spawner, u hub.Unit) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && strings.Contains(string(b), "\x00"+u.Socket+"\x00") {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("nobody was given %s", u.Socket)
 }
 
 // A server that ends by itself has failed, with what it said.

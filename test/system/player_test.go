@@ -164,7 +164,7 @@ func (p *player) progress(address string) []hub.Event {
 		if err := json.Unmarshal([]byte(data), &e); err != nil {
 			p.t.Fatalf("%v in event %q", err, data)
 		}
-		if events = append(events, e); e.Ready || e.Failed {
+		if events = append(events, e); e.Last() {
 			return events
 		}
 	}

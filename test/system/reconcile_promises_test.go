@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"jupyterhubd/hub"
 	"jupyterhubd/hub/credential"
 	"jupyterhubd/hub/spawner"
 	"jupyterhubd/hub/spawner/spawnertest"
@@ -23,7 +24,10 @@ func TestRealSpawnerKeepsItsPromises(t *testing.T) {
 	s.run("systemctl", "stop", "jupyterhub.service", "jupyterhub-hub.socket", "jupyterhub-api.socket", "jupyterhub-admin.socket",
 		"jupyterhub-credentials.socket")
 	giveCredentials(t, s.Path("/run/jupyterhub/credentials.sock"))
-	cast := spawnertest.Cast{User: "alice", Other: "bob", Unknown: "nobody-of-that-name", Patience: patience}
+	cast := spawnertest.Cast{User: "alice", Other: "bob", Unknown: "nobody-of-that-name", Patience: patience,
+		Kill: func(_ *testing.T, _ spawner.Spawner, u hub.Unit) {
+			s.run("systemctl", "kill", "--signal=SIGKILL", u.Name)
+		}}
 	spawnertest.Run(t, cast, func(*testing.T) spawner.Spawner {
 		return systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock"))
 	})

@@ -16,6 +16,7 @@ type Script struct {
 	StartDelay  time.Duration // until the unit is active
 	Refuse      error         // what Start answers instead, after StartDelay
 	Death       *hub.Cause    // with DieAfter: how the unit fails; nil: it ends well
+	JournalTime time.Duration // from the unit's failure until its cause is told again, with its journal; 0: it is told once
 	DieAfter    time.Duration // from active to the end of the unit; 0: never
 	ListenDelay time.Duration // from active to the socket
 	Silent      bool          // never listens
@@ -216,7 +217,27 @@ func (f *Fake) die(u hub.Unit, cause *hub.Cause) {
 		f.remove(u, hub.UnitInactive, nil)
 		return
 	}
-	f.remove(u, hub.UnitFailed, cause)
+	delay := f.scripts[u.ServerRef].JournalTime
+	whole := *cause
+	whole.Unit, whole.Invocation = u.Name, u.Invocation
+	if delay == 0 {
+		f.remove(u, hub.UnitFailed, &whole)
+		return
+	}
+	partial := whole
+	partial.Journal, partial.Partial = nil, true
+	f.remove(u, hub.UnitFailed, &partial)
+	time.AfterFunc(delay, func() { f.amend(u, &whole) })
+}
+
+// amend tells a failure again, unless another run came meanwhile.
+func (f *Fake) amend(u hub.Unit, whole *hub.Cause) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.units[u.ServerRef]; now.Invocation == u.Invocation && now.State == hub.UnitFailed {
+		now.Cause = whole
+		f.put(now)
+	}
 }
 
 // Looks returns how often Usage was called.

@@ -128,6 +128,32 @@ func playAdopt(t *testing.T, s *stage) {
 	}
 }
 
+func playDeath(t *testing.T, s *stage) {
+	if s.Kill == nil {
+		t.Skip("the cast has nobody who kills")
+	}
+	r := s.watch(t)
+	u := s.start(t, s.alice())
+	r.await(t, s.Patience, "listening", func() bool { return r.last(s.alice()).Listening })
+	s.Kill(t, s.Spawner, u)
+	r.await(t, s.Patience, "the whole cause", func() bool {
+		c := r.last(s.alice()).Cause
+		return c != nil && !c.Partial
+	})
+	r.mu.Lock()
+	for _, c := range r.changes {
+		if c.State.Alive() {
+			continue
+		}
+		if c.State != hub.UnitFailed || c.Invocation != u.Invocation || c.Cause == nil || c.Cause.Message == "" || c.Cause.Invocation != u.Invocation {
+			t.Errorf("of the death of %s was told %+v with %+v", u.Invocation, c, c.Cause)
+		}
+	}
+	r.mu.Unlock()
+	next := s.start(t, s.alice())
+	r.await(t, s.Patience, "the next start", func() bool { return r.last(s.alice()).Invocation == next.Invocation && r.last(s.alice()).State.Alive() })
+}
+
 func playUsage(t *testing.T, s *stage) {
 	s.start(t, s.alice())
 	units, err := s.Usage(s.context(t))

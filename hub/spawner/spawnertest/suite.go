@@ -12,10 +12,11 @@ import (
 )
 
 // Cast is who takes part in the suite's plays. The accounts User and Other exist and may start servers; Unknown does not
-// exist. Patience bounds every wait.
+// exist. Patience bounds every wait. Kill ends a server's first process as a crash would; without it nobody dies.
 type Cast struct {
 	User, Other, Unknown string
 	Patience             time.Duration
+	Kill                 func(*testing.T, spawner.Spawner, hub.Unit)
 }
 
 // Run checks that what make returns keeps the promises of spawner.Spawner. It is called once a play; nothing may run of
@@ -34,6 +35,7 @@ func Run(t *testing.T, cast Cast, make func(*testing.T) spawner.Spawner) {
 		{"a stop of what does not run is no error", playStopNothing},
 		{"a stop ends a start under way", playStopStart},
 		{"a new watcher finds in its inventory what runs, as it is", playAdopt},
+		{"a death is told with its cause, and told again where that was partial", playDeath},
 		{"usage names what runs", playUsage},
 		{"every call ends when its context does", playContext},
 	}
