@@ -91,7 +91,7 @@ func (c *Client) Progress(ctx context.Context, ref hub.ServerRef, each func(hub.
 		if err := each(e); err != nil {
 			return err
 		}
-		if e.Ready || e.Failed {
+		if e.Last() {
 			return nil
 		}
 	}

@@ -97,7 +97,10 @@ func TestAPageWithHalfACauseLoadsItselfAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	w.workshop.failure = &hub.Cause{Message: "Your server was ended by the signal SIGKILL.", Partial: true}
 	w.workshop.put("alice", "", hub.Failed)
-	w.alice().get("/hub/spawn-pending/alice").want(http.StatusInternalServerError, "the signal SIGKILL", "log are being read", `http-equiv="refresh" content="1"`)
+	p := w.alice().get("/hub/spawn-pending/alice").want(http.StatusInternalServerError, "the signal SIGKILL", "log are being read")
+	if !strings.Contains(p.body, `http-equiv="refresh" content="1"`) {
+		t.Error("the page stays as it is")
+	}
 }
 
 func TestHomeStartsStopsAndDeletes(t *testing.T) {

@@ -23,7 +23,7 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, choice Choice) 
 	if err := l.roster.ready(ctx); err != nil {
 		return hub.Unit{}, err
 	}
-	ticket, err := l.roster.begin(ref)
+	ticket, err := l.begin(ctx, ref)
 	if err != nil {
 		return hub.Unit{}, err
 	}
@@ -46,6 +46,19 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, choice Choice) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), order.StartTimeout+grace)
 	defer cancel()
 	return l.bringUp(ctx, e, order, c)
+}
+
+// begin announces a start. Before it refuses one because the server runs already it asks systemd: an admin may have stopped the unit
+// just now, of which the signal is still on its way.
+func (l *Launcher) begin(ctx context.Context, ref hub.ServerRef) (*ticket, error) {
+	t, err := l.roster.begin(ref)
+	if err == nil {
+		return t, nil
+	}
+	if looked := l.look(ctx, hub.UnitName(ref)); looked != nil {
+		return nil, err // nobody knows better, and the next picture is whole
+	}
+	return l.roster.begin(ref)
 }
 
 // order decides everything about the unit from root's side: who, what, where.

@@ -31,7 +31,25 @@ func TestRealSpawnerKeepsItsPromises(t *testing.T) {
 	spawnertest.Run(t, cast, func(*testing.T) spawner.Spawner {
 		return systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock"))
 	})
+	t.Run("an admin stops a unit, and it is started before root's side has heard of it", s.startRightAfterAnAdminsStop)
 	s.run("systemctl", "start", "jupyterhub.service")
+}
+
+func (s *stage) startRightAfterAnAdminsStop(t *testing.T) {
+	unit, last := hub.UnitName(alice), ""
+	for range 8 { // what is heard first is a matter of luck
+		u, err := s.rootside().Start(t.Context(), alice, "", nil)
+		if err != nil || u.Invocation == last {
+			t.Fatalf("the start after an admin's stop: %+v, %v", u, err)
+		}
+		last = u.Invocation
+		s.run("systemctl", "kill", "--kill-whom=main", "--signal=SIGSTOP", "jupyterhub-spawnd.service")
+		s.run("systemctl", "stop", unit)
+		s.run("systemctl", "kill", "--kill-whom=main", "--signal=SIGCONT", "jupyterhub-spawnd.service")
+	}
+	if err := s.rootside().Stop(t.Context(), alice); err != nil {
+		t.Error(err)
+	}
 }
 
 // giveCredentials answers whoever asks at the socket with some identity, until the play ends.
