@@ -22,13 +22,30 @@ type elders struct {
 	kept  []parked
 }
 
-// mostElders is how many are let live at one time. The oldest goes before there is another.
+// mostElders is how many are let live at one time. The oldest ends when another comes to them.
 const mostElders = 8
 
 func (es *elders) count() int {
 	es.mu.Lock()
 	defer es.mu.Unlock()
 	return len(es.wires)
+}
+
+// remains are the connections of clients to a process that another follows, and how many of them are WebSockets.
+type remains struct {
+	Connections int `json:"connections"`
+	Tunnels     int `json:"tunnels"`
+}
+
+// remains is what all elders together have said last.
+func (es *elders) remains() (sum remains) {
+	for _, l := range es.all() {
+		if one := l.left.Load(); one != nil {
+			sum.Connections += one.Connections
+			sum.Tunnels += one.Tunnels
+		}
+	}
+	return sum
 }
 
 func (es *elders) all() []*wire {
@@ -43,6 +60,7 @@ func (es *elders) add(l *wire) {
 	es.wires = append(es.wires, l)
 	es.gone.Add(1)
 	es.mu.Unlock()
+	_ = l.send(message{Do: doCount}) // one that is gone has nothing left
 	go func() {
 		defer es.gone.Done()
 		es.listen(l)
@@ -62,6 +80,8 @@ func (es *elders) listen(l *wire) {
 		switch m.Do {
 		case doDone:
 			l.answered(m)
+		case doLeft:
+			l.left.Store(&m.Left)
 		case doActive:
 			es.proxy.wereActive(m.Active)
 		case doKept:
@@ -131,27 +151,30 @@ func (es *elders) stop(ctx context.Context) []parked {
 	return kept
 }
 
-// forget leaves the elders to the heir, who has copies of the wires.
-func (es *elders) forget() {
+// forget leaves the elders to the heir, who has copies of the wires. Those of whom it has none end, as they do with nobody to follow.
+func (es *elders) forget(over []*wire) {
+	for _, l := range over {
+		event := es.proxy.options.Log.Warn().Int("at_most", mostElders)
+		if left := l.left.Load(); left != nil {
+			event.Int("connections", left.Connections).Int("websockets", left.Tunnels)
+		}
+		event.Msg("too many processes are left of earlier reloads, the oldest ends now with its connections")
+	}
 	for _, l := range es.all() {
 		l.close()
 	}
 }
 
-// bequeath returns copies of the wires, for the heir. The oldest of too many is told to end.
-func (es *elders) bequeath() (files []*os.File) {
+// bequeath returns copies of the wires, for the heir, and the wires of the oldest for whom there is no room beside this proxy.
+func (es *elders) bequeath() (files []*os.File, over []*wire) {
 	wires := es.all()
-	for i, l := range wires {
-		if len(wires)-i >= mostElders {
-			if l.send(message{Do: doStop}) == nil {
-				continue
-			}
-		}
+	most := max(0, len(wires)-mostElders+1)
+	for _, l := range wires[most:] {
 		if f, err := l.file(); err == nil {
 			files = append(files, f)
 		}
 	}
-	return files
+	return files, wires[:most]
 }
 
 // told passes on what a route has become, as far as it decides which tunnels may stay.
@@ -200,4 +223,10 @@ func (p *Proxy) admit(files []*os.File) {
 			go p.callers.hand(caller{c})
 		}
 	}
+}
+
+// Elders tells how many processes before this one still have connections, and how many connections and WebSockets these are.
+func (p *Proxy) Elders() (processes, connections, webSockets int) {
+	left := p.elders.remains()
+	return p.elders.count(), left.Connections, left.Tunnels
 }

@@ -44,9 +44,11 @@ func newMetrics(p *Proxy) *metrics {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "process_cpu_system_seconds_total", Help: "System CPU time spent, in seconds"}, systemTime),
 		gauge("process_heap_bytes", "Memory of the heap, in bytes", heapBytes),
 		gauge("jupyterhub_proxy_routes", "Routes in the table", p.table.count),
-		gauge("jupyterhub_proxy_tunnels", "Open WebSockets", p.tunnels.count),
+		gauge("jupyterhub_proxy_tunnels", "Open WebSockets, with those of processes before this one",
+			func() int { return p.tunnels.count() + p.elders.remains().Tunnels }),
 		gauge("jupyterhub_proxy_elders", "Processes before this one that still have connections", p.elders.count),
-		gauge("jupyterhub_proxy_connections", "Open connections of clients", p.crowd.count))
+		gauge("jupyterhub_proxy_connections", "Open connections of clients, with those of processes before this one",
+			func() int { return p.crowd.count() + p.elders.remains().Connections }))
 	return m
 }
 

@@ -57,7 +57,7 @@ func (p *Proxy) Bequeath(ctx context.Context, conn *net.UnixConn, s Succession) 
 	if p.hasLeft() {
 		return hub.Errorf(hub.Conflict, "the proxy has been followed by another already; ask that one")
 	}
-	heir, err := p.introduce(l, s)
+	heir, over, err := p.introduce(l, s)
 	if err != nil {
 		return err
 	}
@@ -73,44 +73,44 @@ func (p *Proxy) Bequeath(ctx context.Context, conn *net.UnixConn, s Succession) 
 			l.SetUnlinkOnClose(false) // the heir listens there
 		}
 	}
-	p.leave(context.WithoutCancel(ctx), l, s.Stop)
+	p.leave(context.WithoutCancel(ctx), l, over, s.Stop)
 	return nil
 }
 
-// introduce lets the heir start, and gives it the doors.
-func (p *Proxy) introduce(l *wire, s Succession) (pid int, err error) {
+// introduce lets the heir start, and gives it the doors and the elders, but for those that it has no room for.
+func (p *Proxy) introduce(l *wire, s Succession) (pid int, over []*wire, err error) {
 	if err := l.send(message{Do: doHello, Args: s.Args, Env: s.Env}); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	m, files, err := l.expect(doClaim, startTime)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	closeAll(files)
 	if s.Fit != nil {
 		if err := s.Fit(m.PID); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
 	estate, beside := message{Do: doEstate}, []int(nil)
 	for _, door := range s.Doors {
 		held, ok := door.Listener.(syscall.Conn)
 		if !ok {
-			return 0, fmt.Errorf("hand over the door %s: a %T has no descriptor", door.Name, door.Listener)
+			return 0, nil, fmt.Errorf("hand over the door %s: a %T has no descriptor", door.Name, door.Listener)
 		}
 		estate.Names, beside = append(estate.Names, door.Name), append(beside, descriptorOf(held))
 	}
-	elders := p.elders.bequeath()
+	elders, over := p.elders.bequeath()
 	defer closeAll(elders)
 	for _, f := range elders {
 		estate.Names, beside = append(estate.Names, ""), append(beside, descriptorOf(f))
 	}
 	if err := l.send(estate, beside...); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	_, files, err = l.expect(doFreeze, startTime)
 	closeAll(files)
-	return m.PID, err
+	return m.PID, over, err
 }
 
 // crown gives the heir the table, and the unit once it serves.
@@ -132,10 +132,10 @@ func (p *Proxy) crown(l *wire, s Succession, pid int) error {
 }
 
 // leave is the point of no return.
-func (p *Proxy) leave(ctx context.Context, l *wire, stop func()) {
+func (p *Proxy) leave(ctx context.Context, l *wire, over []*wire, stop func()) {
 	p.ledger.retire()
 	p.heir.Store(l)
-	p.elders.forget()
+	p.elders.forget(over)
 	if err := l.send(message{Do: doYours}); err != nil {
 		p.options.Log.Error().Err(err).Msg("the heir is gone as soon as it came")
 	}
@@ -181,6 +181,11 @@ func (p *Proxy) obey(l *wire) {
 			return
 		}
 		switch m.Do {
+		case doCount:
+			if p.tellLeft(l) != nil {
+				return
+			}
+			continue
 		case doRoute:
 			if err := p.Add(m.Path, m.Data); err != nil {
 				p.options.Log.Warn().Err(err).Str("route", m.Path).Msg("a route of the heir's is not good here, ignoring")
@@ -198,7 +203,7 @@ func (p *Proxy) obey(l *wire) {
 	}
 }
 
-// report tells the heir which routes are in use here.
+// report tells the heir which routes are in use here, and what is left.
 func (p *Proxy) report(ctx context.Context, l *wire) {
 	tick := time.NewTicker(tellEvery)
 	defer tick.Stop()
@@ -211,10 +216,14 @@ func (p *Proxy) report(ctx context.Context, l *wire) {
 		}
 		from := last
 		last = p.options.Now()
-		if p.tellActive(l, from) != nil {
+		if p.tellActive(l, from) != nil || p.tellLeft(l) != nil {
 			return
 		}
 	}
+}
+
+func (p *Proxy) tellLeft(l *wire) error {
+	return l.send(message{Do: doLeft, Left: remains{Connections: p.crowd.count(), Tunnels: p.tunnels.count()}})
 }
 
 func (p *Proxy) tellActive(l *wire, since time.Time) error {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/rs/zerolog"
 )
 
 // control lets s be followed by whoever knocks, once, and returns where that is and what comes of it.
@@ -172,6 +173,15 @@ func TestEldersHearOfChanges(t *testing.T) {
 	for _, c := range []*websocket.Conn{his, hers, between} {
 		says(t, c, "still there")
 	}
+	counted := func(tunnels string) func() bool {
+		return func() bool {
+			return strings.Contains(third.call("GET", "/metrics", "").body, "\njupyterhub_proxy_tunnels "+tunnels+"\n")
+		}
+	}
+	eventually(t, "the third counts what the others have", counted("3"))
+	if processes, connections, webSockets := third.p.Elders(); processes != 2 || connections != 3 || webSockets != 3 {
+		t.Errorf("%d processes before the third, with %d connections and %d WebSockets", processes, connections, webSockets)
+	}
 	third.alice(up.URL) // as it was: nothing happens
 	says(t, his, "still there")
 
@@ -192,6 +202,45 @@ func TestEldersHearOfChanges(t *testing.T) {
 	for _, old := range []*stage{s, second} {
 		old.api.CloseIdleConnections()
 		old.p.Emptied(t.Context())
+	}
+}
+
+// With the ninth that would be left the oldest ends, and says so: its WebSockets with 1012. A successor that fails ends nobody.
+func TestTheOldestOfTooManyEnds(t *testing.T) {
+	log := &journal{}
+	s, _, set, dial := stageTLS(t)
+	now, all := s, []*websocket.Conn{dial(s, nil)}
+	for range mostElders {
+		if now = now.heir(Options{Log: zerolog.New(log)}); now.p.Apply(set) != nil {
+			t.Fatal("no TLS")
+		}
+		all = append(all, dial(now, nil))
+	}
+	path, outcome := now.control(nil)
+	h := claim(t, path)
+	h.wire.close()
+	if err := <-outcome; err == nil {
+		t.Fatal("a successor that went is followed")
+	}
+	for _, c := range all {
+		says(t, c, "still there")
+	}
+	const told = "the oldest ends now"
+	if n := log.count(told); n != 0 {
+		t.Errorf("told %d times too early", n)
+	}
+	last := now.heir(Options{})
+	if code := closed(t, all[0]); code != serviceRestart {
+		t.Errorf("the oldest one's WebSocket ends with %d", code)
+	}
+	for _, c := range all[1:] {
+		says(t, c, "still there")
+	}
+	if n := log.count(told); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+	if n := last.p.elders.count(); n != mostElders {
+		t.Errorf("%d are left", n)
 	}
 }
 

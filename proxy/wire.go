@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 // descriptors beside it.
 type wire struct {
 	conn *net.UnixConn
+	left atomic.Pointer[remains] // what an elder at the other end has last said; nil: nothing yet
 
 	sending sync.Mutex // one message at a time
 	asking  sync.Mutex // guards waits and last
@@ -37,6 +39,7 @@ type message struct {
 	Active  map[string]time.Time       `json:"active,omitempty"`
 	Args    []string                   `json:"args,omitempty"`
 	Env     []string                   `json:"env,omitempty"`
+	Left    remains                    `json:"left,omitzero"`
 	Error   string                     `json:"error,omitempty"`
 }
 
@@ -52,6 +55,8 @@ const (
 	doKept    = "kept"    //  <- tunnels
 	doCaller  = "caller"  //  <- a connection to the API
 	doActive  = "active"  //  <- when routes were last used, by key: Active
+	doLeft    = "left"    //  <- what connections are left there: Left
+	doCount   = "count"   //  -> how many are left?
 	doRoute   = "route"   //  -> a route has changed: Path, Data
 	doForget  = "forget"  //  -> a route is gone: Path, a key
 	doSession = "session" //  -> a session has ended: Session

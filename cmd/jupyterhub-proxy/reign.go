@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"time"
@@ -50,13 +51,44 @@ func (r *reign) serve(ctx context.Context) error {
 		defer unwatched()
 		return r.Watchdog(watched, r.proxy.Alive)
 	})
-	r.Ready("serving %s", r.doors[0].Addr())
+	r.Ready("%s", r.status())
+	work.Go(func() error { return r.tellStatus(watched) })
 	_ = r.before.tell(nil)
 	r.before = nil
 	if r.control != nil {
 		work.Go(func() error { return r.heirs(ctx, unwatched, stop) })
 	}
 	return work.Wait()
+}
+
+// statusEvery is how long `systemctl status` may be behind.
+const statusEvery = 5 * time.Second
+
+// status is the line that `systemctl status` shows.
+func (r *reign) status() string {
+	said := fmt.Sprintf("serving %s", r.doors[0].Addr())
+	processes, connections, webSockets := r.proxy.Elders()
+	if processes == 0 {
+		return said
+	}
+	return fmt.Sprintf("%s; %d processes before this one keep %d connections, of which %d are WebSockets", said, processes, connections, webSockets)
+}
+
+// tellStatus keeps that line up to date as long as this process speaks for the unit.
+func (r *reign) tellStatus(ctx context.Context) error {
+	look := time.NewTicker(statusEvery)
+	defer look.Stop()
+	for last := r.status(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		}
+		if now := r.status(); now != last {
+			last = now
+			r.Status("%s", now)
+		}
+	}
 }
 
 // heirs lets others follow until one has, and then ends this one when nobody is left or it took too long.

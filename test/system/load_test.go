@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,13 +59,13 @@ func (s *stage) load(config *tls.Config) *loaded {
 }
 
 // table asks the proxy's API as root, and returns the answer. What is put there is none of the hub's, which leaves it alone.
-func (s *stage) table(method, path, body string) string {
+func (s *stage) table(method, call, body string) string {
 	s.t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return s.Dial(ctx, "unix", "/run/jupyterhub-proxy/api.sock")
 	}}
 	defer transport.CloseIdleConnections()
-	r, err := http.NewRequestWithContext(context.WithoutCancel(s.ctx), method, "http://proxy/api/"+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(context.WithoutCancel(s.ctx), method, "http://proxy"+path.Join("/api", call), strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func (s *stage) table(method, path, body string) string {
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode >= 300 {
-		s.t.Errorf("%s %s: %s %s, %v", method, path, answer.Status, text, err)
+		s.t.Errorf("%s %s: %s %s, %v", method, call, answer.Status, text, err)
 	}
 	return string(text)
 }

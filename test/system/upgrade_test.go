@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/coder/websocket"
 )
 
 const proxyUnit = "jupyterhub-proxy.service"
@@ -55,13 +57,7 @@ func TestPlainConnectionsOutliveTheProxy(t *testing.T) {
 // concerns them. A restart closes them with 1012, which tells browsers to come again.
 func TestTLSConnectionsOutliveAReload(t *testing.T) {
 	s := onStage(t)
-	const dir = "/etc/jupyterhub/tls"
-	s.run("mkdir", "--parents", dir)
-	s.afterwards("rm", "--recursive", dir)
-	s.run("sh", "-c", `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null &&
-		chown -R jupyterhub-proxy "$1"`, "sh", dir)
-	l := s.load(&tls.Config{InsecureSkipVerify: true})
-	s.configure(fmt.Sprintf("[proxy]\ntls_certificate = %q\ntls_key = %q\n", dir+"/cert.pem", dir+"/key.pem"))
+	l := s.overTLS()
 	first := l.open(release(50, 1000), nil)
 	end := l.visit(release(16, 64))
 	l.more()
@@ -72,6 +68,12 @@ func TestTLSConnectionsOutliveAReload(t *testing.T) {
 	third := l.open(10, nil)
 	l.more()
 	l.alive(append(append(first, second...), third...))
+	s.eventually("what the old processes have is told", func() bool {
+		_, rest, _ := strings.Cut(s.table("GET", "../metrics", ""), "\njupyterhub_proxy_tunnels ")
+		var open int
+		_, err := fmt.Sscan(rest, &open)
+		return err == nil && open >= len(first)+len(second)+len(third) && strings.Contains(s.property(proxyUnit, "StatusText"), "; 2 processes before this one keep ")
+	})
 	if n := len(s.processes()); n != 3 {
 		t.Errorf("%d proxies run, for WebSockets of three", n)
 	}
@@ -89,6 +91,43 @@ func TestTLSConnectionsOutliveAReload(t *testing.T) {
 	end()
 	l.closed(first, 1012)
 	l.closed(third, 1012)
+}
+
+// overTLS lets the proxy speak TLS for the rest of the play, and puts a load on it.
+func (s *stage) overTLS() *loaded {
+	s.t.Helper()
+	const dir = "/etc/jupyterhub/tls"
+	s.run("mkdir", "--parents", dir)
+	s.afterwards("rm", "--recursive", dir)
+	s.run("sh", "-c", `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null &&
+		chown -R jupyterhub-proxy "$1"`, "sh", dir)
+	l := s.load(&tls.Config{InsecureSkipVerify: true})
+	s.configure(fmt.Sprintf("[proxy]\ntls_certificate = %q\ntls_key = %q\n", dir+"/cert.pem", dir+"/key.pem"))
+	return l
+}
+
+// Eight processes may be left of reloads. With the next the oldest ends, which the journal tells, and nobody else notices.
+func TestTheNinthReloadEndsTheOldest(t *testing.T) {
+	s := onStage(t)
+	l := s.overTLS()
+	oldest := l.open(2, nil)
+	var others []*websocket.Conn
+	for range 8 {
+		s.reloaded()
+		others = append(others, l.open(2, nil)...)
+	}
+	l.alive(append(oldest, others...))
+	const told = "the oldest ends now"
+	if log := s.Journal(s.ctx, proxyUnit); strings.Contains(log, told) {
+		t.Errorf("one ends too early:\n%s", log)
+	}
+	s.reloaded()
+	l.closed(oldest, 1012)
+	l.alive(others)
+	s.eventually("eight and one are left", func() bool { return len(s.processes()) == 9 })
+	if log := s.Journal(s.ctx, proxyUnit); !strings.Contains(log, told) {
+		t.Errorf("nobody tells of the end:\n%s", log)
+	}
 }
 
 // After a reload the new process is systemd's as the first was: it answers the watchdog, its death is seen at once, and what follows
