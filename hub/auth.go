@@ -1,5 +1,7 @@
 package hub
 
+import "encoding/json"
+
 // Prompt is one question of a login conversation (PAM's PAM_PROMPT_ECHO_OFF and _ON).
 type Prompt struct {
 	Text string `json:"text"` // "Password: ", "Verification code: "
@@ -12,4 +14,6 @@ type Step struct {
 	Messages []string `json:"messages,omitempty"` // what PAM wants to be shown (PAM_TEXT_INFO, PAM_ERROR_MSG)
 	Prompts  []Prompt `json:"prompts,omitempty"`
 	Account  *Account `json:"account,omitempty"`
+	// AuthState is what the authenticator wants kept about the user, a JSON object; it comes with the account.
+	AuthState json.RawMessage `json:"auth_state,omitempty"`
 }

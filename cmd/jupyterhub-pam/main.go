@@ -78,7 +78,7 @@ func options(ctx context.Context, dir string, change bool) (door.Options, error)
 		caller = 0 // without the hub's account nobody but root may call
 	}
 	settings, broken := configuration(dir)
-	o := door.Options{Rules: rules(settings), Lookup: nss.Lookup, Converse: converse(settings.Service, change), Caller: caller,
+	o := door.Options{Rules: rules(settings), Lookup: nss.Lookup, Converse: converse(settings, change), Caller: caller,
 		Locked: nss.Locked, Standing: standing(settings.Service)}
 	if broken != nil {
 		o.Lookup = func(context.Context, string) (hub.Account, error) {
@@ -107,14 +107,18 @@ func rules(a config.Authenticator) account.Rules {
 }
 
 // converse joins the door to PAM.
-func converse(service string, change bool) door.Converse {
+func converse(a config.Authenticator, change bool) door.Converse {
 	hold := conv.Authenticate
 	if change {
 		hold = conv.Change
 	}
-	return func(user, remoteHost, tty string, ask door.Ask) (string, []string, error) {
-		r, err := hold(conv.Request{Service: service, User: user, RemoteHost: remoteHost, TTY: tty}, ask)
-		return r.User, r.Messages, err
+	var variables []string
+	if a.EnableAuthState {
+		variables = a.AuthStateVariables
+	}
+	return func(user, remoteHost, tty string, ask door.Ask) (door.End, error) {
+		r, err := hold(conv.Request{Service: a.Service, User: user, RemoteHost: remoteHost, TTY: tty, Variables: variables}, ask)
+		return door.End{Name: r.User, Messages: r.Messages, Variables: r.Variables}, err
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"jupyterhubd/cmd/internal/daemon"
 	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/crypt"
 	"jupyterhubd/hub/store"
 )
 
@@ -102,7 +103,7 @@ func metricsPage(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	h, err := wire(&daemon.Daemon{ConfigDir: dir, Log: zerolog.Nop()}, c, s)
+	h, err := wire(&daemon.Daemon{ConfigDir: dir, Log: zerolog.Nop()}, c, s, crypt.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func rulesOf(c *config.Config) (auth.Rules, error) {
 	admins, _ := rolesAdmins(c)
 	return auth.Rules{
 		Policy: policy, AdminGroups: c.Authenticator.AdminGroups, AdminUsers: append(admins, c.Authenticator.AdminUsers...),
-		AccountAge: accountAge(c), DeleteInvalidUsers: c.Authenticator.DeleteInvalidUsers,
+		AccountAge: accountAge(c), DeleteInvalidUsers: c.Authenticator.DeleteInvalidUsers, KeepAuthState: c.Authenticator.EnableAuthState,
 		CookieMaxAge: loginLife(c), ActivityResolution: c.Hub.ActivityResolution.Std(),
 	}, err
 }

@@ -23,6 +23,9 @@ func (h *house) Reload(_ context.Context, check bool) ([]string, error) {
 	rooms, rules, err := h.furnish(held)
 	var tokens secrets
 	if err == nil {
+		err = requireKeys(held, h.keys)
+	}
+	if err == nil {
 		tokens, err = readSecrets(held)
 	}
 	if err != nil {

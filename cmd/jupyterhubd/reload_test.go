@@ -13,6 +13,7 @@ import (
 	"jupyterhubd/cmd/internal/daemon"
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/crypt"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
@@ -36,7 +37,7 @@ func TestAReloadLeavesWhatOnlyARestartChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	h, err := wire(&daemon.Daemon{ConfigDir: dir, Log: zerolog.Nop()}, c, s)
+	h, err := wire(&daemon.Daemon{ConfigDir: dir, Log: zerolog.Nop()}, c, s, crypt.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestAReloadLeavesWhatOnlyARestartChanges(t *testing.T) {
 func TestAReloadGivesAndTakesRoles(t *testing.T) {
 	st := newSite(t)
 	c := st.load("[[hub.load_roles]]\nname = \"assistant\"\nscopes = [\"list:users\"]\nusers = [\"alice\"]\n")
-	h, err := wire(&daemon.Daemon{ConfigDir: st.dir, Log: zerolog.Nop()}, c, st.store)
+	h, err := wire(&daemon.Daemon{ConfigDir: st.dir, Log: zerolog.Nop()}, c, st.store, crypt.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}

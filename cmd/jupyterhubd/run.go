@@ -28,12 +28,16 @@ func run(ctx context.Context, d *daemon.Daemon) error {
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(stateFile(), store.Options{Report: reporter(d)})
+	keys, err := readKeys()
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(stateFile(), store.Options{Report: reporter(d), Keys: keys})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	h, err := wire(d, c, s)
+	h, err := wire(d, c, s, keys)
 	if err != nil {
 		return err
 	}
@@ -82,6 +86,7 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 	g.Go(func() error { return h.manager.Run(ctx) })
 	g.Go(func() error { return h.porter.Run(ctx) })
 	g.Go(func() error { return h.runServices(ctx) })
+	g.Go(func() error { h.reseal(ctx); return nil })
 	seeing := time.Now()
 	h.awaitSight(ctx)
 	h.started.sight.Observe(time.Since(seeing).Seconds())

@@ -15,6 +15,7 @@ import (
 	"jupyterhubd/hub/auth/pam"
 	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/crypt"
 	"jupyterhubd/hub/httpd"
 	"jupyterhubd/hub/oauth"
 	"jupyterhubd/hub/spawner"
@@ -32,6 +33,7 @@ type house struct {
 	proxy    *proxyclient.Client
 	manager  *spawner.Manager
 	porter   *auth.Porter
+	keys     crypt.Keys // of auth states; the same until a restart
 	metrics  *prometheus.Registry
 	started  *startup
 	services chan struct{}         // asks for a round of the services
@@ -43,14 +45,17 @@ type house struct {
 }
 
 // wire makes the house: store, porter, workshop, rooms, hall.
-func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
+func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (*house, error) {
 	h := &house{
-		daemon: d, store: s, config: c, metrics: prometheus.NewRegistry(), leave: make(chan bool, 1), services: make(chan struct{}, 1),
+		daemon: d, store: s, config: c, keys: keys, metrics: prometheus.NewRegistry(), leave: make(chan bool, 1), services: make(chan struct{}, 1),
 		spawnd: systemdspawner.New(systemdspawner.DefaultSocket), proxy: proxyclient.New(proxySocket, ""),
 	}
 	h.started = register(h.metrics, s)
 	rules, err := rulesOf(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := requireKeys(c, keys); err != nil {
 		return nil, err
 	}
 	tokens, err := readSecrets(c)
@@ -82,6 +87,11 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store) (*house, error) {
 // entered tells the journal who enters a server of somebody else's.
 func (h *house) entered(server hub.ServerRef, v hub.Visit) {
 	h.daemon.Log.Warn().Str("user", v.By).Str("owner", server.User).Str("server", server.Server).Msg("somebody enters a server of somebody else's")
+}
+
+// unreadable tells the journal whose auth state does not open.
+func (h *house) unreadable(user string, err error) {
+	h.daemon.Log.Warn().Str("user", user).Err(err).Msg("an auth state is not shown")
 }
 
 // shownOut tells the journal whose account does not stay in.
@@ -148,6 +158,7 @@ func (h *house) apiOptions(c *config.Config) api.Options {
 		SlowSpawn: c.Hub.SlowSpawnTimeout.Std(), SlowStop: c.Hub.SlowStopTimeout.Std(),
 		PageLimit: int(c.Hub.APIPageDefaultLimit), PageMax: int(c.Hub.APIPageMaxLimit),
 		TokenMax: tokenMax(c), NamedServers: c.Hub.AllowNamedServers, InsecureHTTP: c.Hub.InsecureHTTP,
+		Unreadable: h.unreadable,
 		Parts: api.Parts{
 			Spawner:       client.Component{Class: "systemdspawner", Version: hub.Version},
 			Authenticator: client.Component{Class: c.Authenticator.Kind, Version: hub.Version},

@@ -49,7 +49,7 @@ var described = map[string]about{
 	"POST /hub/api/users":                 {"Make users", nil, client.CreateUsers{}, 201, client.Users{}, false},
 	"GET /hub/api/users/{user}":           {"Show a user", []string{"include_stopped_servers", "include_usage"}, nil, 200, client.User{}, false},
 	"POST /hub/api/users/{user}":          {"Make a user", nil, client.UserChange{}, 201, client.User{}, false},
-	"PATCH /hub/api/users/{user}":         {"Change a user's name, or whether they are an admin", nil, client.UserChange{}, 200, client.User{}, false},
+	"PATCH /hub/api/users/{user}":         {"Change a user's name, whether they are an admin, or what is kept of their login", nil, client.UserChange{}, 200, client.User{}, false},
 	"DELETE /hub/api/users/{user}":        {"Stop a user's servers and forget the user", nil, nil, 204, nil, false},
 	"POST /hub/api/users/{user}/activity": {"Report when a user and their servers were active", nil, client.Activity{}, 200, nil, false},
 

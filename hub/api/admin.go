@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -54,13 +55,15 @@ func (room *Room) changeUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, room.userModel(readerOf(auth.FromContext(r.Context())), u, activeOnly(room.Workshop.Servers(u.Name))))
+	by := readerOf(auth.FromContext(r.Context()))
+	return writeJSON(w, http.StatusOK, room.withAuthState(room.userModel(by, u, activeOnly(room.Workshop.Servers(u.Name)))))
 }
 
 // userChange is what a PATCH wants.
 type userChange struct {
 	old, name string
 	admin     *bool
+	state     json.RawMessage // auth_state; nil leaves it as it is
 }
 
 func readChange(body object, user string) (userChange, error) {
@@ -71,12 +74,14 @@ func readChange(body object, user string) (userChange, error) {
 	if err := body.only("name", "admin", "auth_state"); err != nil {
 		return c, err
 	}
-	if body.has("auth_state") {
-		return c, hub.Errorf(hub.Invalid, "The authenticator keeps no state here: auth_state cannot be set")
-	}
 	if err := body.must("admin", &c.admin, "true or false"); err != nil {
 		return c, err
 	}
+	var state map[string]json.RawMessage
+	if err := body.must("auth_state", &state, "an object"); err != nil {
+		return c, err
+	}
+	c.state = body["auth_state"]
 	if err := body.must("name", &c.name, "a name"); err != nil {
 		return c, err
 	}
@@ -108,6 +113,11 @@ func (c userChange) apply(tx *store.Tx, byAdmin bool) (hub.User, error) {
 			return u, err
 		}
 		if u, err = tx.User(c.name); err != nil {
+			return u, err
+		}
+	}
+	if c.state != nil {
+		if err := tx.PutAuthState(c.name, c.state); err != nil {
 			return u, err
 		}
 	}

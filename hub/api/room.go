@@ -31,7 +31,8 @@ type Options struct {
 	NamedServers bool          // allow_named_servers
 	InsecureHTTP bool          // insecure_http: passwords may come over plain HTTP from other machines
 	Parts        Parts
-	Now          func() time.Time // nil means time.Now
+	Unreadable   func(user string, err error) // is told whose auth state does not open; nil for nobody
+	Now          func() time.Time             // nil means time.Now
 }
 
 // Parts names what does the work, for GET /info.
@@ -54,6 +55,9 @@ func New(o Options) *Room {
 	o.PageMax = or(o.PageMax, 200)
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Unreadable == nil {
+		o.Unreadable = func(string, error) {}
 	}
 	return &Room{Options: o, watchers: watchers{open: map[hub.Owner]int{}}}
 }

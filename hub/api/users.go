@@ -111,7 +111,23 @@ func (room *Room) showUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	by := room.withUsage(r, readerOf(auth.FromContext(r.Context())), false)
-	return writeJSON(w, http.StatusOK, room.userModel(by, u, room.serversOf(r, by, u.Name)))
+	return writeJSON(w, http.StatusOK, room.withAuthState(room.userModel(by, u, room.serversOf(r, by, u.Name))))
+}
+
+// withAuthState fills in what the authenticator keeps, if the model is for a reader who may see that. Lists and other models have
+// null in its place. What does not open is null as well, as with JupyterHub, and whoever keeps the journal is told.
+func (room *Room) withAuthState(m client.User) client.User {
+	if !m.AuthState.Shown {
+		return m
+	}
+	err := room.Store.View(func(tx *store.Tx) (err error) {
+		m.AuthState.Value, err = tx.AuthState(m.Name)
+		return err
+	})
+	if err != nil {
+		room.Unreadable(m.Name, err)
+	}
+	return m
 }
 
 func (room *Room) user(name string) (u hub.User, err error) {

@@ -18,6 +18,7 @@ import (
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/auth/authtest"
 	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/crypt"
 	"jupyterhubd/hub/httpd"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
@@ -40,7 +41,13 @@ type world struct {
 
 func newWorld(t testing.TB, change ...func(*api.Options)) *world {
 	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{})
+	return newWorldIn(t, filepath.Join(t.TempDir(), "hub.db"), strings.Repeat("k", 32), change...)
+}
+
+// newWorldIn is a world with a file that may be there, and with keys for auth states.
+func newWorldIn(t testing.TB, path, keys string, change ...func(*api.Options)) *world {
+	t.Helper()
+	s, err := store.Open(path, store.Options{Keys: parseKeys(t, keys)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +90,15 @@ func newWorld(t testing.TB, change ...func(*api.Options)) *world {
 func (w *world) EndSession(_ context.Context, id string) error {
 	w.ended = append(w.ended, id)
 	return nil
+}
+
+func parseKeys(t testing.TB, text string) crypt.Keys {
+	t.Helper()
+	keys, err := crypt.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }
 
 func (w *world) update(f func(*store.Tx) error) {

@@ -44,7 +44,7 @@ func TestCookieAttributes(t *testing.T) {
 			r = r.WithContext(WithVisit(r.Context(), Visit{Scheme: tt.proto}))
 			w := httptest.NewRecorder()
 			h.user(hub.User{Name: "alice"})
-			if err := h.startSession(t.Context(), w, r, h.look("alice")); err != nil {
+			if err := h.startSession(t.Context(), w, r, h.look("alice"), nil); err != nil {
 				t.Fatal(err)
 			}
 			var got []string

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/crypt"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
@@ -35,7 +36,11 @@ func newHouse(t *testing.T, c *clock, change ...func(*Options)) *house {
 	if c != nil {
 		now = c.now
 	}
-	s, err := store.Open(filepath.Join(t.TempDir(), "jupyterhub.db"), store.Options{Now: now})
+	keys, err := crypt.Parse(strings.Repeat("k", 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(filepath.Join(t.TempDir(), "jupyterhub.db"), store.Options{Now: now, Keys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}

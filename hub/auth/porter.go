@@ -51,6 +51,7 @@ type Rules struct {
 	// start of a server.
 	AccountAge         time.Duration
 	DeleteInvalidUsers bool // a user whose account is gone is forgotten
+	KeepAuthState      bool // what the authenticator hands over is kept until the next login
 }
 
 // complete fills in what is zero.

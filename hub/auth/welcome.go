@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -21,7 +22,7 @@ func (p *Porter) welcome(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return LoginStep{}, p.refused(ctx, t, err)
 	}
 	p.standings.welcome(account, p.o.Now())
-	if err := p.startSession(ctx, w, r, user); err != nil {
+	if err := p.startSession(ctx, w, r, user, t.step.AuthState); err != nil {
 		return LoginStep{}, p.refused(ctx, t, err)
 	}
 	if err := t.pass.won(); err != nil {
@@ -56,6 +57,15 @@ func (p *Porter) admit(ctx context.Context, a hub.Account) (user hub.User, err e
 		return err
 	})
 	return user, err
+}
+
+// kept is what of an authenticator's words stays. Nothing takes the place of what was there, as with JupyterHub: a login says all
+// that is true of its user.
+func (p *Porter) kept(state json.RawMessage) json.RawMessage {
+	if !p.rules.Load().KeepAuthState {
+		return nil
+	}
+	return state
 }
 
 // replaced lists the users whose account is not what it was: the one of this name if its uid was another, and the one of
@@ -129,8 +139,9 @@ func (r *Rules) admin(a hub.Account, was bool) bool {
 	return slices.ContainsFunc(a.Groups, func(g string) bool { return slices.Contains(r.AdminGroups, g) })
 }
 
-// startSession gives the browser a session of its own in place of the one that it may have had, whoever's that was.
-func (p *Porter) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, u hub.User) error {
+// startSession gives the browser a session of its own in place of the one that it may have had, whoever's that was, and keeps what
+// the authenticator said of the user.
+func (p *Porter) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, u hub.User, state json.RawMessage) error {
 	v := visitOf(r)
 	var cookie string
 	var s hub.Session
@@ -149,6 +160,9 @@ func (p *Porter) startSession(ctx context.Context, w http.ResponseWriter, r *htt
 			if err := tx.DeleteSession(id); err != nil && hub.KindOf(err) != hub.NotFound {
 				return err
 			}
+		}
+		if err := tx.PutAuthState(u.Name, p.kept(state)); err != nil {
+			return err
 		}
 		cookie, s, err = tx.NewSession(hub.Session{User: u.Name, Created: now, Expires: now.Add(p.rules.Load().CookieMaxAge), Address: addressOf(v.Address)})
 		return err

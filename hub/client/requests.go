@@ -6,6 +6,8 @@ import "encoding/json"
 type UserChange struct {
 	Name  *string `json:"name,omitempty"`
 	Admin *bool   `json:"admin,omitempty"`
+	// AuthState is an object; the hub refuses it while it has no key to seal it with.
+	AuthState json.RawMessage `json:"auth_state,omitempty"`
 }
 
 // ServerChange is the body of PATCH /users/U/servers/S.

@@ -178,6 +178,13 @@ func pamService(s string) error {
 
 var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+func variableName(s string) error {
+	if !variablePattern.MatchString(s) {
+		return fmt.Errorf("is %q; a variable's name has letters, digits and underscores", s)
+	}
+	return nil
+}
+
 func variables(table map[string]string) error {
 	for name, value := range table {
 		switch {

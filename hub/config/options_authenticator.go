@@ -14,6 +14,9 @@ type Authenticator struct {
 
 	AuthRefreshAge     Duration // 0: never
 	DeleteInvalidUsers bool
+
+	EnableAuthState    bool
+	AuthStateVariables []string
 }
 
 var authenticatorOptions = []row[Authenticator]{
@@ -45,4 +48,12 @@ var authenticatorOptions = []row[Authenticator]{
 			"one that is gone, when it is still missing after that time. Accounts are looked at before each start of a server in any case."),
 	option("delete_invalid_users", boolean, false, func(a *Authenticator) *bool { return &a.DeleteInvalidUsers },
 		"Also forget users whose accounts are gone: their groups, named servers and shares."),
+	option("enable_auth_state", boolean, false, func(a *Authenticator) *bool { return &a.EnableAuthState },
+		"Keep what the login hands over about a user (auth_state), sealed, until the next login.").
+		note("It needs a key of 32 bytes, as `openssl rand -hex 32` prints: put it into /etc/jupyterhub/crypt-keys, for root alone, and install the " +
+			"example crypt-keys.conf as a drop-in of jupyterhub.service; or, as with JupyterHub, set JUPYTERHUB_CRYPT_KEY, which every user of the " +
+			"machine can read in the unit. With several, one a line or separated by semicolons, the first seals and all open; after a restart " +
+			"the first has sealed everything. Only the scope admin:auth_state shows it."),
+	option("auth_state_variables", texts, nil, func(a *Authenticator) *[]string { return &a.AuthStateVariables },
+		"Variables of PAM's environment that are kept so, as KRB5CCNAME; none leaves the login program unless it is named here.", every(variableName)),
 }

@@ -109,7 +109,6 @@ var refused = map[string]string{
 	"auth_refresh_strict":            noChoice("accounts are looked at without asking anybody"),
 	"refresh_pre_spawn":              noChoice("the account is looked at before every start"),
 	"refresh_pre_stop":               noChoice("anybody who may stop a server may always stop it"),
-	"enable_auth_state":              noChoice("PAM hands over no state, so none is kept"),
 	"manage_groups":                  noChoice("groups of the system decide who is admitted and with which limits; the hub's own are made by load_groups and the API"),
 	"otp_prompt":                     noChoice("PAM asks for codes itself, in its own words"),
 	"request_otp":                    noChoice("PAM asks for codes itself, on a page of their own"),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"jupyterhubd/hub"
 )
@@ -85,7 +86,7 @@ func (c *checker) refer(from, what, name string) {
 
 func (c *checker) collect() {
 	users := each(c, bucketUsers, func(u hub.User) []byte { return []byte(u.Name) }, func(k string, u hub.User) {
-		c.names["user "+k] = true
+		c.names["user "+k], c.names["user of id "+strconv.FormatUint(u.ID, 10)] = true, true
 		c.expect(userRows(u))
 		for _, g := range u.Groups {
 			c.refer("user "+k, "group", g)
@@ -105,6 +106,7 @@ func (c *checker) collect() {
 		c.names["server "+s.String()] = true
 		c.refer("server "+s.String(), "user", s.User)
 	})
+	c.collectAuthStates()
 	each(c, bucketUsage, usageKey, func(k string, u hub.Consumption) { c.refer("usage "+u.Day, "user", u.User) })
 	c.collectSecrets()
 	c.collectShares()
@@ -117,6 +119,17 @@ func (c *checker) collect() {
 		if counted := unnumber(c.tx.get(bucketMeta, append(keyThrottles[:len(keyThrottles):len(keyThrottles)], class...))); uint64(n) != counted {
 			c.faultf("there are %d throttles of class %s, but %d are counted", n, class, counted)
 		}
+	}
+}
+
+// collectAuthStates goes through what is sealed; whether it opens is a matter of keys.
+func (c *checker) collectAuthStates() {
+	err := c.tx.scan(bucketAuthStates, nil, func(k, _ []byte) error {
+		c.refer("an auth state", "user of id", strconv.FormatUint(unnumber(string(k)), 10))
+		return nil
+	})
+	if err != nil {
+		c.faultf("read %s: %w", bucketAuthStates, err)
 	}
 }
 

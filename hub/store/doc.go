@@ -2,7 +2,8 @@
 //
 // It owns the file: its schema and its migrations, its buckets and their indexes, the transactions, the hot backup, and the
 // hashing of every secret that is kept (tokens, client secrets, codes, login cookies: SHA-256, which is enough because each
-// is random with at least 128 bits or, for tokens that an admin made, as good as its maker chose it). It owns as well the
+// is random with at least 128 bits or, for tokens that an admin made, as good as its maker chose it), and the sealing of the one
+// that is told again (what an authenticator keeps about a user). It owns as well the
 // activity that arrives too often to be written each time: coalesced in memory, laid over every read, flushed in one
 // transaction within a second.
 //

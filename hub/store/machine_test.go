@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/crypt"
 )
 
 // The store against a model: random verbs in random order, with flushes, prunings, passing time and reopened files between
@@ -21,6 +23,7 @@ type machine struct {
 	path  string
 	clock *clock
 	store *Store
+	keys  crypt.Keys
 
 	users    map[string]modelUser
 	groups   map[string]bool
@@ -35,6 +38,7 @@ type machine struct {
 type modelUser struct {
 	groups map[string]bool
 	active time.Time
+	state  string // auth state
 }
 
 type modelToken struct {
@@ -59,7 +63,7 @@ func TestStoreAgainstModel(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		n++
-		m := &machine{path: filepath.Join(dir, fmt.Sprintf("%d.db", n)), clock: noon(), users: map[string]modelUser{}, groups: map[string]bool{},
+		m := &machine{path: filepath.Join(dir, fmt.Sprintf("%d.db", n)), clock: noon(), keys: keys(t, oneKey), users: map[string]modelUser{}, groups: map[string]bool{},
 			servers: map[hub.ServerRef]time.Time{}, tokens: map[string]modelToken{}, sessions: map[string]modelSession{}, clients: map[string]hub.ServerRef{},
 			shares: map[modelShare][]string{}, codes: map[string]modelCode{}}
 		m.open(t)
@@ -70,7 +74,7 @@ func TestStoreAgainstModel(t *testing.T) {
 }
 
 func (m *machine) open(t *rapid.T) {
-	s, err := Open(m.path, Options{Now: m.clock.now})
+	s, err := Open(m.path, Options{Now: m.clock.now, Keys: m.keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +147,19 @@ func (m *machine) RenameUser(t *rapid.T) {
 			s.user = name
 			m.sessions[cookie] = s
 		}
+	}
+}
+
+func (m *machine) PutAuthState(t *rapid.T) {
+	name, state := person(t), rapid.SampledFrom([]string{"", `{}`, `{"token":"x"}`}).Draw(t, "state")
+	var put json.RawMessage
+	if state != "" {
+		put = json.RawMessage(state)
+	}
+	if m.do(t, m.has(name), func(tx *Tx) error { return tx.PutAuthState(name, put) }) {
+		u := m.users[name]
+		u.state = state
+		m.users[name] = u
 	}
 }
 

@@ -35,6 +35,9 @@ func (m *machine) checkUsers(t *rapid.T, tx *Tx) {
 		if !ok || !u.LastActivity.Equal(want.active) || !slices.Equal(u.Groups, slices.Sorted(maps.Keys(want.groups))) {
 			t.Fatalf("user %+v, want %+v", u, want)
 		}
+		if state, err := tx.AuthState(u.Name); err != nil || string(state) != want.state {
+			t.Fatalf("%s's auth state is %q, %v, want %q", u.Name, state, err, want.state)
+		}
 		if i > 0 && got[i-1].LastActivity.Before(u.LastActivity) {
 			t.Fatalf("%s before %s in the order of activity", got[i-1].Name, u.Name)
 		}

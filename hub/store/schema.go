@@ -30,6 +30,7 @@ const (
 	bucketShares     = "shares"     // id
 	bucketShareCodes = "sharecodes" // id
 	bucketUsage      = "usage"      // user, day
+	bucketAuthStates = "authstates" // id of the user; sealed, not JSON
 
 	indexUserID          = "users.id"          // id -> name
 	indexUserUID         = "users.uid"         // uid -> name
@@ -52,7 +53,7 @@ const (
 )
 
 var recordBuckets = []string{bucketMeta, bucketUsers, bucketGroups, bucketServers, bucketTokens, bucketServices, bucketClients,
-	bucketCodes, bucketSessions, bucketSecrets, bucketThrottles, bucketShares, bucketShareCodes, bucketUsage}
+	bucketCodes, bucketSessions, bucketSecrets, bucketThrottles, bucketShares, bucketShareCodes, bucketUsage, bucketAuthStates}
 
 var indexBuckets = []string{indexUserID, indexUserUID, indexUserActivity, indexMembers, indexTokenHash, indexTokenOwner,
 	indexTokenClient, indexTokenSession, indexTokenServer, indexClientOwner, indexCookie, indexSessionUser, indexExpiry, indexThrottleAge,
@@ -72,6 +73,7 @@ type migration func(*bbolt.Tx) error
 // migrations[i] leads from schema i+1 to i+2. A released step is never changed.
 var migrations = []migration{
 	func(*bbolt.Tx) error { return nil }, // shares, their codes, and usage: buckets, which create makes, and nothing in them
+	func(*bbolt.Tx) error { return nil }, // what authenticators keep: a bucket
 }
 
 // migrate brings the file to the schema that the steps lead to. A file of an older schema is copied beside itself first.

@@ -15,6 +15,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/crypt"
 )
 
 // Options are what a store needs beside its file.
@@ -23,6 +24,8 @@ type Options struct {
 	// Report is told when Run cannot flush or prune, and with nil when it can again. Nothing is lost meanwhile: Run keeps
 	// what it has and tries again. May be nil.
 	Report func(error)
+	// Keys seal what authenticators keep about users. Without any it can neither be kept nor read.
+	Keys crypt.Keys
 }
 
 // Store is an open database file. Its methods may be called from any goroutine.

@@ -129,8 +129,8 @@ func (tx *Tx) countUsers(by int64) error {
 	return tx.bucket(bucketMeta).Put(keyUsers, binary.BigEndian.AppendUint64(nil, n))
 }
 
-// DeleteUser removes a user with everything of theirs: servers, tokens, sessions, OAuth clients, memberships, and what was
-// shared with them.
+// DeleteUser removes a user with everything of theirs: servers, tokens, sessions, OAuth clients, memberships, what was shared
+// with them, and what their authenticator kept.
 func (tx *Tx) DeleteUser(name string) error {
 	u, ok, err := tx.storedUser(name)
 	if err != nil || !ok {
@@ -140,6 +140,9 @@ func (tx *Tx) DeleteUser(name string) error {
 		return err
 	}
 	if err := tx.countUsers(-1); err != nil {
+		return err
+	}
+	if err := tx.bucket(bucketAuthStates).Delete(number(u.ID)); err != nil {
 		return err
 	}
 	tx.forget(name)

@@ -15,7 +15,8 @@ var mayImport = []struct {
 	{"hub/config", "hub", "configuration is translated into each part's options by mains, and by nobody else"},
 	{"hub/credential", "hub", "the hub writes it and a user's first process reads it: it is linked by both, and carries nothing else in"},
 	{"hub/rbac", "hub", "scopes are pure functions over a catalogue"},
-	{"hub/store", "hub", "the cellar remembers nouns and judges nothing"},
+	{"hub/crypt", "hub", "what seals knows neither where keys come from nor what is sealed"},
+	{"hub/store", "hub hub/crypt", "the cellar remembers nouns and judges nothing"},
 	{"hub/varlink", "hub", "the wire of the locked doors is linked by root"},
 
 	// Rooms: know the porter's actor and the furniture, never each other.
@@ -49,7 +50,7 @@ var mayImport = []struct {
 	{"cmd/jupyterhub-pam", "cmd/internal/daemon hub hub/account hub/auth/pam hub/auth/pam/conv hub/auth/pam/door hub/config", "a main"},
 	{"cmd/jupyterhub-proxy", "cmd/internal/daemon hub hub/account hub/config proxy", "a main"},
 	{"cmd/jupyterhub-spawnd", "cmd/internal/daemon hub hub/account hub/config hub/varlink systemdspawner/launcher", "a main"},
-	{"cmd/jupyterhubd", "cmd/internal/daemon hub hub/account hub/api hub/auth hub/auth/pam hub/client hub/config hub/httpd hub/oauth " +
+	{"cmd/jupyterhubd", "cmd/internal/daemon hub hub/account hub/api hub/auth hub/auth/pam hub/client hub/config hub/crypt hub/httpd hub/oauth " +
 		"hub/rbac hub/spawner hub/store hub/web proxy/client systemdspawner", "a main"},
 
 	// What is not the product.

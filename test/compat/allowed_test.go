@@ -31,7 +31,7 @@ var allowed = []allowance{
 	{"redirects", "have a Content-Type", "have none", "nor have they a body",
 		[]string{`^\S+ \S+ \| Content-Type \| text/html \| $`}},
 	{"the login form", "leads to `/hub/login?next=` where there is no `next`; a refused login sets no cookie", "leads to `/hub/login`; sets `_xsrf` anew, and takes back the cookie of a login in several steps", "the form that comes back can be sent for another hour",
-		[]string{`^(GET|POST) \./hub/login \| \[\]\.action \| /hub/login\?next= \| /hub/login$`, `^POST \./hub/login \| Set-Cookie \|  \| _xsrf Path=/hub/ lasting$`,
+		[]string{`^(GET|POST) \./hub/login \| \[\]\.action \| /hub/login\?next= \| /hub/login$`, `^POST \./hub/login\S* \| Set-Cookie \|  \| _xsrf Path=/hub/ lasting$`,
 			`^POST \./hub/login\S+ \| Set-Cookie \| .* \| .*jupyterhub-hub-answer Path=/hub/login \(gone\)`}},
 	{"`next` with a line break", "500", "as without one", "it is a mistake",
 		[]string{`^GET \./hub/login\?next=\S+%0d%0a\S+ \| status \| 500 \| 302$`}},

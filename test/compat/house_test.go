@@ -20,6 +20,7 @@ import (
 	"jupyterhubd/hub/api"
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/auth/authtest"
+	"jupyterhubd/hub/crypt"
 	"jupyterhubd/hub/httpd"
 	"jupyterhubd/hub/oauth"
 	"jupyterhubd/hub/rbac"
@@ -50,6 +51,9 @@ func leftOut(t *testing.T) {
 		t.Skip("runs a peer's program, which -short leaves out")
 	}
 }
+
+// cryptKey seals auth states in both hubs.
+const cryptKey = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
 // house is a hub without systemd.
 type house struct {
@@ -88,8 +92,11 @@ var cullerRole = rbac.Role{Name: "culler", Scopes: []string{"list:users", "read:
 func openHouse(t *testing.T, p plan) *house {
 	t.Helper()
 	h := &house{t: t, seen: new(visitors), now: p.now}
-	var err error
-	if h.store, err = store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{Now: p.now}); err != nil {
+	keys, err := crypt.Parse(cryptKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.store, err = store.Open(filepath.Join(t.TempDir(), "hub.db"), store.Options{Now: p.now, Keys: keys}); err != nil {
 		t.Fatal(err)
 	}
 	tokens, browsers := listen(t), listen(t)
@@ -126,7 +133,7 @@ func (h *house) furnish(p plan) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	o := auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy}, BaseURL: "/"}
+	o := auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy, KeepAuthState: true}, BaseURL: "/"}
 	if p.doors != nil {
 		o.Authenticator = p.doors
 	}

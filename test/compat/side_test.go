@@ -187,7 +187,7 @@ func startUpstream(t *testing.T) *side {
 	said := new(spoken)
 	cmd := exec.Command(program, "--config="+config)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = home, said, said
-	cmd.Env = []string{"HOME=" + home, "HUB_HOME=" + home, "HUB_SITE=" + filepath.Join(filepath.Dir(config), "site.json"), "PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "LANG=C.UTF-8"}
+	cmd.Env = []string{"HOME=" + home, "HUB_HOME=" + home, "HUB_SITE=" + filepath.Join(filepath.Dir(config), "site.json"), "PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "LANG=C.UTF-8", "JUPYTERHUB_CRYPT_KEY=" + cryptKey}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

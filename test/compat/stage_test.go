@@ -117,7 +117,11 @@ func startOurs(t *testing.T, log io.Writer) *side {
 	doors := authtest.NewDouble()
 	for _, name := range s.People {
 		uid := int64(1000 + len(name)) // as the machine of these plays has it
-		doors.Put(authtest.Account{Account: hub.Account{Name: name, UID: uid, GID: uid, Home: "/home/" + name, Groups: []string{name}}, Password: "secret"})
+		state := ""
+		if name == "bob" { // as testdata/jupyterhub_config.py has it
+			state = `{"from": "the login"}`
+		}
+		doors.Put(authtest.Account{State: state, Account: hub.Account{Name: name, UID: uid, GID: uid, Home: "/home/" + name, Groups: []string{name}}, Password: "secret"})
 	}
 	h := openHouse(t, plan{machine: plays{spawnertest.NewFake()}, table: spawnertest.NewRouter(), now: time.Now, probe: answersAtOnce, site: s, users: []string{"admin"}, doors: doors, log: log})
 	at := strings.TrimPrefix(h.browser, "http://")

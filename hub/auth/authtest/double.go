@@ -2,6 +2,7 @@ package authtest
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"sync"
 
@@ -18,6 +19,7 @@ type Account struct {
 	Code     string // asked for after the password, when set
 	Expired  bool   // the password must be changed
 	Refused  bool   // whatever is answered
+	State    string // auth_state that comes with a login, when set
 }
 
 // Double is an authenticator in memory. It ignores the case of names, as a directory server may.
@@ -174,7 +176,7 @@ func (t *talk) code(answer string) (hub.Step, error) {
 func (t *talk) good() (hub.Step, error) {
 	switch {
 	case !t.account.Expired:
-		return hub.Step{Account: &t.account.Account}, nil
+		return hub.Step{Account: &t.account.Account, AuthState: json.RawMessage(t.account.State)}, nil
 	case !t.double.changes:
 		return hub.Step{}, hub.Errorf(hub.Expired, "The password has expired and has to be changed.")
 	}

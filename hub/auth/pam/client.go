@@ -1,6 +1,7 @@
 package pam
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -107,6 +108,9 @@ func (t *conversation) call(ctx context.Context, method string, in any) (hub.Ste
 			return hub.Step{}, broken(err)
 		}
 		return hub.Step{}, err
+	}
+	if state := bytes.TrimSpace(out.Step.AuthState); len(state) > 0 && state[0] != '{' {
+		return hub.Step{}, broken(errors.New("the door answered with an auth_state that is no object"))
 	}
 	if ended := out.Step.Account != nil; ended == (len(out.Step.Prompts) > 0) || ended && out.Step.Account.Name == "" {
 		return hub.Step{}, broken(errors.New("the door answered with neither a question nor an account"))

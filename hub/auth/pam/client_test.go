@@ -44,10 +44,11 @@ func TestADoorThatIsAwayIsUnavailable(t *testing.T) {
 
 func TestADoorThatAnswersNonsenseIsUnavailable(t *testing.T) {
 	for what, answer := range map[string]any{
-		"nothing":                 struct{}{},
-		"neither":                 map[string]any{"step": hub.Step{Messages: []string{"hello"}}},
-		"both":                    map[string]any{"step": hub.Step{Prompts: []hub.Prompt{{}}, Account: &hub.Account{Name: "root"}}},
-		"an account without name": map[string]any{"step": hub.Step{Account: &hub.Account{}}},
+		"nothing":                   struct{}{},
+		"neither":                   map[string]any{"step": hub.Step{Messages: []string{"hello"}}},
+		"both":                      map[string]any{"step": hub.Step{Prompts: []hub.Prompt{{}}, Account: &hub.Account{Name: "root"}}},
+		"a state that is no object": map[string]any{"step": hub.Step{Account: &hub.Account{Name: "alice"}, AuthState: []byte(`["x"]`)}},
+		"an account without name":   map[string]any{"step": hub.Step{Account: &hub.Account{}}},
 	} {
 		say := func(_ context.Context, r *varlink.Request) error { return r.Reply(answer) }
 		client := New(serve(t, func() map[string]varlink.Handler { return map[string]varlink.Handler{"Begin": say, "Account": say} }))

@@ -1,8 +1,10 @@
 # The JupyterHub that conversations are held with: no proxy, no accounts, and servers that answer from inside the hub.
 import json
 import os
+from inspect import isawaitable
 from urllib.parse import quote
 
+from jupyterhub.auth import DummyAuthenticator
 from jupyterhub.proxy import Proxy
 from jupyterhub.spawner import Spawner
 from tornado.httpserver import HTTPServer
@@ -59,6 +61,15 @@ class Play(Spawner):
     async def poll(self):
         return None if self.running else 0
 
+class Doors(DummyAuthenticator):
+    """One password, and something to keep about Bob."""
+
+    async def authenticate(self, handler, data):
+        name = super().authenticate(handler, data)
+        if isawaitable(name):
+            name = await name
+        return name and {"name": name, "auth_state": {"from": "the login"} if name == "bob" else None}
+
 c = get_config()  # noqa: F821
 c.Application.log_level = "WARN"
 c.JupyterHub.hub_bind_url = "http+unix://" + quote(f"{home}/hub.sock", safe="")
@@ -66,8 +77,9 @@ c.JupyterHub.db_url = f"sqlite:///{home}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{home}/cookie_secret"
 c.JupyterHub.proxy_class = Table
 c.JupyterHub.spawner_class = Play
-c.JupyterHub.authenticator_class = "dummy"
+c.JupyterHub.authenticator_class = Doors
 c.Authenticator.allow_all = True
+c.Authenticator.enable_auth_state = True
 c.DummyAuthenticator.password = "secret"
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 5, "slow_stop_timeout": 30}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/msteinert/pam/v2"
 
@@ -13,11 +14,12 @@ import (
 
 // Request says who wants in and from where.
 type Request struct {
-	Service    string // the file in /etc/pam.d
-	User       string // PAM_USER, as it was typed: a second name of one uid may have a password of its own
-	RemoteHost string // PAM_RHOST; empty leaves it unset
-	TTY        string // PAM_TTY; empty leaves it unset
-	Dir        string // where service files are, for tests; empty means the system's places
+	Service    string   // the file in /etc/pam.d
+	User       string   // PAM_USER, as it was typed: a second name of one uid may have a password of its own
+	RemoteHost string   // PAM_RHOST; empty leaves it unset
+	TTY        string   // PAM_TTY; empty leaves it unset
+	Dir        string   // where service files are, for tests; empty means the system's places
+	Variables  []string // names of the variables of PAM's environment that Result has
 }
 
 // Ask shows messages and puts one question. Its error ends the conversation and comes back from Authenticate or Change.
@@ -27,6 +29,8 @@ type Ask func(messages []string, prompt hub.Prompt) (answer string, err error)
 type Result struct {
 	User     string   // PAM_USER at the end: a module may have changed it
 	Messages []string // shown after the last question
+	// Variables are those of pam_getenvlist that the request names and a module has set.
+	Variables map[string]string
 }
 
 // Authenticate asks until PAM knows that the user is who they say (pam_authenticate) and may use their account at this
@@ -103,7 +107,29 @@ func converse(r Request, ask Ask, steps func(*talk) error) (_ Result, err error)
 	if err != nil {
 		return Result{}, broken("read PAM_USER", err)
 	}
-	return Result{User: user, Messages: t.messages}, nil
+	variables, err := t.variables(r.Variables)
+	return Result{User: user, Messages: t.messages, Variables: variables}, err
+}
+
+// maxVariable bounds a variable's value, in bytes: a module may have it from a directory server.
+const maxVariable = 4096
+
+// variables takes some of PAM's environment. What is long, or no text, is left out: a login does not fail over it.
+func (t *talk) variables(names []string) (map[string]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	all, err := t.pam.GetEnvList()
+	if err != nil {
+		return nil, broken("pam_getenvlist", err)
+	}
+	taken := map[string]string{}
+	for _, name := range names {
+		if value, set := all[name]; set && len(value) <= maxVariable && utf8.ValidString(value) {
+			taken[name] = value
+		}
+	}
+	return taken, nil
 }
 
 func start(r Request, q *questions) (*pam.Transaction, error) {

@@ -109,6 +109,22 @@ func TestSecondPromptAndMessages(t *testing.T) {
 	}
 }
 
+// Of PAM's environment the result has what is named, if a module has set it and it is text of a bearable length.
+func TestNamedVariablesComeOut(t *testing.T) {
+	m := newMachine(t)
+	m.service("hub", "auth required "+m.module()+" map=alice env=KRB5CCNAME=FILE:/tmp/cc env=SECRET=x", "account required pam_permit.so")
+	for _, named := range [][]string{nil, {"KRB5CCNAME", "LONG", "UNSET"}} {
+		r, err := Authenticate(Request{Service: "hub", User: "alice", Dir: m.dir, Variables: named}, new(script).ask)
+		want := map[string]string(nil)
+		if named != nil {
+			want = map[string]string{"KRB5CCNAME": "FILE:/tmp/cc"}
+		}
+		if err != nil || !reflect.DeepEqual(r.Variables, want) {
+			t.Errorf("named %q: %q, %v", named, r.Variables, err)
+		}
+	}
+}
+
 func TestTheUserIsWhoTheModulesSay(t *testing.T) {
 	m := newMachine(t)
 	m.service("hub", "auth required "+m.module()+" map=bob", "account required pam_permit.so")

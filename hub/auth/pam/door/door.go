@@ -2,6 +2,7 @@ package door
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,9 +31,15 @@ const (
 // Ask shows messages and puts one question to whoever is logging in.
 type Ask = func(messages []string, prompt hub.Prompt) (answer string, err error)
 
-// Converse holds a PAM conversation and returns PAM_USER at its end and the messages that were not shown yet. It refuses
-// with errors of kind Forbidden, Expired, Invalid or Unavailable.
-type Converse func(user, remoteHost, tty string, ask Ask) (name string, messages []string, err error)
+// Converse holds a PAM conversation. It refuses with errors of kind Forbidden, Expired, Invalid or Unavailable.
+type Converse func(user, remoteHost, tty string, ask Ask) (End, error)
+
+// End is the good end of a conversation.
+type End struct {
+	Name      string            // PAM_USER
+	Messages  []string          // not shown yet
+	Variables map[string]string // of PAM's environment; what root lets out
+}
 
 // Options is what a door is made of.
 type Options struct {
@@ -237,14 +244,25 @@ func (d *door) lastWord(ctx context.Context) (hub.Step, error) {
 	if t.err != nil {
 		return hub.Step{}, t.err
 	}
-	a, err := d.admit(ctx, t.name)
+	a, err := d.admit(ctx, t.end.Name)
 	if hub.KindOf(err) == hub.Unavailable {
 		return hub.Step{}, err
 	}
 	if err != nil {
-		return hub.Step{}, &hub.Error{Kind: hub.Forbidden, Err: fmt.Errorf("PAM ended with the user %q: %w", t.name, err)}
+		return hub.Step{}, &hub.Error{Kind: hub.Forbidden, Err: fmt.Errorf("PAM ended with the user %q: %w", t.end.Name, err)}
 	}
-	return hub.Step{Messages: t.messages, Account: &a}, nil
+	state, err := authState(t.end.Variables)
+	return hub.Step{Messages: t.end.Messages, Account: &a, AuthState: state}, err
+}
+
+// authState is what the hub is told of PAM's environment.
+func authState(variables map[string]string) (json.RawMessage, error) {
+	if len(variables) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(struct {
+		Environment map[string]string `json:"pam_environment"`
+	}{variables})
 }
 
 // refuse gives what the caller may know of err. Only a password that PAM found right may be told to be expired, or its

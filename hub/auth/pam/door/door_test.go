@@ -34,6 +34,8 @@ type play struct {
 	toPAM    []string // whom PAM was asked for
 	reported []error
 	ended    chan error
+	// what modules set and root lets out
+	variables map[string]string
 }
 
 // enter opens a door. The played PAM takes "right" as everyone's password after work, root's included.
@@ -55,19 +57,19 @@ func enter(t *testing.T, rules account.Rules, work time.Duration, change func(*O
 			}
 			return hub.Account{}, hub.Errorf(hub.NotFound, "there is no such account")
 		},
-		Converse: func(user, _, _ string, ask Ask) (string, []string, error) {
+		Converse: func(user, _, _ string, ask Ask) (End, error) {
 			p.toPAM = append(p.toPAM, user)
 			got, err := ask(nil, hub.Prompt{Text: "Password:"})
 			if err != nil {
-				return "", nil, err
+				return End{}, err
 			}
 			if _, there := cast[user]; there {
 				time.Sleep(work) // a hash is computed
 			}
 			if got != "right" {
-				return "", nil, &hub.Error{Kind: hub.Forbidden, Err: errors.New("pam_authenticate: no")}
+				return End{}, &hub.Error{Kind: hub.Forbidden, Err: errors.New("pam_authenticate: no")}
 			}
-			return user, []string{"welcome"}, nil
+			return End{Name: user, Messages: []string{"welcome"}, Variables: p.variables}, nil
 		},
 		Locked:   func(context.Context, string) (bool, error) { return false, nil },
 		Standing: func(string) error { return nil },
@@ -151,13 +153,29 @@ func TestRefusalsAreAllAlike(t *testing.T) {
 	}
 }
 
+// What root lets out of PAM's environment comes with the account; where that is nothing, there is no state at all.
+func TestVariablesComeWithTheAccount(t *testing.T) {
+	for want, variables := range map[string]map[string]string{"": nil, `{"pam_environment":{"KRB5CCNAME":"FILE:/tmp/krb5cc"}}`: {"KRB5CCNAME": "FILE:/tmp/krb5cc"}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := enter(t, account.Rules{AllowAll: true}, time.Millisecond, nil)
+			p.variables = variables
+			if step, err := p.begin(t, "alice"); err != nil || step.AuthState != nil {
+				t.Fatalf("before the end: %+v, %v", step, err)
+			}
+			if step, err := p.answer(t, "right"); err != nil || string(step.AuthState) != want {
+				t.Errorf("%s, %v, want %s", step.AuthState, err, want)
+			}
+		})
+	}
+}
+
 // Vulnerability: a PAM module maps the user to another one. Attack: mallory logs in as herself and comes out as root.
 // Verified: the name at the end is looked up and admitted anew.
 func TestPAMMayNotEndWithSomebodyRefused(t *testing.T) {
 	for _, end := range []string{"root", "daemon", "nobody-knows", "", "0"} {
 		synctest.Test(t, func(t *testing.T) {
 			p := enter(t, account.Rules{AllowAll: true}, 0, func(o *Options) {
-				o.Converse = func(string, string, string, Ask) (string, []string, error) { return end, nil, nil }
+				o.Converse = func(string, string, string, Ask) (End, error) { return End{Name: end}, nil }
 			})
 			if step, err := p.begin(t, "alice"); hub.KindOf(err) != hub.Forbidden || step.Account != nil {
 				t.Errorf("PAM ended with %q: %+v, %v", end, step, err)
@@ -173,8 +191,8 @@ func TestWhatMayBeTold(t *testing.T) {
 		for _, who := range []string{"alice", "root"} {
 			synctest.Test(t, func(t *testing.T) {
 				p := enter(t, account.Rules{AllowAll: true}, 0, func(o *Options) {
-					o.Converse = func(string, string, string, Ask) (string, []string, error) {
-						return "", nil, &hub.Error{Kind: kind, Text: "too short", Err: errors.New("inner")}
+					o.Converse = func(string, string, string, Ask) (End, error) {
+						return End{}, &hub.Error{Kind: kind, Text: "too short", Err: errors.New("inner")}
 					}
 				})
 				_, err := p.begin(t, who)
@@ -313,9 +331,9 @@ func TestCheck(t *testing.T) {
 }
 
 func TestOnlyTheHubAndRootMayCall(t *testing.T) {
-	o := Options{Caller: 990, Converse: func(string, string, string, Ask) (string, []string, error) {
+	o := Options{Caller: 990, Converse: func(string, string, string, Ask) (End, error) {
 		t.Error("PAM was asked")
-		return "", nil, nil
+		return End{}, nil
 	}}
 	for uid, want := range map[uint32]bool{0: true, 990: true, 989: false, 1000: false, pipePeer: false} {
 		if err := (&door{Options: o}).allow(varlink.Cred{UID: uid}); (err == nil) != want {

@@ -36,10 +36,9 @@ type talk struct {
 	answers   chan string
 	asking    bool // a question was told and not answered; of the connection's goroutine
 
-	over     chan struct{} // closed at the end; what follows is set before
-	name     string
-	messages []string
-	err      error
+	over chan struct{} // closed at the end; what follows is set before
+	end  End
+	err  error
 }
 
 func newTalk(user, remoteHost string) *talk {
@@ -50,7 +49,7 @@ func newTalk(user, remoteHost string) *talk {
 // hold runs the conversation until PAM has said its last word or ctx ends.
 func (t *talk) hold(ctx context.Context, converse Converse, tty string) {
 	defer close(t.over)
-	t.name, t.messages, t.err = converse(t.asWho, t.remoteHost, tty, func(messages []string, prompt hub.Prompt) (string, error) {
+	t.end, t.err = converse(t.asWho, t.remoteHost, tty, func(messages []string, prompt hub.Prompt) (string, error) {
 		select {
 		case t.questions <- question{messages, prompt}:
 		case <-ctx.Done():

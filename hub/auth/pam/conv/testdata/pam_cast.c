@@ -1,5 +1,6 @@
 /* A module for the tests: asks for a code and a colour in one call, with messages around, and takes code=... as right.
- * With map=NAME it changes PAM_USER to NAME; with endless it never stops asking. */
+ * With map=NAME it changes PAM_USER to NAME; with endless it never stops asking; with env=NAME=VALUE it sets a
+ * variable, and LONG as well, to more than anybody wants; that alone is neither right nor wrong. */
 #include <security/pam_modules.h>
 #include <security/pam_ext.h>
 #include <stdlib.h>
@@ -17,6 +18,17 @@ static const char *option(int argc, const char **argv, const char *name)
 int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
 {
 	const char *code = option(argc, argv, "code="), *map = option(argc, argv, "map=");
+	for (int i = 0; i < argc; i++)
+		if (!strncmp(argv[i], "env=", 4) && pam_putenv(h, argv[i] + 4) != PAM_SUCCESS)
+			return PAM_BUF_ERR;
+	if (option(argc, argv, "env=")) {
+		char filler[5000] = "LONG=";
+		memset(filler + 5, 'x', sizeof filler - 6);
+		if (pam_putenv(h, filler) != PAM_SUCCESS)
+			return PAM_BUF_ERR;
+		if (!code && !map)
+			return PAM_IGNORE;
+	}
 	if (map)
 		return pam_set_item(h, PAM_USER, map);
 	if (option(argc, argv, "endless"))
