@@ -21,6 +21,8 @@ var notOfTheClient = map[string]string{
 	"/servers//progress":                    "the default server",
 	"/servers//restart":                     "the default server",
 	"/servers//limits":                      "the default server",
+	"/hub/api/shares/{user}":                "only lists; the rest is refused",
+	"/hub/api/share-codes/{user}":           "only lists; the rest is refused",
 	"/wake":                                 "the proxy's, with the key of a route",
 	"/admin-access":                         "gone from JupyterHub",
 	"/authorizations/token":                 "gone from JupyterHub",

@@ -7,7 +7,6 @@ import (
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
-	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
@@ -175,8 +174,7 @@ func (room *Room) deleteService(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case s.Configured:
-		text := "Service " + name + " is not modifiable at runtime: the configuration names it"
-		return writeJSON(w, http.StatusMethodNotAllowed, client.ErrorBody{Status: http.StatusMethodNotAllowed, Message: text})
+		return notAllowed(w, "Service "+name+" is not modifiable at runtime: the configuration names it")
 	case s.URL != "":
 		_ = room.Daemon.Resync(r.Context()) // as above, ignoring
 	}

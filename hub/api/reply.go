@@ -81,3 +81,8 @@ func latest(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// notAllowed answers 405 where the path is there and the method has no meaning for what it names.
+func notAllowed(w http.ResponseWriter, text string) error {
+	return writeJSON(w, http.StatusMethodNotAllowed, client.ErrorBody{Status: http.StatusMethodNotAllowed, Message: text})
+}

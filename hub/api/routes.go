@@ -98,6 +98,11 @@ func (room *Room) shareRows() []auth.Route {
 		plate("GET", "/groups/{group}/shared", group, room.sharedWithGroup, "read:groups:shares"),
 		plate("GET", "/shares/{user}", user, room.sharesOfUser, "read:shares"),
 		plate("GET", "/share-codes/{user}", user, room.codesOfUser, "read:shares"),
+		plate("POST", "/shares/{user}", user, wantsServer, "shares"),
+		plate("PATCH", "/shares/{user}", user, wantsServer, "shares"),
+		plate("DELETE", "/shares/{user}", user, wantsServer, "shares"),
+		plate("POST", "/share-codes/{user}", user, wantsServer, "shares"),
+		plate("DELETE", "/share-codes/{user}", user, wantsServer, "shares"),
 	}
 	for _, name := range []string{"", "{server}"} {
 		rows = append(rows,

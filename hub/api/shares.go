@@ -215,3 +215,9 @@ func (room *Room) unshare(w http.ResponseWriter, r *http.Request) error {
 	}
 	return nothing(w)
 }
+
+// wantsServer answers for what is done with a server's shares where the path names no server. Who may not do it hears only that, as
+// with JupyterHub.
+func wantsServer(w http.ResponseWriter, _ *http.Request) error {
+	return notAllowed(w, "What is shared is one server: name it behind the user; the default server is the one whose path ends in a slash")
+}
