@@ -5,9 +5,10 @@ import "time"
 // Unit is a systemd unit that runs a server, as root's side reports it.
 type Unit struct {
 	ServerRef
-	Name       string    `json:"unit"`   // jupyter-alice.service
-	UID        int64     `json:"uid"`    // of the account it runs as, looked up on root's side
-	Socket     string    `json:"socket"` // where the server listens: /run/jupyter/<16 hex>/s
+	Name       string    `json:"unit"`              // jupyter-alice.service
+	UID        int64     `json:"uid"`               // of the account it runs as, looked up on root's side
+	Account    string    `json:"account,omitempty"` // its name, where root's file lets servers run as another one than the user's own
+	Socket     string    `json:"socket"`            // where the server listens: /run/jupyter/<16 hex>/s
 	State      UnitState `json:"state"`
 	Listening  bool      `json:"listening"` // the socket is there
 	Invocation string    `json:"invocation_id"`

@@ -8,6 +8,10 @@
 //
 //	jupyterhub-exec --socket PATH --tcp -- COMMAND [ARGUMENT...]
 //
+// A guest, whom systemd makes up for the unit, first waits until root's side has given it the directory of PATH:
+//
+//	jupyterhub-exec --socket PATH --guest -- COMMAND [ARGUMENT...]
+//
 // On machines with cgroup v1 it is the unit's last process as well, and writes down which limits were hit before the kernel
 // forgets it:
 //

@@ -42,6 +42,7 @@ func run(ctx context.Context, args, environ []string, exec func(string, []string
 	flags.SetOutput(io.Discard)
 	socket := flags.String("socket", "", "socket that the server will make; a stale one is removed")
 	tcp := flags.Bool("tcp", false, "the command listens at a port, {port}; stand in for it at the socket")
+	guest := flags.Bool("guest", false, "wait until the socket's directory is the user's")
 	testimony := flags.String("witness", "", "file to write down in what the unit's limits did")
 	if err := flags.Parse(args); err != nil {
 		return outcome{code: exitUsage}, err
@@ -54,12 +55,17 @@ func run(ctx context.Context, args, environ []string, exec func(string, []string
 	switch {
 	case len(command) == 0 || !filepath.IsAbs(command[0]):
 		return outcome{code: exitUsage}, errors.New("the command to run must be named with its whole path")
-	case *tcp && *socket == "":
-		return outcome{code: exitUsage}, errors.New("--tcp goes with --socket")
+	case (*tcp || *guest) && *socket == "":
+		return outcome{code: exitUsage}, errors.New("--tcp and --guest go with --socket")
 	}
 	env, err := identity(environ)
 	if err != nil {
 		return outcome{code: exitCredential}, fmt.Errorf("the server's identity did not arrive: %w", err)
+	}
+	if *guest {
+		if err := awaitOwn(filepath.Dir(*socket)); err != nil {
+			return outcome{code: exitUsage}, fmt.Errorf("a guest's server: %w", err)
+		}
 	}
 	if *socket != "" {
 		if err := removeSocket(*socket); err != nil {

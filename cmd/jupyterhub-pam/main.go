@@ -78,7 +78,8 @@ func options(ctx context.Context, dir string, change bool) (door.Options, error)
 		caller = 0 // without the hub's account nobody but root may call
 	}
 	settings, broken := configuration(dir)
-	o := door.Options{Rules: rules(settings), Lookup: nss.Lookup, Converse: converse(settings, change), Caller: caller,
+	o := door.Options{Rules: rules(settings), Aliases: account.Aliases(settings.UsernameMap), Lookup: nss.Lookup,
+		Converse: converse(settings, change), Caller: caller,
 		Locked: nss.Locked, Standing: standing(settings.Service)}
 	if broken != nil {
 		o.Lookup = func(context.Context, string) (hub.Account, error) {

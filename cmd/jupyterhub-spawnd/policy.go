@@ -52,10 +52,11 @@ func policy(c *config.Config) *launcher.Policy {
 	p := &launcher.Policy{
 		Rules:        rules(c.Authenticator),
 		StartTimeout: c.Spawner.StartTimeout.Std(),
-		Settings: func(a hub.Account, choice launcher.Choice) (launcher.Settings, error) {
-			return settingsFor(c, a, choice)
+		RunsAs:       func(user string) (launcher.RunsAs, error) { return runsAs(c, user) },
+		Settings: func(p launcher.Person, choice launcher.Choice) (launcher.Settings, error) {
+			return settingsFor(c, p, choice)
 		},
-		Provided:      func(a hub.Account, choice launcher.Choice) ([]hub.Provided, error) { return provided(c, a, choice) },
+		Provided:      func(p launcher.Person, choice launcher.Choice) ([]hub.Provided, error) { return provided(c, p, choice) },
 		GroupSettings: len(c.Spawner.Groups) > 0,
 		Programs:      programs(c),
 	}
@@ -90,6 +91,17 @@ func rules(a config.Authenticator) account.Rules {
 	return r
 }
 
+// runsAs says as whom a user's servers run: as the account that logs in by that name, where nothing else is written.
+func runsAs(c *config.Config, user string) (launcher.RunsAs, error) {
+	p := c.Spawner.PolicyFor(user, nil, nil)
+	if p.DynamicUsers || p.UsernameTemplate != "" {
+		fill := strings.NewReplacer("{username}", user, "{USERNAME}", user)
+		return launcher.RunsAs{Account: fill.Replace(p.UsernameTemplate), Other: true, Guest: p.DynamicUsers}, nil
+	}
+	own, err := account.Aliases(c.Authenticator.UsernameMap).Account(user)
+	return launcher.RunsAs{Account: own}, err
+}
+
 // picks are the answers to a profile's options, and what they set.
 func picks(c *config.Config, choice launcher.Choice) (*config.Profile, []config.Pick, error) {
 	profile := c.Spawner.ProfileNamed(choice.Profile)
@@ -100,29 +112,29 @@ func picks(c *config.Config, choice launcher.Choice) (*config.Profile, []config.
 	return profile, picks, err
 }
 
-func settingsFor(c *config.Config, a hub.Account, choice launcher.Choice) (launcher.Settings, error) {
+func settingsFor(c *config.Config, p launcher.Person, choice launcher.Choice) (launcher.Settings, error) {
 	profile, picks, err := picks(c, choice)
 	if err != nil {
 		return launcher.Settings{}, err
 	}
-	s := settings(c.Spawner.PolicyFor(a.Name, a.Groups, profile, picks...))
-	for _, p := range picks {
+	s := settings(c.Spawner.PolicyFor(p.User, p.Account.Groups, profile, picks...))
+	for _, pick := range picks {
 		if s.Chosen == nil {
 			s.Chosen = map[string]any{}
 		}
-		s.Chosen[p.Option] = p.Answer
+		s.Chosen[pick.Option] = pick.Answer
 	}
 	return s, nil
 }
 
 // provided says where each setting comes from.
-func provided(c *config.Config, a hub.Account, choice launcher.Choice) ([]hub.Provided, error) {
+func provided(c *config.Config, p launcher.Person, choice launcher.Choice) ([]hub.Provided, error) {
 	profile, picks, err := picks(c, choice)
 	if err != nil {
 		return nil, err
 	}
 	var all []hub.Provided
-	for _, s := range c.Explain(a.Name, a.Groups, profile, picks) {
+	for _, s := range c.Explain(p.User, p.Account.Groups, profile, picks) {
 		all = append(all, hub.Provided{Name: s.Key, Value: s.Literal(), Origin: s.Origin()})
 	}
 	return all, nil

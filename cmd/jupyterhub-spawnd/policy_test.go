@@ -44,11 +44,11 @@ device_allow = ["/dev/nvidia*"]
 		t.Fatal(changes, err)
 	}
 	alice := hub.Account{Name: "alice", UID: 1000, Groups: []string{"alice", "students"}}
-	s, err := p.Settings(alice, launcher.Choice{Profile: "gpu"})
+	s, err := p.Settings(launcher.Person{User: "alice", Account: alice}, launcher.Choice{Profile: "gpu"})
 	if err != nil || s.MemLimit != 2<<30 || s.CPULimit != 0.5 || s.TasksMax != 99 || s.Group != "students" || !reflect.DeepEqual(s.DeviceAllow, []string{"/dev/nvidia*"}) {
 		t.Errorf("alice: %+v", s)
 	}
-	if s, err := p.Settings(hub.Account{Name: "bob"}, launcher.Choice{}); err != nil || s.MemLimit != 4<<30 || s.Group != "" || len(s.Command) != 1 {
+	if s, err := p.Settings(launcher.Person{User: "bob"}, launcher.Choice{}); err != nil || s.MemLimit != 4<<30 || s.Group != "" || len(s.Command) != 1 {
 		t.Errorf("bob: %+v", s)
 	}
 	if len(p.Profiles) != 1 || p.Profiles[0].AllowedGroups[0] != "gpu" || p.StartTimeout == 0 {
@@ -59,6 +59,32 @@ device_allow = ["/dev/nvidia*"]
 	}
 	if err := p.Rules.Admit(hub.Account{Name: "daemon", UID: 1}); err == nil {
 		t.Error("a system account is admitted")
+	}
+}
+
+// Which account servers run as is root's word alone: by its table of names, by a template, or none at all.
+func TestAsWhomServersRun(t *testing.T) {
+	root := source{dir: etc(t, `
+[authenticator]
+username_map = { 'EXAMPLE\asmith' = "asmith" }
+[spawner.user.carol]
+username_template = "course-{USERNAME}"
+[spawner.user.dave]
+dynamic_users = true
+`)}
+	p, _, err := root.load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[string]launcher.RunsAs{
+		"alice": {Account: "alice"}, "asmith": {Account: `EXAMPLE\asmith`}, "carol": {Account: "course-carol", Other: true}, "dave": {Other: true, Guest: true},
+	} {
+		if got, err := p.RunsAs(user); err != nil || got != want {
+			t.Errorf("%s runs as %+v, %v", user, got, err)
+		}
+	}
+	if got, err := p.RunsAs(`EXAMPLE\asmith`); hub.KindOf(err) != hub.NotFound {
+		t.Errorf("by the name that was given away: %+v, %v", got, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
 	"jupyterhubd/hub/config"
 	"jupyterhubd/systemdspawner"
 )
@@ -78,7 +79,7 @@ func (a *app) findings(ctx context.Context, c *config.Config) []string {
 	if !auth.AllowAll && len(auth.AllowedUsers)+len(auth.AllowedGroups) == 0 {
 		list = append(list, "nobody may log in: set allow_all, allowed_users or allowed_groups in [authenticator]")
 	}
-	list = append(list, a.strangers(ctx, auth)...)
+	list = append(list, a.strangers(ctx, c)...)
 	return append(list, certificates(c.Proxy)...)
 }
 
@@ -98,16 +99,28 @@ func certificates(p config.Proxy) (list []string) {
 }
 
 // strangers says of every name that is compared with accounts' own names whether an account has it. One that has not is
-// never met: somebody would be shut out, or let in, against what the file seems to say.
-func (a *app) strangers(ctx context.Context, auth config.Authenticator) (list []string) {
+// never met: somebody would be shut out, or let in, against what the file seems to say. Admins are known by the hub's names, and a
+// guest needs no account.
+func (a *app) strangers(ctx context.Context, conf *config.Config) (list []string) {
+	auth := conf.Authenticator
+	known := func(name string) string { return name }
+	users := func(name string) string {
+		own, err := account.Aliases(auth.UsernameMap).Account(name)
+		if err != nil {
+			return name
+		}
+		return own
+	}
 	for _, option := range []struct {
 		key   string
 		names []string
-	}{{"allowed_users", auth.AllowedUsers}, {"blocked_users", auth.BlockedUsers}, {"admin_users", auth.AdminUsers}} {
+		own   func(string) string
+	}{{"allowed_users", auth.AllowedUsers, known}, {"blocked_users", auth.BlockedUsers, known}, {"admin_users", auth.AdminUsers, users}} {
 		for _, name := range option.names {
-			acc, err := a.account(ctx, name)
+			acc, err := a.account(ctx, option.own(name))
 			switch {
-			case err == nil && acc.Name == name:
+			case err == nil && acc.Name == option.own(name):
+			case hub.KindOf(err) == hub.NotFound && conf.Spawner.PolicyFor(name, nil, nil).DynamicUsers:
 			case err == nil:
 				list = append(list, fmt.Sprintf("%s in [authenticator] names %q, a second name of the account %q: write %q, the name that is compared",
 					option.key, name, acc.Name, acc.Name))

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
 	"jupyterhubd/hub/config"
 )
 
@@ -46,14 +47,14 @@ Without a flag it is for the user's default server, with --server for one named 
 			return nil
 		},
 		RunE: did(func(cmd *cobra.Command, args []string) error {
-			acc, err := a.account(cmd.Context(), args[0])
+			who, err := a.person(cmd.Context(), args[0])
 			if err != nil {
 				return hinted(err, "getent passwd %s says what the name service knows", args[0])
 			}
 			if slice {
-				return a.edit(cmd.Context(), target{a.sliceOf(acc), "Slice", "all servers of " + acc.Name})
+				return a.edit(cmd.Context(), target{who.slice(), "Slice", "all servers of " + who.user})
 			}
-			return a.edit(cmd.Context(), targetOf(acc.Name, server, named))
+			return a.edit(cmd.Context(), targetOf(who.user, server, named))
 		}),
 	}
 	cmd.Flags().StringVar(&server, "server", "", "`name` of a named server")
@@ -62,14 +63,45 @@ Without a flag it is for the user's default server, with --server for one named 
 	return cmd
 }
 
-// sliceOf returns the slice of somebody's servers: in the slice of a group, where one decides. A configuration with mistakes
-// says nothing about it.
-func (a *app) sliceOf(acc hub.Account) string {
+// person is whose server it is.
+type person struct {
+	user   string         // the hub's name
+	groups []string       // of the account that servers run as
+	conf   *config.Config // nil: it has mistakes, and says nothing
+}
+
+// person finds out whom an admin means by a name. Where nothing else is written the name service says how the hub spells it.
+func (a *app) person(ctx context.Context, name string) (person, error) {
 	conf, err := config.Load(a.places.config)
 	if err != nil {
-		return hub.UserSlice(acc.Name, "")
+		acc, err := a.account(ctx, name)
+		return person{user: acc.Name, groups: acc.Groups}, err
 	}
-	return hub.UserSlice(acc.Name, conf.Spawner.PolicyFor(acc.Name, acc.Groups, nil).SliceGroup)
+	p := conf.Spawner.PolicyFor(name, nil, nil)
+	if p.DynamicUsers {
+		return person{user: name, conf: conf}, nil
+	}
+	own, err := account.Aliases(conf.Authenticator.UsernameMap).Account(name)
+	if p.UsernameTemplate != "" {
+		own, err = strings.NewReplacer("{username}", name, "{USERNAME}", name).Replace(p.UsernameTemplate), nil
+	}
+	if err != nil {
+		return person{}, err
+	}
+	acc, err := a.account(ctx, own)
+	who := person{user: name, groups: acc.Groups, conf: conf}
+	if own == name {
+		who.user = acc.Name
+	}
+	return who, err
+}
+
+// slice returns the slice of somebody's servers: in the slice of a group, where one decides.
+func (p person) slice() string {
+	if p.conf == nil {
+		return hub.UserSlice(p.user, "")
+	}
+	return hub.UserSlice(p.user, p.conf.Spawner.PolicyFor(p.user, p.groups, nil).SliceGroup)
 }
 
 func targetOf(user, server string, named bool) target {

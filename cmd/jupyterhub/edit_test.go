@@ -88,16 +88,37 @@ func TestTargetsAreTheUnitsOfDesign(t *testing.T) {
 
 // The slice of somebody is in her group's, where one decides.
 func TestTheSliceToEditIsTheOneThatServersAreIn(t *testing.T) {
-	m := newMachine(t, "[spawner.group.data-science]\ngroup_slice = true\n[spawner.group.staff]\nmem_limit = '8G'\n")
-	for _, play := range []struct {
-		acc  hub.Account
-		want string
-	}{
-		{hub.Account{Name: "alice", Groups: []string{"alice", "data-science"}}, `jupyter-group_data\x2dscience-user_alice.slice`},
-		{hub.Account{Name: "bob", Groups: []string{"bob", "staff"}}, "jupyter-user_bob.slice"},
+	m := newMachine(t, `
+[authenticator]
+username_map = { bob = "robert" }
+[spawner.group.data-science]
+group_slice = true
+[spawner.group.staff]
+mem_limit = '8G'
+[spawner.user.course]
+username_template = "alice"
+[spawner.user.eve]
+dynamic_users = true
+`)
+	m.app.account = func(_ context.Context, name string) (hub.Account, error) {
+		groups := map[string][]string{"alice": {"alice", "data-science"}, "bob": {"bob", "staff"}}[strings.ToLower(name)]
+		if groups == nil {
+			return hub.Account{}, hub.Errorf(hub.NotFound, "no %s", name)
+		}
+		return hub.Account{Name: groups[0], Groups: groups}, nil
+	}
+	for name, want := range map[string]string{
+		"alice": `jupyter-group_data\x2dscience-user_alice.slice`, "ALICE": `jupyter-group_data\x2dscience-user_alice.slice`,
+		"robert": "jupyter-user_robert.slice", "course": `jupyter-group_data\x2dscience-user_course.slice`, "eve": "jupyter-user_eve.slice",
 	} {
-		if got := m.app.sliceOf(play.acc); got != play.want {
-			t.Errorf("of %s it is %s, want %s", play.acc.Name, got, play.want)
+		who, err := m.app.person(t.Context(), name)
+		if got := who.slice(); err != nil || got != want {
+			t.Errorf("of %s it is %s, want %s; %v", name, got, want, err)
+		}
+	}
+	for _, name := range []string{"bob", "mallory"} {
+		if who, err := m.app.person(t.Context(), name); hub.KindOf(err) != hub.NotFound {
+			t.Errorf("%s is %+v, %v", name, who, err)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (r Rules) Admit(a hub.Account) error {
 		return nil
 	case slices.ContainsFunc(a.Groups, func(g string) bool { return slices.Contains(r.AllowedGroups, g) }):
 		return nil
-	case r.AllowAll && !dynamic(a.UID):
+	case r.AllowAll && !Dynamic(a.UID):
 		return nil
 	case r.AllowAll:
 		return hub.Errorf(hub.Forbidden, "%q (uid %d) is in systemd's range for services: allow_all does not reach it, "+
@@ -58,4 +58,16 @@ func (r Rules) system(uid int64) bool {
 	return uid == root || uid < lowest || uid == nobody || uid == overflow16
 }
 
-func dynamic(uid int64) bool { return uid >= dynamicFirst && uid <= dynamicLast }
+// AdmitName is Admit for a name that is no account's: nothing is known but the name, and no group admits it.
+func (r Rules) AdmitName(name string) error {
+	switch {
+	case r.Blocks(name):
+		return hub.Errorf(hub.Forbidden, "%q is in blocked_users", name)
+	case r.AllowAll || slices.Contains(r.AllowedUsers, name):
+		return nil
+	}
+	return hub.Errorf(hub.Forbidden, "%q is not in allowed_users, and allow_all is false", name)
+}
+
+// Dynamic reports whether a uid is one of those that systemd gives to users that it makes up.
+func Dynamic(uid int64) bool { return uid >= dynamicFirst && uid <= dynamicLast }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -167,6 +168,32 @@ func accountName(s string) error {
 		return fmt.Errorf("is no account or group name; it wants one as `getent` prints it")
 	}
 	return nil
+}
+
+// oneToOne takes names of accounts with other names for them, none of them twice.
+func oneToOne(table map[string]string) error {
+	of := map[string]string{}
+	for _, account := range slices.Sorted(maps.Keys(table)) {
+		name := table[account]
+		for _, s := range []string{account, name} {
+			if err := accountName(s); err != nil {
+				return fmt.Errorf("holds %q, which %w", s, err)
+			}
+		}
+		if other, taken := of[name]; taken {
+			return fmt.Errorf("calls both %q and %q %q; every account is a user of its own: give one of them another name", other, account, name)
+		}
+		of[name] = account
+	}
+	return nil
+}
+
+// accountTemplate takes a text with the user's name in it.
+func accountTemplate(s string) error {
+	if strings.ContainsAny(strings.NewReplacer("{username}", "", "{USERNAME}", "").Replace(s), "{}") {
+		return fmt.Errorf("is %q; it knows {USERNAME} alone", s)
+	}
+	return accountName(s)
 }
 
 func pamService(s string) error {

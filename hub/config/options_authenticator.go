@@ -11,6 +11,7 @@ type Authenticator struct {
 	AdminUsers    []string
 	AdminGroups   []string
 	MinUID        int64 // 0: UID_MIN of /etc/login.defs
+	UsernameMap   map[string]string
 
 	AuthRefreshAge     Duration // 0: never
 	DeleteInvalidUsers bool
@@ -42,6 +43,11 @@ var authenticatorOptions = []row[Authenticator]{
 		shipped([]any{"sudo"}, "Whoever may be root here may administer the hub. The group is called wheel on Fedora and Arch."),
 	option("min_uid", count, 0, func(a *Authenticator) *int64 { return &a.MinUID },
 		"Smallest uid that is a person's; 0 is UID_MIN of /etc/login.defs.", atLeast(0)),
+	option("username_map", names, nil, func(a *Authenticator) *map[string]string { return &a.UsernameMap },
+		"Names by which the hub knows accounts, by the account's own: { 'EXAMPLE\\asmith' = \"asmith\" }; all others go by their own.", oneToOne).
+		note("People log in with the account's name, and servers run as the account. Everything else in these files, below [hub] and [spawner] " +
+			"and in admin_users, speaks of the hub's names; allowed_users, blocked_users and groups of the system's. A name that is given away is " +
+			"no other account's: an account asmith could not log in beside this one."),
 	option("auth_refresh_age", span, seconds(60), func(a *Authenticator) *Duration { return &a.AuthRefreshAge },
 		"How long it is remembered that an account may be used; then a request of its user has it looked at again; 0 is never.").
 		note("One that is locked, has expired, is not admitted any more or is another person's loses sessions, tokens and servers; so does " +

@@ -64,6 +64,8 @@ type Policy struct {
 	DeviceAllow         []string
 	Sandbox             map[string]any
 	UnitExtraProperties map[string]any
+	UsernameTemplate    string // "": the account that logs in
+	DynamicUsers        bool
 
 	// SliceGroup is the group whose slice the server goes into, or "" for the user's own. PolicyFor finds it: the last of
 	// the user's groups that says group_slice.
@@ -89,7 +91,7 @@ var spawnerOptions = []row[Spawner]{
 }
 
 // policyOptions can also stand in [spawner.group.X], [spawner.user.X] and [[spawner.profile]].
-var policyOptions = each(AtStart, slices.Concat(commandOptions(), limitOptions(), sliceOptions(), sandboxOptions()))
+var policyOptions = each(AtStart, slices.Concat(personOptions(), commandOptions(), limitOptions(), sliceOptions(), sandboxOptions()))
 
 func commandOptions() []row[Policy] {
 	return []row[Policy]{

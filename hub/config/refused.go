@@ -118,7 +118,6 @@ var refused = map[string]string{
 	"reset_managed_roles_on_startup": noChoice("PAM tells of no roles; load_roles gives them"),
 	"post_auth_hook":                 hook + ". A module of PAM's own can do the same, in /etc/pam.d/jupyterhub",
 	"reconcile_auth_state_hook":      hook,
-	"username_map":                   noChoice("a name is what the system's name service makes of it"),
 	"username_pattern":               noChoice("the system's name service says which names there are; name groups in allowed_groups"),
 	"whitelist":                      "is called allowed_users",
 	"group_whitelist":                "is called allowed_groups",
@@ -132,7 +131,6 @@ var refused = map[string]string{
 	"open_sessions":                  noChoice("a PAM session would move servers out of their limits"),
 
 	"cull_every": cullTimer, "every": cullTimer, "interval": cullTimer,
-	"username_template":  noChoice("servers run as the account that logged in"),
 	"unit_name_template": noChoice("units are called jupyter-NAME.service"),
 }
 

@@ -33,28 +33,35 @@ func (l *loader) together() {
 // groupsOwn are the options of a group's slice.
 var groupsOwn = []string{"group_slice", "group_mem_limit", "group_cpu_limit", "group_cpu_weight", "group_io_weight", "group_tasks_max"}
 
-// misplaced finds options of a group's slice where no group is, or no slice of it.
+// misplaced finds options where they say nothing: those of a group's slice where no group is, or no slice of it, and those that
+// say as whom servers run where that is settled already.
 func (l *loader) misplaced() {
 	const nowhere, pointless = "has a meaning in [spawner.group.NAME] alone; move it there", "does nothing without a slice of the group; add group_slice = true"
+	const late = "has a meaning in [spawner] and [spawner.user.NAME] alone; move it there"
 	s := &l.config.Spawner
-	l.without("spawner", s.Policy, nowhere)
+	l.without("spawner", s.Policy, groupsOwn, nowhere)
 	for name, o := range s.Users {
-		l.without(join("spawner.user", name), o.values, nowhere)
+		l.without(join("spawner.user", name), o.values, groupsOwn, nowhere)
 	}
 	for _, p := range s.Profiles {
-		l.without("spawner.profile."+p.Name, p.Overlay.values, nowhere)
+		l.without("spawner.profile."+p.Name, p.Overlay.values, groupsOwn, nowhere)
+		l.without("spawner.profile."+p.Name, p.Overlay.values, personal, late)
 	}
 	for name, o := range s.Groups {
+		l.without(join("spawner.group", name), o.values, personal, late)
 		if !o.values.GroupSlice {
-			l.without(join("spawner.group", name), o.values, pointless)
+			l.without(join("spawner.group", name), o.values, groupsOwn, pointless)
 		}
+	}
+	if t := s.UsernameTemplate; t != "" && !strings.Contains(strings.ToUpper(t), "{USERNAME}") {
+		l.at("spawner.username_template", fmt.Sprintf("is %q, one account for everybody; add {USERNAME}, or write it in [spawner.user.NAME]", t))
 	}
 }
 
-// without reports every option of a group's slice that a table sets.
-func (l *loader) without(table string, p Policy, text string) {
+// without reports every one of some options that a table sets.
+func (l *loader) without(table string, p Policy, options []string, text string) {
 	for _, r := range policyOptions {
-		if slices.Contains(groupsOwn, r.Key) && r.get(&p) != r.Default {
+		if slices.Contains(options, r.Key) && r.get(&p) != r.Default {
 			l.at(join(table, r.Key), text)
 		}
 	}

@@ -197,12 +197,13 @@ func (m *Manager) stopwatch(from origin) func(stage) {
 }
 
 // samePerson refuses a unit that runs as another account than the one which the user logged in with. A name can pass from
-// one person to the next, on the system or by renaming a user here, while sessions and tokens of the first are still good.
+// one person to the next, on the system or by renaming a user here, while sessions and tokens of the first are still good. Where root's
+// file gives the user's servers an account by name, that is whose they are.
 func (m *Manager) samePerson(s *server) error {
 	unit := m.unitOf(s)
 	return m.store.View(func(tx *store.Tx) error {
 		user, err := tx.User(s.ref.User)
-		if err != nil || user.UID == hub.NoUID || unit.UID == hub.NoUID || user.UID == unit.UID {
+		if err != nil || user.UID == hub.NoUID || unit.UID == hub.NoUID || user.UID == unit.UID || unit.Account != "" {
 			return err
 		}
 		return withCause(&hub.Cause{

@@ -36,8 +36,8 @@ func DefaultLayout() Layout {
 // Order is one unit to compose: everything that was decided about it.
 type Order struct {
 	hub.ServerRef
+	Person       Person // whose User is the reference's
 	Profile      string // "" for none
-	Account      hub.Account
 	Settings     Settings
 	Command      string   // Settings.Command[0] as it was found on this machine
 	Devices      []string // Settings.DeviceAllow with its patterns resolved
@@ -52,16 +52,6 @@ type Composition struct {
 	Socket     string
 	Properties []sd.Property
 }
-
-// The marks by which a unit is known as ours, in its LogExtraFields=. They are journal fields as well: every line that a
-// server writes says whose it is.
-const (
-	markUnit    = "JUPYTERHUB_UNIT"
-	markUser    = "JUPYTERHUB_USER"
-	markServer  = "JUPYTERHUB_SERVER"
-	markProfile = "JUPYTERHUB_PROFILE"
-	markOptions = "JUPYTERHUB_OPTIONS"
-)
 
 // Stopping gives a server this long between SIGTERM to its first process and SIGKILL to all of them: JupyterLab stops its
 // kernels in it.
@@ -78,6 +68,7 @@ func Compose(l Layout, o Order) (Composition, error) {
 	}
 	c.Properties = append(c.Properties, identity(o, c)...)
 	c.Properties = append(c.Properties, process(l, o, c)...)
+	c.Properties = append(c.Properties, person(o)...)
 	c.Properties = append(c.Properties, limits(o.Settings)...)
 	networks, err := networks(o.Settings)
 	if err != nil {
@@ -89,6 +80,7 @@ func Compose(l Layout, o Order) (Composition, error) {
 		c.Properties = append(c.Properties, witness(l, c))
 	}
 	c.Properties = append(c.Properties, table...)
+	c.Properties = append(c.Properties, nowhere(o)...)
 	c.Properties = append(c.Properties, devices(o.Devices)...)
 	return c, nil
 }
@@ -99,12 +91,15 @@ func identity(o Order, c Composition) []sd.Property {
 	if o.Server != "" {
 		what = fmt.Sprintf("Jupyter server %s of %s", o.Server, o.User)
 	}
-	fields := [][]byte{[]byte(markUnit + "=1"), []byte(markUser + "=" + o.User), []byte(markServer + "=" + o.Server)}
+	fields := [][]byte{mark(markUnit, "1"), mark(markUser, o.User), mark(markServer, o.Server)}
 	if o.Profile != "" {
-		fields = append(fields, []byte(markProfile+"="+o.Profile))
+		fields = append(fields, mark(markProfile, o.Profile))
+	}
+	if o.Person.Other {
+		fields = append(fields, mark(markAccount, o.Person.Account.Name))
 	}
 	if chosen, err := json.Marshal(o.Settings.Chosen); err == nil && len(o.Settings.Chosen) > 0 {
-		fields = append(fields, append([]byte(markOptions+"="), chosen...))
+		fields = append(fields, mark(markOptions, string(chosen)))
 	}
 	return []sd.Property{
 		prop("Description", what),
@@ -118,7 +113,7 @@ func identity(o Order, c Composition) []sd.Property {
 		prop("LogRateLimitBurst", uint32(1000)),
 		// Ordered after the daemons, so that at shutdown servers end before them; and after what homes may lie on.
 		prop("After", []string{"jupyterhub.service", "jupyterhub-proxy.service", "remote-fs.target", "nss-user-lookup.target"}),
-		prop("RequiresMountsFor", []string{plain(o.Account.Home)}),
+		prop("RequiresMountsFor", []string{plain(o.Person.Account.Home)}),
 	}
 }
 
@@ -136,8 +131,6 @@ func process(l Layout, o Order, c Composition) []sd.Property {
 	return []sd.Property{
 		prop("Type", "exec"), // active means that the program runs, not merely that a fork did
 		prop("ExecStart", []command{{l.Exec, literal(argv(l, o, c)), false}}),
-		// The number that was looked up and judged, not the name: a name could be looked up differently the second time.
-		prop("User", fmt.Sprint(o.Account.UID)),
 		prop("WorkingDirectory", workingDir(o, c)),
 		prop("Environment", environment(o, c)),
 		prop("LoadCredential", []mount{{credential.Name, l.Credentials}}),
@@ -172,6 +165,15 @@ func literal(argv []string) []string {
 	return all
 }
 
+// person says as whom.
+func person(o Order) []sd.Property {
+	if o.Person.Guest {
+		return guest(o)
+	}
+	// The number that was looked up and judged, not the name: a name could be looked up differently the second time.
+	return []sd.Property{prop("User", fmt.Sprint(o.Person.Account.UID))}
+}
+
 // exits is the bus's form of SuccessExitStatus=.
 type exits struct{ Statuses, Signals []int32 }
 
@@ -188,6 +190,9 @@ func witness(l Layout, c Composition) sd.Property {
 func argv(l Layout, o Order, c Composition) []string {
 	own := slices.Concat(o.Settings.Command[1:], o.Settings.Args)
 	all := []string{l.Exec, "--socket", c.Socket}
+	if o.Person.Guest {
+		all = append(all, "--guest")
+	}
 	switch {
 	case o.Settings.TCP:
 		all = append(all, "--tcp")
@@ -203,7 +208,7 @@ func argv(l Layout, o Order, c Composition) []string {
 
 func workingDir(o Order, c Composition) string {
 	if o.Settings.WorkingDir == "" {
-		return o.Account.Home
+		return o.Person.Account.Home
 	}
 	return replacer(o, c.Socket).Replace(o.Settings.WorkingDir)
 }
@@ -248,11 +253,14 @@ var readOnly = map[string][]string{
 // writable is what ProtectSystem= would take away and a person needs. The paths are named only where they are needed:
 // systemd has to reach them as root, which some network file systems refuse.
 func writable(o Order) []string {
+	if o.Person.Guest {
+		return nil // systemd lets them write where they may
+	}
 	table := o.Settings.properties()
 	taken := readOnly[fmt.Sprint(table["ProtectSystem"])]
 	var paths []string
-	for _, path := range []string{o.Account.Home, "/tmp", "/var/tmp"} {
-		private := path != o.Account.Home && table["PrivateTmp"] == true
+	for _, path := range []string{o.Person.Account.Home, "/tmp", "/var/tmp"} {
+		private := path != o.Person.Account.Home && table["PrivateTmp"] == true
 		below := func(tree string) bool { return strings.HasPrefix(path, tree) }
 		if !private && slices.ContainsFunc(taken, below) {
 			paths = append(paths, "-"+path)

@@ -36,7 +36,7 @@ func ordinary() Settings {
 
 func order(a hub.Account, server string, s Settings) Order {
 	return Order{
-		ServerRef: hub.ServerRef{User: a.Name, Server: server}, Account: a, Settings: s,
+		ServerRef: hub.ServerRef{User: a.Name, Server: server}, Person: Person{User: a.Name, Account: a}, Settings: s,
 		Command: "/opt/jupyterhub/bin/jupyterhub-singleuser", StartTimeout: time.Minute,
 	}
 }
@@ -57,6 +57,10 @@ func TestCompose(t *testing.T) {
 	gpu.Command, gpu.Devices = "/srv/courses/start", []string{"/dev/nvidia0", "/dev/nvidiactl"}
 	ports := ordinary()
 	ports.TCP, ports.Args = true, []string{"--www-port={port}"}
+	guest := order(alice, "", ordinary())
+	guest.Person = Person{User: "alice", Account: guestAccount("alice", nil), Other: true, Guest: true}
+	other := order(bob, "", ordinary())
+	other.ServerRef.User, other.Person.User, other.Person.Other = "robert", "robert", true
 	legacy := DefaultLayout()
 	legacy.Witness = true
 	for name, c := range map[string]struct {
@@ -66,6 +70,8 @@ func TestCompose(t *testing.T) {
 		"alice":              {DefaultLayout(), order(alice, "", ordinary())},
 		"bob-profile":        {DefaultLayout(), gpu},
 		"mallory-below-usr":  {DefaultLayout(), order(mallory, "ü", ordinary())},
+		"alice-as-a-guest":   {DefaultLayout(), guest},
+		"robert-as-bob":      {DefaultLayout(), other},
 		"alice-over-tcp":     {DefaultLayout(), order(alice, "", ports)},
 		"alice-on-cgroup-v1": {legacy, order(alice, "", ordinary())},
 	} {
@@ -139,7 +145,7 @@ func TestNamesStayNames(t *testing.T) {
 					t.Errorf("%q: %s=%s", server, p.Name, v)
 				}
 			case [][]byte:
-				if got := string(v[len(v)-1]); got != "JUPYTERHUB_SERVER="+server || len(v) != 3 {
+				if got := string(v[len(v)-1]); got != string(mark(markServer, server)) || len(v) != 3 {
 					t.Errorf("%q: %q", server, v)
 				}
 			}

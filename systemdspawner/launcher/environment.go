@@ -13,6 +13,9 @@ import (
 func environment(o Order, c Composition) []string {
 	s := o.Settings
 	env := map[string]string{"PATH": searchPath(o)}
+	if o.Person.Guest { // whose account nobody can ask for a home
+		env["HOME"], env["SHELL"] = o.Person.Account.Home, o.Person.Account.Shell
+	}
 	for name, value := range s.Environment {
 		env[name] = value
 	}
@@ -70,7 +73,8 @@ func cpus(n float64) string {
 
 // replacer fills in what root's texts may say of the account; {USERNAME} is systemdspawner's way to write it. One pass: what it puts in is not looked at again.
 func replacer(o Order, socket string) *strings.Replacer {
-	return strings.NewReplacer("{username}", o.Account.Name, "{USERNAME}", o.Account.Name, "{home}", o.Account.Home, "{socket}", socket)
+	return strings.NewReplacer("{username}", o.User, "{USERNAME}", o.User, "{account}", o.Person.Account.Name,
+		"{home}", o.Person.Account.Home, "{socket}", socket)
 }
 
 // fill does so in a table of properties.

@@ -15,14 +15,14 @@ import (
 // Profiles returns what an account may choose.
 func (l *Launcher) Profiles(ctx context.Context, user string) ([]hub.Offer, error) {
 	policy := l.policy.Load()
-	account, err := l.admitted(ctx, policy, user)
+	person, err := l.person(ctx, policy, user)
 	if err != nil {
 		return nil, err
 	}
 	offers := []hub.Offer{}
-	preset := policy.defaultFor(account)
+	preset := policy.defaultFor(person)
 	for _, p := range policy.Profiles {
-		if p.admits(account) {
+		if p.admits(person) {
 			offer := p.Offer
 			offer.Default = offer.Name == preset // of several that are marked the first counts
 			offers = append(offers, offer)
@@ -42,12 +42,12 @@ func (l *Launcher) Explain(ctx context.Context, ref hub.ServerRef, choice Choice
 	if err != nil {
 		return hub.Explanation{}, refused(hub.Unknown, hub.CauseSystem, "Servers are not set up correctly here.", err)
 	}
-	settings, err := l.policy.Load().Provided(o.Account, Choice{Profile: o.Profile, Options: choice.Options})
+	settings, err := l.policy.Load().Provided(o.Person, Choice{Profile: o.Profile, Options: choice.Options})
 	if err != nil {
 		return hub.Explanation{}, err
 	}
 	e := hub.Explanation{Unit: c.Unit, Slice: c.Slice, Profile: o.Profile, Command: argv(l.o.Layout, o, c), Settings: settings}
-	lasting := l.lasting.of(ref, o.Account.UID)
+	lasting := l.lasting.of(ref, o.Person.Account.UID)
 	for _, p := range c.Properties {
 		spoken := spokenOf(p)
 		spoken.Origin = origin(p.Name, settings, lasting)
@@ -64,6 +64,7 @@ var decidedBy = map[string][]string{
 	"CPUWeight":          {"cpu_weight", "cpu_guarantee"},
 	"DeviceAllow":        {"device_allow"},
 	"DevicePolicy":       {"device_allow"},
+	"DynamicUser":        {"dynamic_users"},
 	"ExecStart":          {"cmd"},
 	"IOWeight":           {"io_weight"},
 	"IPAddressAllow":     {"ip_address_allow"},
@@ -79,7 +80,9 @@ var decidedBy = map[string][]string{
 	"ReadWritePaths":     {"readwrite_paths"},
 	"RuntimeMaxUSec":     {"runtime_max"},
 	"Slice":              {"slice", "group_slice"},
+	"StateDirectory":     {"dynamic_users"},
 	"TasksMax":           {"tasks_max"},
+	"User":               {"dynamic_users", "username_template"},
 	"WorkingDirectory":   {"user_workingdir"},
 }
 

@@ -22,11 +22,11 @@ func (l *Launcher) Limit(ctx context.Context, ref hub.ServerRef, change *hub.Lim
 		return hub.Limits{}, notRunning(ref)
 	}
 	policy := l.policy.Load()
-	account, err := l.admitted(ctx, policy, ref.User)
+	person, err := l.person(ctx, policy, ref.User)
 	if err != nil {
 		return hub.Limits{}, err
 	}
-	s, err := policy.settingsNow(account, e.choice)
+	s, err := policy.settingsNow(person, e.choice)
 	if err != nil {
 		return hub.Limits{}, err
 	}
@@ -44,7 +44,7 @@ func (l *Launcher) Limit(ctx context.Context, ref hub.ServerRef, change *hub.Lim
 	if !forGood {
 		return holds, nil
 	}
-	return l.forGood(ref, account, s, change, holds, alive)
+	return l.forGood(ref, person.Account, s, change, holds, alive)
 }
 
 // limitUnit lets systemd change the limits of a unit that runs.

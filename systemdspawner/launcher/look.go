@@ -97,6 +97,7 @@ func (l *Launcher) look(ctx context.Context, name string) error {
 // adopt takes a unit that is alive into the picture, and begins to watch it when it is new or runs anew.
 func (l *Launcher) adopt(ctx context.Context, s seen, ref hub.ServerRef) {
 	u := s.unit(ref)
+	l.giveSocketDir(s, u.Name)
 	u.Socket = socketPath(l.sockets.base, u.Name)
 	u.Frozen = l.cgroups.frozen(s.text("ControlGroup"))
 	if !l.roster.update(u, s.text("ControlGroup"), s.choice(), s.promise()) {

@@ -21,13 +21,16 @@ type Policy struct {
 	// Profiles are the ways to start a server among which a user may choose.
 	Profiles []Profile
 
-	// Settings returns what holds for one account by one choice: what is set for everyone, then for the account's NSS
-	// groups, for the account, for the profile, for the answers to its options, the later winning. It is called with
+	// RunsAs says as whom a user's servers run. Its errors are for the log.
+	RunsAs func(user string) (RunsAs, error)
+
+	// Settings returns what holds for one person by one choice: what is set for everyone, then for the account's NSS
+	// groups, for the user, for the profile, for the answers to its options, the later winning. It is called with
 	// profiles of Profiles alone, and refuses answers that the profile does not take (hub.Invalid, for the user).
-	Settings func(a hub.Account, c Choice) (Settings, error)
+	Settings func(p Person, c Choice) (Settings, error)
 
 	// Provided returns every setting with the place that it comes from.
-	Provided func(a hub.Account, c Choice) ([]hub.Provided, error)
+	Provided func(p Person, c Choice) ([]hub.Provided, error)
 
 	// GroupSettings says that Settings looks at an account's groups.
 	GroupSettings bool
@@ -56,11 +59,11 @@ type Choice struct {
 type Profile struct {
 	Offer         hub.Offer
 	AllowedGroups []string // NSS groups
-	AllowedUsers  []string
+	AllowedUsers  []string // the hub's names
 }
 
 // Settings say how one server runs. The texts of Command, Args, Environment, DefaultURL, NotebookDir and the properties may
-// hold {username}, {home} and {socket}. A command whose arguments do not say {socket} is told --ServerApp.sock.
+// hold {username} (the hub's name), {account} (the system's), {home} and {socket}. A command whose arguments do not say {socket} is told --ServerApp.sock.
 type Settings struct {
 	Command    []string // a name that is looked up in SearchPath, or an absolute path; then its first arguments
 	Args       []string // further arguments
@@ -111,25 +114,25 @@ type Settings struct {
 	UnitExtraProperties map[string]any
 }
 
-// settingsFor returns how the account's server runs by a choice, and the profile that this is, or why it may not.
-func (p *Policy) settingsFor(a hub.Account, c Choice) (Settings, string, error) {
+// settingsFor returns how a person's server runs by a choice, and the profile that this is, or why it may not.
+func (p *Policy) settingsFor(who Person, c Choice) (Settings, string, error) {
 	if c.Profile == "" {
-		c.Profile = p.defaultFor(a)
-	} else if s, ok, err := p.builtIn(a, c.Profile); ok {
+		c.Profile = p.defaultFor(who)
+	} else if s, ok, err := p.builtIn(who, c.Profile); ok {
 		return s, c.Profile, err
-	} else if err := p.offers(a, c.Profile); err != nil {
+	} else if err := p.offers(who, c.Profile); err != nil {
 		return Settings{}, "", err
 	}
-	s, err := p.Settings(a, c)
+	s, err := p.Settings(who, c)
 	return s, c.Profile, err
 }
 
-func (p *Policy) offers(a hub.Account, profile string) error {
+func (p *Policy) offers(who Person, profile string) error {
 	at := p.index(profile)
 	switch {
 	case at < 0:
 		return hub.Errorf(hub.Invalid, "there is no profile %q; choose another one", profile)
-	case !p.Profiles[at].admits(a):
+	case !p.Profiles[at].admits(who):
 		return hub.Errorf(hub.Forbidden, "the profile %q is not for you; choose another one", profile)
 	}
 	return nil
@@ -141,9 +144,9 @@ func (p *Policy) index(profile string) int {
 }
 
 // defaultFor returns the profile that an account has which chooses none, or "".
-func (p *Policy) defaultFor(a hub.Account) string {
+func (p *Policy) defaultFor(who Person) string {
 	for _, o := range p.Profiles {
-		if o.Offer.Default && o.admits(a) {
+		if o.Offer.Default && o.admits(who) {
 			return o.Offer.Name
 		}
 	}
@@ -152,10 +155,10 @@ func (p *Policy) defaultFor(a hub.Account) string {
 
 // settingsNow returns how a server that runs by a choice would start now. What is gone of it, or not the account's any more,
 // says nothing.
-func (p *Policy) settingsNow(a hub.Account, c Choice) (Settings, error) {
-	s, _, err := p.settingsFor(a, c)
+func (p *Policy) settingsNow(who Person, c Choice) (Settings, error) {
+	s, _, err := p.settingsFor(who, c)
 	if err != nil {
-		s, _, err = p.settingsFor(a, Choice{})
+		s, _, err = p.settingsFor(who, Choice{})
 	}
 	return s, err
 }
@@ -167,12 +170,12 @@ func (p *Policy) needsGroups() bool {
 		slices.ContainsFunc(p.Profiles, func(o Profile) bool { return len(o.AllowedGroups) > 0 })
 }
 
-func (p Profile) admits(a hub.Account) bool {
+func (p Profile) admits(who Person) bool {
 	if len(p.AllowedGroups) == 0 && len(p.AllowedUsers) == 0 {
 		return true
 	}
 	inGroup := func(g string) bool { return slices.Contains(p.AllowedGroups, g) }
-	return slices.Contains(p.AllowedUsers, a.Name) || slices.ContainsFunc(a.Groups, inGroup)
+	return slices.Contains(p.AllowedUsers, who.User) || slices.ContainsFunc(who.Account.Groups, inGroup)
 }
 
 // properties returns the two tables as one.

@@ -50,10 +50,10 @@ func least(limit, most int64) int64 {
 }
 
 // builtIn returns the settings of a profile that root's file does not define and that is there all the same.
-func (p *Policy) builtIn(a hub.Account, profile string) (s Settings, ok bool, err error) {
+func (p *Policy) builtIn(who Person, profile string) (s Settings, ok bool, err error) {
 	if profile != hub.RescueProfile || p.index(profile) >= 0 {
 		return Settings{}, false, nil
 	}
-	s, err = p.Settings(a, Choice{})
+	s, err = p.Settings(who, Choice{})
 	return rescue(s), true, err
 }

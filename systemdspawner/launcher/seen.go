@@ -17,6 +17,8 @@ type seen map[string]any
 
 func (s seen) text(name string) string { v, _ := s[name].(string); return v }
 
+func (s seen) flag(name string) bool { v, _ := s[name].(bool); return v }
+
 func (s seen) number(name string) uint64 {
 	switch v := s[name].(type) {
 	case uint64:
@@ -77,9 +79,8 @@ func (s seen) since() time.Time {
 // ours returns the server that the unit runs, if the unit is one that Compose made: transient, below our slice, with our
 // marks, and of the name that its server has.
 func (s seen) ours(unit string) (hub.ServerRef, bool) {
-	transient, _ := s["Transient"].(bool)
 	r := hub.ServerRef{User: s.mark(markUser), Server: s.mark(markServer)}
-	return r, transient && isOurSlice(s.text("Slice")) && s.mark(markUnit) == "1" && hub.UnitName(r) == unit
+	return r, s.flag("Transient") && isOurSlice(s.text("Slice")) && s.mark(markUnit) == "1" && hub.UnitName(r) == unit
 }
 
 // choice returns what the unit was started by, as Compose wrote it down.
@@ -94,7 +95,7 @@ func (s seen) mark(name string) string {
 	fields, _ := s["LogExtraFields"].([][]byte)
 	for _, f := range fields {
 		if value, ok := strings.CutPrefix(string(f), name+"="); ok {
-			return value
+			return marked(value)
 		}
 	}
 	return ""
@@ -115,7 +116,7 @@ func (s seen) uid() int64 {
 // unit returns the unit as it is told to the hub, its socket aside.
 func (s seen) unit(ref hub.ServerRef) hub.Unit {
 	return hub.Unit{
-		ServerRef: ref, Name: hub.UnitName(ref), UID: s.uid(), State: s.state(),
+		ServerRef: ref, Name: hub.UnitName(ref), UID: s.uid(), Account: s.mark(markAccount), State: s.state(),
 		Invocation: s.invocation(), Since: s.since(), Until: s.until(), Memory: -1, CPU: -1, Tasks: -1,
 	}
 }

@@ -13,18 +13,18 @@ func transient(ref hub.ServerRef) seen {
 	return seen{
 		"Transient": true, "Slice": hub.UserSlice(ref.User, ""), "ActiveState": "active", "UID": uint32(1000), "User": "1000",
 		"InvocationID": []byte{0xab, 0xcd}, "ActiveEnterTimestamp": uint64(1_700_000_000_000_000),
-		"LogExtraFields": [][]byte{[]byte("JUPYTERHUB_UNIT=1"), []byte("JUPYTERHUB_USER=" + ref.User), []byte("JUPYTERHUB_SERVER=" + ref.Server)},
+		"LogExtraFields": [][]byte{[]byte("JUPYTERHUB_UNIT=1"), mark(markUser, ref.User), mark(markServer, ref.Server)},
 	}
 }
 
 func TestOursIsWhatWeMade(t *testing.T) {
-	ref := hub.ServerRef{User: "mary-ann", Server: "a=b"}
+	ref := hub.ServerRef{User: `EXAMPLE\mary ann`, Server: "a=b"}
 	if got, ours := transient(ref).ours(hub.UnitName(ref)); !ours || got != ref {
 		t.Fatalf("got %v, %t", got, ours)
 	}
 	for name, change := range map[string]func(seen){
 		"an admin's unit file":       func(s seen) { s["Transient"] = false },
-		"a unit without our mark":    func(s seen) { s["LogExtraFields"] = [][]byte{[]byte("JUPYTERHUB_USER=mary-ann")} },
+		"a unit without our mark":    func(s seen) { s["LogExtraFields"] = [][]byte{mark(markUser, ref.User)} },
 		"a unit in another slice":    func(s seen) { s["Slice"] = "user-1000.slice" },
 		"a unit of system.slice":     func(s seen) { s["Slice"] = "system.slice" },
 		"a unit that says it is bob": func(s seen) { s["LogExtraFields"].([][]byte)[1] = []byte("JUPYTERHUB_USER=bob") },

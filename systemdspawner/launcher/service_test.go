@@ -27,7 +27,7 @@ func policyOf(command string) *Policy {
 			{Offer: hub.Offer{Name: "gpu"}, AllowedGroups: []string{"gpu"}}, {Offer: hub.Offer{Name: "plain"}},
 			{Offer: hub.Offer{Name: "hers"}, AllowedUsers: []string{"alice"}},
 		},
-		Settings: func(hub.Account, Choice) (Settings, error) {
+		Settings: func(Person, Choice) (Settings, error) {
 			return Settings{Command: []string{command}}, nil
 		},
 		Programs: []Program{{Table: "spawner", Command: []string{command}}},
@@ -266,7 +266,7 @@ func TestRandomRequestsNeverPassTheRules(t *testing.T) {
 		}
 		allowed := user == "alice" && (profile == "" || profile == "plain" || profile == "hers") ||
 			user == "bob" && (profile == "" || profile == "plain" || profile == "gpu")
-		if !allowed || o.Account.Name != user || strings.ContainsAny(server, "/\x00") {
+		if !allowed || o.Person.Account.Name != user || strings.ContainsAny(server, "/\x00") {
 			t.Fatalf("%q %q %q became %+v", user, server, profile, o)
 		}
 	})

@@ -28,10 +28,10 @@ func slicesFor(o Order) (string, []Slice) {
 	case s.Slice != "":
 		return s.Slice, nil
 	case s.Group != "":
-		own := hub.UserSlice(o.Account.Name, s.Group)
+		own := hub.UserSlice(o.User, s.Group)
 		return own, []Slice{{hub.GroupSlice(s.Group), s.GroupLimits}, {own, s.UserLimits}}
 	}
-	own := hub.UserSlice(o.Account.Name, "")
+	own := hub.UserSlice(o.User, "")
 	return own, []Slice{{own, s.UserLimits}}
 }
 

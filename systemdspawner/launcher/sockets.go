@@ -20,7 +20,8 @@ type sockets struct {
 	group int64  // gid of those who may enter a user's directory: the proxy and the hub
 }
 
-// make makes the unit's directory anew: 0710, the owner the user, the group the proxy's and hub's.
+// make makes the unit's directory anew: 0710, the owner the user, the group the proxy's and hub's. With hub.NoUID it is root's until
+// give, and may be looked at, so that whose it becomes can see that.
 func (s sockets) make(unit string, uid int64) error {
 	base, err := s.open()
 	if err != nil {
@@ -34,18 +35,39 @@ func (s sockets) make(unit string, uid int64) error {
 	if err := unix.Mkdirat(base, name, 0o700); err != nil {
 		return fmt.Errorf("make a socket directory: %w", err)
 	}
-	dir, err := unix.Openat(base, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if uid == hub.NoUID {
+		err = unix.Fchmodat(base, name, 0o755, 0)
+	} else {
+		err = s.give(unit, uid)
+	}
+	if err != nil {
+		return errors.Join(err, removeBelow(base, name))
+	}
+	return nil
+}
+
+// give makes a directory the user's. One that is a user's already stays as it is.
+func (s sockets) give(unit string, uid int64) error {
+	base, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(base)
+	dir, err := unix.Openat(base, socketDir(unit), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open a socket directory: %w", err)
 	}
 	defer unix.Close(dir)
+	var stat unix.Stat_t
+	if err = unix.Fstat(dir, &stat); err != nil || stat.Uid != uint32(os.Getuid()) {
+		return err
+	}
 	// The mode first: once the directory is the user's, changing it would take one more capability.
-	err = unix.Fchmod(dir, 0o710)
-	if err == nil {
+	if err = unix.Fchmod(dir, 0o710); err == nil {
 		err = unix.Fchown(dir, int(uid), int(s.group))
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("give a socket directory to uid %d: %w", uid, err), removeBelow(base, name))
+		return fmt.Errorf("give a socket directory to uid %d: %w", uid, err)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub"
 )
 
 func socketsIn(t *testing.T) sockets {
@@ -38,6 +40,36 @@ func TestASocketDirectoryIsTheUsersAndTheProxysToEnter(t *testing.T) {
 	stat := info.Sys().(*syscall.Stat_t)
 	if stat.Uid != 1000 || stat.Gid != 4242 || info.Mode().Perm() != 0o710 {
 		t.Errorf("owner %d, group %d, mode %v", stat.Uid, stat.Gid, info.Mode())
+	}
+}
+
+// A guest's directory is root's until it is known whose it becomes, and then that one's for good.
+func TestASocketDirectoryIsGivenToAGuest(t *testing.T) {
+	s := socketsIn(t)
+	if os.Getuid() != 0 {
+		t.Skip("needs root: gives a directory to another account")
+	}
+	s.group = 4242
+	if err := s.make(unitOfAlice, hub.NoUID); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct{ give, uid, gid, mode uint32 }{{0, 0, 0, 0o755}, {61200, 61200, 4242, 0o710}, {61201, 61200, 4242, 0o710}} {
+		if want.give != 0 {
+			if err := s.give(unitOfAlice, int64(want.give)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		info, err := os.Stat(s.dir(unitOfAlice))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		if stat.Uid != want.uid || stat.Gid != want.gid || info.Mode().Perm() != os.FileMode(want.mode) {
+			t.Errorf("given to %d: owner %d, group %d, mode %v", want.give, stat.Uid, stat.Gid, info.Mode())
+		}
+	}
+	if err := s.give("jupyter-bob.service", 61200); err == nil {
+		t.Error("what is not there is given away")
 	}
 }
 

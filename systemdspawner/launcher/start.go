@@ -37,7 +37,7 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, choice Choice) 
 		return hub.Unit{}, refused(hub.Unknown, hub.CauseSystem, "Servers are not set up correctly here.", err)
 	}
 	e, err := l.roster.claim(hub.Unit{
-		ServerRef: ref, Name: c.Unit, UID: order.Account.UID, Socket: c.Socket, Memory: -1, CPU: -1, Tasks: -1,
+		ServerRef: ref, Name: c.Unit, UID: order.Person.Account.UID, Account: order.Person.other(), Socket: c.Socket, Memory: -1, CPU: -1, Tasks: -1,
 	}, ticket, l.machine, promise{slice: c.Slice, memory: order.Settings.MemGuarantee, cpus: order.Settings.CPUGuarantee})
 	if err != nil {
 		return hub.Unit{}, err
@@ -67,11 +67,11 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, choice Choice) 
 		return Order{}, err
 	}
 	policy := l.policy.Load()
-	account, err := l.admitted(ctx, policy, ref.User)
+	person, err := l.person(ctx, policy, ref.User)
 	if err != nil {
 		return Order{}, err
 	}
-	settings, profile, err := policy.settingsFor(account, choice)
+	settings, profile, err := policy.settingsFor(person, choice)
 	if err != nil {
 		return Order{}, err
 	}
@@ -86,36 +86,10 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, choice Choice) 
 		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed as it has to be.", err)
 	}
 	return Order{
-		ServerRef: ref, Profile: profile, Account: account, Command: command,
-		Settings: settings.limited(l.lasting.of(ref, account.UID)),
+		ServerRef: ref, Profile: profile, Person: person, Command: command,
+		Settings: settings.limited(l.lasting.of(ref, person.Account.UID)),
 		Devices:  deviceNodes(settings.DeviceAllow), StartTimeout: policy.StartTimeout,
 	}, nil
-}
-
-// admitted looks the account up and asks root's rules. The hub names accounts canonically; another spelling is refused, so
-// that one account cannot have two units of one server.
-func (l *Launcher) admitted(ctx context.Context, policy *Policy, name string) (hub.Account, error) {
-	account, err := l.o.Lookup(ctx, name, policy.needsGroups())
-	switch hub.KindOf(err) {
-	case hub.NotFound, hub.Invalid:
-		return hub.Account{}, refused(hub.KindOf(err), hub.CauseAccount, "The system does not know your account.", err)
-	}
-	if err != nil {
-		return hub.Account{}, err
-	}
-	if account.Name != name {
-		err = fmt.Errorf("%q is another name of the account %q", name, account.Name)
-	} else {
-		err = policy.Rules.Admit(account)
-	}
-	if err != nil {
-		return hub.Account{}, refused(hub.Forbidden, hub.CauseAccount, "Your account may not have a server here.", err)
-	}
-	if !absolute(account.Home) {
-		return hub.Account{}, refused(hub.Unknown, hub.CauseMissingHome, "Your account has no home directory.",
-			fmt.Errorf("the home directory of %q is %q", account.Name, account.Home))
-	}
-	return account, nil
 }
 
 // checkDevices refuses a start without a device that is named: what is promised is there, or the user is told. A pattern
@@ -160,7 +134,7 @@ func (l *Launcher) bringUp(ctx context.Context, e *entry, o Order, c Composition
 		l.ended(l.roster.unit(e), causeOf(err), false)
 		return hub.Unit{}, err
 	case job == "dependency":
-		end := ending{Result: "success", Job: job, Home: o.Account.Home}
+		end := ending{Result: "success", Job: job, Home: o.Person.Account.Home}
 		l.ended(l.roster.unit(e), end.cause(), false)
 	}
 	l.kick(c.Unit)
@@ -228,7 +202,7 @@ func (l *Launcher) took(ctx context.Context, b *bus, ref hub.ServerRef) bool {
 
 // submit makes the unit's directory, limits its slices, and starts it.
 func (l *Launcher) submit(ctx context.Context, b *bus, e *entry, o Order, c Composition) (string, error) {
-	if err := l.sockets.make(c.Unit, o.Account.UID); err != nil {
+	if err := l.sockets.make(c.Unit, o.Person.Account.UID); err != nil {
 		return "", refused(hub.Unknown, hub.CauseSystem, notSetUp, err)
 	}
 	if err := l.limitSlices(ctx, b, c.Slices); err != nil {

@@ -96,7 +96,7 @@ func (s *stage) systemd(ctx context.Context) (*sd.Conn, error) {
 func (f *floor) compose(a hub.Account) (launcher.Composition, error) {
 	p := f.spawner.PolicyFor(a.Name, nil, nil)
 	return launcher.Compose(f.layout, launcher.Order{
-		ServerRef: hub.ServerRef{User: a.Name}, Account: a, Command: singleUser, StartTimeout: f.spawner.StartTimeout.Std(),
+		ServerRef: hub.ServerRef{User: a.Name}, Person: launcher.Person{User: a.Name, Account: a}, Command: singleUser, StartTimeout: f.spawner.StartTimeout.Std(),
 		Settings: launcher.Settings{
 			Command: p.Cmd, Args: p.Args, SearchPath: p.SearchPath, Environment: p.Environment,
 			DefaultURL: p.DefaultURL, NotebookDir: p.NotebookDir, DisableUserConfig: p.DisableUserConfig,

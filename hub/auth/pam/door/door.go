@@ -44,6 +44,7 @@ type End struct {
 // Options is what a door is made of.
 type Options struct {
 	Rules    account.Rules
+	Aliases  account.Aliases                                             // by which the hub knows accounts
 	Lookup   func(ctx context.Context, name string) (hub.Account, error) // account.NSS.Lookup
 	Converse Converse
 	// Locked reports whether an account's password was locked (account.NSS.Locked), Standing whether PAM's account phase admits it
@@ -108,7 +109,7 @@ func (d *door) begin(ctx context.Context, r *varlink.Request) error {
 		return hub.Errorf(hub.Conflict, "a connection carries one conversation")
 	}
 	t := newTalk(in.User, origin(in.RemoteHost, maxHost))
-	_, err := d.admit(ctx, in.User)
+	_, _, err := d.admit(ctx, in.User)
 	switch hub.KindOf(err) {
 	case hub.NotFound, hub.Invalid, hub.Forbidden:
 		t.refused, t.asWho = err, standIn
@@ -155,13 +156,13 @@ func (d *door) account(ctx context.Context, r *varlink.Request) error {
 	if err := r.Decode(&in); err != nil {
 		return err
 	}
-	a, err := d.admit(ctx, in.Name)
+	_, known, err := d.admitUser(ctx, in.Name)
 	if err != nil {
 		return err
 	}
 	return r.Reply(struct {
 		Account hub.Account `json:"account"`
-	}{a})
+	}{known})
 }
 
 // check is the method Check: an account that was admitted once is looked at again.
@@ -172,7 +173,7 @@ func (d *door) check(ctx context.Context, r *varlink.Request) error {
 	if err := r.Decode(&in); err != nil {
 		return err
 	}
-	a, err := d.admit(ctx, in.Name)
+	a, known, err := d.admitUser(ctx, in.Name)
 	if err != nil {
 		return err
 	}
@@ -194,19 +195,34 @@ func (d *door) check(ctx context.Context, r *varlink.Request) error {
 	}
 	return r.Reply(struct {
 		Account hub.Account `json:"account"`
-	}{a})
+	}{known})
 }
 
-// admit looks a name up and asks root's rules, by the name as typed and by the account's own.
-func (d *door) admit(ctx context.Context, name string) (hub.Account, error) {
-	a, err := d.Lookup(ctx, name)
+// admit looks up a name of the system's and asks root's rules, by the name as typed and by the account's own. It returns the account
+// as the system knows it, and as the hub does.
+func (d *door) admit(ctx context.Context, name string) (own, known hub.Account, err error) {
+	own, err = d.Lookup(ctx, name)
 	if err != nil {
-		return hub.Account{}, err
+		return own, own, err
 	}
 	if d.Rules.Blocks(name) {
-		return hub.Account{}, hub.Errorf(hub.Forbidden, "%q is in blocked_users", name)
+		return own, own, hub.Errorf(hub.Forbidden, "%q is in blocked_users", name)
 	}
-	return a, d.Rules.Admit(a)
+	if err := d.Rules.Admit(own); err != nil {
+		return own, own, err
+	}
+	known = own
+	known.Name, err = d.Aliases.User(own.Name)
+	return own, known, err
+}
+
+// admitUser is admit by the hub's name.
+func (d *door) admitUser(ctx context.Context, user string) (own, known hub.Account, err error) {
+	name, err := d.Aliases.Account(user)
+	if err != nil {
+		return own, known, err
+	}
+	return d.admit(ctx, name)
 }
 
 type reply struct {
@@ -244,7 +260,7 @@ func (d *door) lastWord(ctx context.Context) (hub.Step, error) {
 	if t.err != nil {
 		return hub.Step{}, t.err
 	}
-	a, err := d.admit(ctx, t.end.Name)
+	_, a, err := d.admit(ctx, t.end.Name)
 	if hub.KindOf(err) == hub.Unavailable {
 		return hub.Step{}, err
 	}

@@ -98,6 +98,46 @@ func (p *play) answer(t *testing.T, answers ...string) (hub.Step, error) {
 	return out.Step, err
 }
 
+// Vulnerability: two accounts that are one user of the hub, or one account that is two. Attack: log in by the account's name, by another
+// spelling of it, by the hub's name for it, and by an account that has the name which was given away.
+// Verified: the account has one name in the hub, whoever asks; by the others nobody comes in, and PAM is not asked about them.
+func TestTheHubsNameForAnAccount(t *testing.T) {
+	renamed := func(o *Options) { o.Aliases = account.Aliases{"alice": "asmith", "carol": "bob"} }
+	for typed, want := range map[string]string{"alice": "asmith", "ALICE": "asmith", "asmith": "", "bob": ""} {
+		synctest.Test(t, func(t *testing.T) {
+			p := enter(t, account.Rules{AllowAll: true}, time.Millisecond, renamed)
+			if _, err := p.begin(t, typed); err != nil {
+				t.Fatal(err)
+			}
+			step, err := p.answer(t, "right")
+			switch {
+			case want == "" && (hub.KindOf(err) != hub.Forbidden || p.toPAM[0] != standIn):
+				t.Errorf("%s: %+v, %v; PAM was asked for %q", typed, step, err, p.toPAM)
+			case want != "" && (err != nil || step.Account.Name != want || step.Account.UID != 1000):
+				t.Errorf("%s: %+v, %v", typed, step, err)
+			}
+			p.Close()
+			<-p.ended
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := enter(t, account.Rules{AllowAll: true}, 0, renamed)
+		for _, method := range []string{"Account", "Check"} {
+			for user, want := range map[string]hub.Kind{"asmith": hub.Unknown, "alice": hub.NotFound, "bob": hub.NotFound} {
+				var out struct {
+					Account hub.Account `json:"account"`
+				}
+				err := p.Call(t.Context(), varlink.Authenticator+"."+method, map[string]string{"name": user}, &out)
+				if err == nil && (want != hub.Unknown || out.Account.Name != user || out.Account.UID != 1000) || err != nil && hub.KindOf(err) != want {
+					t.Errorf("%s of %s: %+v, %v", method, user, out.Account, err)
+				}
+			}
+		}
+		p.Close()
+		<-p.ended
+	})
+}
+
 func TestEveryNameOfAnAccountEndsAsOne(t *testing.T) {
 	for _, typed := range []string{"alice", "ALICE", "ali"} {
 		synctest.Test(t, func(t *testing.T) {
