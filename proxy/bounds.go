@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Bounds keep one server's visitors, or one address, from taking what is everybody's. They are far above what people need, so
+// Bounds keep the visitors of one user's servers, or one address, from taking what is everybody's. They are far above what people need, so
 // whoever meets one is a program. 0 is no bound. This machine itself and trusted proxies are no clients here.
 type Bounds struct {
 	ClientConnections int // of one client's address
 	ClientRate        int // requests a second of one client's address
-	ServerRequests    int // to one user's server or service, under way at once
-	ServerWebSockets  int // to one user's server or service, open at once
-	ServerRate        int // requests a second to one user's server or service
+	UserRequests      int // to all of one user's servers, or to one service, under way at once
+	UserWebSockets    int // to these, open at once
+	UserRate          int // requests a second to these
 }
 
 // Limits of the bounds on rates: two seconds' worth may come at once, what comes faster is held back, and what would be held
@@ -113,19 +113,19 @@ func (p *Proxy) inTime(ctx context.Context, one *pace, rate int) bool {
 	return true
 }
 
-// enter counts a request among those to its server and reports whether there is room for it. leave has to be called once it is
+// enter counts a request among those to its user's servers and reports whether there is room for it. leave has to be called once it is
 // over. The hub, and routes of which nobody says whose they are, are everybody's: their visitors' own bounds have to do.
 func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
-	if ps.route.about.User == "" && ps.route.about.Service == "" {
+	load := ps.route.load
+	if load == nil {
 		return func() {}, true
 	}
-	load := &ps.route.up.load
 	under := load.requests.Add(1)
 	leave = func() { load.requests.Add(-1) }
 	switch {
-	case b.ServerRequests > 0 && under > int64(b.ServerRequests),
-		b.ServerWebSockets > 0 && wantsWebSocket(ps.in) && load.sockets.Load() >= int64(b.ServerWebSockets),
-		b.ServerRate > 0 && !p.inTime(ps.in.Context(), &load.pace, b.ServerRate):
+	case b.UserRequests > 0 && under > int64(b.UserRequests),
+		b.UserWebSockets > 0 && wantsWebSocket(ps.in) && load.sockets.Load() >= int64(b.UserWebSockets),
+		b.UserRate > 0 && !p.inTime(ps.in.Context(), &load.pace, b.UserRate):
 		leave()
 		return nil, false
 	}

@@ -22,11 +22,11 @@ func bound(t *testing.T, b Bounds, o Options) *stage {
 }
 
 // Vulnerability: what everybody needs (goroutines, descriptors, the processor) goes to whoever asks most.
-// Attack: Mallory asks her own server without end.
+// Attack: Mallory asks her own servers without end, of which she has several.
 // Verified: no more of her requests are under way than the bound, the rest is told 503 at once, and all of Alice's are served.
-func TestOneServersStormIsItsOwn(t *testing.T) {
+func TestOneUsersStormIsTheirOwn(t *testing.T) {
 	const most, storm = 4, 60
-	s := bound(t, Bounds{ServerRequests: most}, Options{})
+	s := bound(t, Bounds{UserRequests: most}, Options{})
 	var under, worst atomic.Int64
 	full, open := make(chan struct{}, storm), make(chan struct{})
 	mallory := newServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -39,11 +39,12 @@ func TestOneServersStormIsItsOwn(t *testing.T) {
 	})
 	alice := newServer(t, hello)
 	s.route("/user/mallory", mallory.URL, `"user": "mallory"`)
+	s.route("/user/mallory/second", mallory.URL+"/", `"user": "mallory", "server_name": "second"`)
 	s.alice(alice.URL)
 
 	answers := make(chan reply, storm)
-	for range storm {
-		go func() { answers <- s.get("/user/mallory/") }()
+	for i := range storm {
+		go func() { answers <- s.get([]string{"/user/mallory/", "/user/mallory/second/"}[i%2]) }()
 	}
 	for range most {
 		<-full
@@ -81,14 +82,14 @@ func TestOneServersStormIsItsOwn(t *testing.T) {
 	if got := s.get("/user/mallory/"); got.status != 200 {
 		t.Errorf("after the storm she is told %d", got.status)
 	}
-	if got := s.call("GET", "/metrics", "").body; !strings.Contains(got, fmt.Sprintf(`jupyterhub_proxy_refused_total{bound="server"} %d`, storm-most)) {
+	if got := s.call("GET", "/metrics", "").body; !strings.Contains(got, fmt.Sprintf(`jupyterhub_proxy_refused_total{bound="user"} %d`, storm-most)) {
 		t.Error("the metrics do not tell")
 	}
 }
 
-// A server's WebSockets are bounded alone; one that ends makes room.
-func TestWebSocketsOfOneServerAreBounded(t *testing.T) {
-	s := bound(t, Bounds{ServerWebSockets: 2}, Options{})
+// A user's WebSockets are bounded by themselves; one that ends makes room.
+func TestWebSocketsOfOneUserAreBounded(t *testing.T) {
+	s := bound(t, Bounds{UserWebSockets: 2}, Options{})
 	mallory := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "" {
 			return
@@ -102,6 +103,7 @@ func TestWebSocketsOfOneServerAreBounded(t *testing.T) {
 		io.Copy(c, rw)
 	})
 	s.route("/user/mallory", mallory.URL, `"user": "mallory"`)
+	s.route("/user/mallory/second", mallory.URL, `"user": "mallory", "server_name": "second"`)
 	s.alice(mallory.URL)
 	const ask = "GET /user/%s/ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 	open := func(who string) (status int, hang func() error) {
@@ -112,7 +114,7 @@ func TestWebSocketsOfOneServerAreBounded(t *testing.T) {
 		return status, c.Close
 	}
 	_, hang := open("mallory")
-	open("mallory")
+	open("mallory/second")
 	eventually(t, "two are open", func() bool { return s.p.tunnels.count() == 2 })
 	if status, _ := open("mallory"); status != 503 {
 		t.Errorf("the third is told %d", status)
@@ -133,12 +135,12 @@ func TestWebSocketsOfOneServerAreBounded(t *testing.T) {
 // Who asks too often is told so: of one server, and of one address, as a proxy in front names it. The clock stands still here.
 func TestRatesAreBounded(t *testing.T) {
 	clock := time.Now()
-	s := bound(t, Bounds{ServerRate: 1000, ClientRate: 2000}, Options{Now: func() time.Time { return clock }})
+	s := bound(t, Bounds{UserRate: 1000, ClientRate: 2000}, Options{Now: func() time.Time { return clock }})
 	alice, bob := newServer(t, hello), newServer(t, hello)
 	s.alice(alice.URL)
 	s.route("/user/bob", bob.URL, `"user": "bob"`)
 	s.route("/", alice.URL, `"hub": true`)
-	s.p.table.get("/user/alice").up.load.pace.due = clock.Add(burst + patience + time.Millisecond)
+	s.p.table.get("/user/alice").load.pace.due = clock.Add(burst + patience + time.Millisecond)
 	for path, want := range map[string]int{"/user/alice/": 503, "/user/bob/": 200, "/": 200} {
 		if got := s.get(path); got.status != want {
 			t.Errorf("%s: %d, want %d", path, got.status, want)
@@ -218,5 +220,25 @@ func TestBodiesThatStopComing(t *testing.T) {
 	}
 	if got, _ := io.ReadAll(slow); !strings.HasPrefix(string(got), "HTTP/1.1 200") || !strings.HasSuffix(string(got), "12") {
 		t.Errorf("the slow one is told %q", got)
+	}
+}
+
+// What is known of a user goes with the last of their routes, and with host routing it does not matter where these are.
+func TestUsersAreForgottenWithTheirRoutes(t *testing.T) {
+	s := newStage(t, Options{HostRouting: true})
+	s.route("/alice.example/user/alice", "http://127.0.0.1:1", `"user": "alice"`)
+	s.route("/alice-lab.example/user/alice/lab", "http://127.0.0.1:1", `"user": "alice", "server_name": "lab"`)
+	s.route("/grader.example/services/alice", "http://127.0.0.1:1", `"service": "alice"`)
+	s.route("/", "http://127.0.0.1:1", `"hub": true`)
+	hers, lab := s.p.table.get("/alice.example/user/alice").load, s.p.table.get("/alice-lab.example/user/alice/lab").load
+	service := s.p.table.get("/grader.example/services/alice").load
+	if hers == nil || hers != lab || service == nil || service == hers || s.p.table.get("/").load != nil {
+		t.Errorf("alice %p and %p, the service %p, the hub %p", hers, lab, service, s.p.table.get("/").load)
+	}
+	s.route("/alice.example/user/alice", "http://127.0.0.1:2", `"user": "bob"`)
+	s.call("DELETE", "/api/routes/alice-lab.example/user/alice/lab", "")
+	s.call("DELETE", "/api/routes/grader.example/services/alice", "")
+	if known := s.p.loads.of; len(known) != 1 || known[owned{user: "bob"}] == nil {
+		t.Errorf("known are %v", known)
 	}
 }

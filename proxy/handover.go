@@ -96,7 +96,7 @@ func (p *Proxy) adopt(k parked) error {
 	if err := json.Unmarshal(k.state, &s); err != nil {
 		return refused(hub.Errorf(hub.Invalid, "the state of a kept WebSocket cannot be read: %w", err))
 	}
-	t := &tunnel{up: r.up, route: r.key, active: func() { p.touch(r.up) }, control: p.options.CountControlFrames, now: p.options.Now}
+	t := &tunnel{up: r.up, load: r.load, route: r.key, active: func() { p.touch(r.up) }, control: p.options.CountControlFrames, now: p.options.Now}
 	for _, name := range s.Sessions {
 		id, err := readSessionID(name)
 		if err != nil {

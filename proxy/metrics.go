@@ -19,7 +19,7 @@ type metrics struct {
 	routeGet, routeAdd, routeDelete prometheus.Counter
 	web, ws                         prometheus.Counter
 	proxyStatus, apiStatus          *prometheus.CounterVec
-	refused                         *prometheus.CounterVec // by whose bound: connection, client or server
+	refused                         *prometheus.CounterVec // by whose bound: connection, client or user
 	find, activity                  *durations
 }
 

@@ -75,6 +75,7 @@ type Proxy struct {
 	bounds  atomic.Pointer[Bounds]
 	silence atomic.Int64 // a time.Duration
 	paces   paces
+	loads   loads
 	certs   certificates
 	trusted atomic.Pointer[trust]
 	forward forwarder
@@ -204,6 +205,10 @@ func (p *Proxy) set(r *route) {
 			p.touch(r.up) // but that a server is laid to sleep, or woken, is no use of it
 		}
 		r.up.slumber.lull(r.about.Wake)
+		r.load = p.loads.hold(r.about)
+		if old != nil {
+			p.loads.drop(old.about)
+		}
 	})
 	if gone != nil {
 		p.retire(gone)
@@ -217,6 +222,7 @@ func (p *Proxy) remove(key string) bool {
 		return false
 	}
 	p.retire(r.up)
+	p.loads.drop(r.about)
 	p.ledger.touch(key)
 	p.elders.tell(message{Do: doForget, Path: key})
 	p.options.Log.Info().Str("route", r.key).Msg("Route removed")
@@ -294,7 +300,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Proxy) pass(w http.ResponseWriter, ps *passage) {
 	leave, ok := p.enter(ps, p.bounds.Load())
 	if !ok {
-		p.keepOut(w, ps, "server")
+		p.keepOut(w, ps, "user")
 		return
 	}
 	defer leave()

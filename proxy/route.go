@@ -26,6 +26,7 @@ type route struct {
 	posted   string // the path as it was posted
 	unsaved  bool   // the default target, which the command line sets anew at each start
 	up       *upstream
+	load     *load // of whoever it belongs to; nil: it is everybody's
 }
 
 // about is what the route's data says of whom it belongs to.

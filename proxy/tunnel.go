@@ -26,6 +26,7 @@ const (
 // buffer. Where TLS is spoken there is also what crypto/tls keeps.
 type tunnel struct {
 	up       *upstream
+	load     *load  // of whoever the route belongs to; nil: it is everybody's
 	route    string // the key of the route that led there
 	sessions []sessionID
 	active   func()

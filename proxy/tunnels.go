@@ -74,7 +74,7 @@ func (ts *tunnels) add(t *tunnel) bool {
 	t.all, t.loop = ts, ts.loops[ts.next%len(ts.loops)]
 	ts.next++
 	ts.open[t] = struct{}{}
-	t.up.load.sockets.Add(1)
+	t.load.open(1)
 	ts.gone.Add(1)
 	return true
 }
@@ -86,7 +86,7 @@ func (ts *tunnels) remove(t *tunnel) {
 	if ts.left++; ts.left == manyLeft {
 		time.AfterFunc(emptyFor, ts.giveBack)
 	}
-	t.up.load.sockets.Add(-1)
+	t.load.open(-1)
 	ts.gone.Done()
 }
 

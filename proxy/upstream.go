@@ -50,7 +50,6 @@ type upstream struct {
 	uid     int64
 	tls     *tls.Config  // for https targets
 	active  atomic.Int64 // last activity, nanoseconds
-	load    load
 	told    atomic.Int64 // when its absence was last logged, nanoseconds
 	slumber slumber
 
@@ -60,13 +59,6 @@ type upstream struct {
 	sweeper *time.Timer // closes those that have waited for long
 	retired bool        // the route is gone: none waits
 	ended   bool        // and the grace is over
-}
-
-// load is what an upstream is busy with, for its bounds.
-type load struct {
-	requests atomic.Int64 // under way
-	sockets  atomic.Int64 // WebSockets that are open
-	pace     pace
 }
 
 func newUpstream(to target, uid int64, m *Manners) *upstream {

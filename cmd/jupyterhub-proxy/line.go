@@ -152,9 +152,9 @@ func (l *line) ownOptions() []option {
 		{"websocket-silence", "MS", &l.silence, "close a WebSocket whose client has said nothing for so long, not even the pong to a ping; never without it", ""},
 		{"max-connections-per-client", "N", bound(&l.bounds.ClientConnections), "open connections of one address; 4096 without it, 0 is no bound", ""},
 		{"request-rate-per-client", "N", bound(&l.bounds.ClientRate), "requests a second of one address; no bound without it", ""},
-		{"max-requests-per-server", "N", bound(&l.bounds.ServerRequests), "requests under way to a route with a user or a service; no bound without it", ""},
-		{"max-websockets-per-server", "N", bound(&l.bounds.ServerWebSockets), "open WebSockets to such a route; no bound without it", ""},
-		{"request-rate-per-server", "N", bound(&l.bounds.ServerRate), "requests a second to such a route; no bound without it", ""},
+		{"max-requests-per-user", "N", bound(&l.bounds.UserRequests), "requests under way to all routes of a user, or of a service, whom a route's data names; no bound without it", ""},
+		{"max-websockets-per-user", "N", bound(&l.bounds.UserWebSockets), "open WebSockets to these; no bound without it", ""},
+		{"request-rate-per-user", "N", bound(&l.bounds.UserRate), "requests a second to these; no bound without it", ""},
 	}
 }
 

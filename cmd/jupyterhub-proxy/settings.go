@@ -95,9 +95,9 @@ func (s *settings) translate(c *config.Config) proxy.Settings {
 	set.Bounds = proxy.Bounds{
 		ClientConnections: int(c.Proxy.MaxConnectionsPerClient),
 		ClientRate:        int(c.Proxy.RequestRatePerClient),
-		ServerRequests:    int(c.Proxy.MaxRequestsPerServer),
-		ServerWebSockets:  int(c.Proxy.MaxWebSocketsPerServer),
-		ServerRate:        int(c.Proxy.RequestRatePerServer),
+		UserRequests:      int(c.Proxy.MaxRequestsPerUser),
+		UserWebSockets:    int(c.Proxy.MaxWebSocketsPerUser),
+		UserRate:          int(c.Proxy.RequestRatePerUser),
 	}
 	for _, s := range slices.Concat(c.Proxy.TrustedProxies, c.Hub.TrustedDownstreamIPs) {
 		if p, err := netip.ParsePrefix(s); err == nil {

@@ -18,9 +18,9 @@ type Proxy struct {
 
 	MaxConnectionsPerClient int64 // 0: no bound, as for the four below
 	RequestRatePerClient    int64
-	MaxRequestsPerServer    int64
-	MaxWebSocketsPerServer  int64
-	RequestRatePerServer    int64
+	MaxRequestsPerUser      int64
+	MaxWebSocketsPerUser    int64
+	RequestRatePerUser      int64
 }
 
 var proxyOptions = []row[Proxy]{
@@ -67,13 +67,13 @@ var proxyOptions = []row[Proxy]{
 	option("request_rate_per_client", count, 5000, func(p *Proxy) *int64 { return &p.RequestRatePerClient },
 		"Requests a second of one address, or of one /64 of IPv6; 0 is no bound.", within(0, 1_000_000)).
 		note("A whole class may sit behind one address. Two seconds' worth may come at once; what comes faster is held back for up to a second, and then told 503."),
-	option("max_requests_per_server", count, 1024, func(p *Proxy) *int64 { return &p.MaxRequestsPerServer },
-		"Requests to one user's server, or to one service, that are under way at once; 0 is no bound.", atLeast(0)).
-		note("What is over it is told 503 at once."),
-	option("max_websockets_per_server", count, 1024, func(p *Proxy) *int64 { return &p.MaxWebSocketsPerServer },
-		"Open WebSockets to one user's server, or to one service; 0 is no bound.", atLeast(0)),
-	option("request_rate_per_server", count, 5000, func(p *Proxy) *int64 { return &p.RequestRatePerServer },
-		"Requests a second to one user's server, or to one service; 0 is no bound.", within(0, 1_000_000)).
+	option("max_requests_per_user", count, 1024, func(p *Proxy) *int64 { return &p.MaxRequestsPerUser },
+		"Requests to one user's servers, the named ones included, or to one service, that are under way at once; 0 is no bound.", atLeast(0)).
+		note("What is over it is told 503 at once. A request's head takes at most 128 KiB, so that this bounds their memory as well."),
+	option("max_websockets_per_user", count, 1024, func(p *Proxy) *int64 { return &p.MaxWebSocketsPerUser },
+		"Open WebSockets to one user's servers, the named ones included, or to one service; 0 is no bound.", atLeast(0)),
+	option("request_rate_per_user", count, 5000, func(p *Proxy) *int64 { return &p.RequestRatePerUser },
+		"Requests a second to one user's servers, the named ones included, or to one service; 0 is no bound.", within(0, 1_000_000)).
 		note("As request_rate_per_client. It keeps one user's program from taking the proxy's processor."),
 }
 
