@@ -196,6 +196,7 @@ func (p *Proxy) wereActive(active map[string]time.Time) {
 	for key, at := range active {
 		if r := p.table.get(key); r != nil && at.After(r.up.lastActivity()) {
 			r.up.touch(at)
+			p.move()
 		}
 	}
 }

@@ -71,6 +71,7 @@ type Proxy struct {
 	tunnels tunnels
 	graves  *graveyard
 	ledger  *ledger
+	moved   atomic.Bool // somebody was active whom the ledger does not know to be
 	crowd   *crowd
 	bounds  atomic.Pointer[Bounds]
 	silence atomic.Int64 // a time.Duration
@@ -260,9 +261,17 @@ func (p *Proxy) end(id sessionID) {
 	p.elders.tell(message{Do: doSession, Session: id.String()})
 }
 
+// move tells the ledger, once a minute, that somebody was active. Every request comes by: nearly all only look.
+func (p *Proxy) move() {
+	if !p.moved.Load() {
+		p.moved.Store(true)
+	}
+}
+
 func (p *Proxy) touch(u *upstream) {
 	began := time.Now()
 	u.touch(p.options.Now())
+	p.move()
 	p.metrics.activity.since(began)
 	p.rouse(u)
 }

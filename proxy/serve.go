@@ -212,12 +212,14 @@ func (p *Proxy) Run(ctx context.Context) error {
 			return p.ledger.save()
 		case <-tick.C:
 		}
-		p.graves.forget(p.options.Now())
+		forgotten := p.graves.forget(p.options.Now())
 		p.paces.forget(p.options.Now())
 		if silence := time.Duration(p.silence.Load()); silence > 0 {
 			p.tunnels.hush(p.options.Now().Add(-silence))
 		}
-		p.ledger.change()
+		if p.moved.Swap(false) || forgotten {
+			p.ledger.change() // without it nothing is written, and a disk may sleep
+		}
 		if err := p.ledger.save(); err != nil {
 			p.options.Log.Error().Err(err).Msg("the table is not on disk, ignoring")
 		}

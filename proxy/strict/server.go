@@ -30,11 +30,12 @@ type Server struct {
 	closing atomic.Bool
 	buffers sync.Pool // *[]byte, for answers
 
-	mu       sync.Mutex // guards the fields below
-	conns    map[*conn]struct{}
-	watch    *watch
-	ended    chan struct{} // closed when the last connection has ended while closing
-	sweeping bool
+	mu    sync.Mutex // guards the fields below
+	conns map[*conn]struct{}
+	ended chan struct{} // closed when the last connection has ended while closing
+
+	watch watch // for clients that leave
+	alarm alarm // for connections that have waited for too long
 }
 
 // phase is what a connection does.
@@ -93,13 +94,6 @@ func (s *Server) add(c *conn) bool {
 	if s.conns == nil {
 		s.conns = map[*conn]struct{}{}
 	}
-	if len(s.conns) == 0 {
-		s.watch = newWatch()
-	}
-	if !s.sweeping {
-		s.sweeping = true
-		time.AfterFunc(s.sweepTime(), s.sweep)
-	}
 	s.conns[c] = struct{}{}
 	s.watch.add(c)
 	return true
@@ -114,40 +108,13 @@ func (s *Server) release(c *conn) {
 	}
 	delete(s.conns, c)
 	s.watch.remove(c)
-	if len(s.conns) == 0 {
-		s.watch.close()
-		if s.ended != nil {
-			close(s.ended)
-			s.ended = nil
-		}
+	if len(s.conns) == 0 && s.ended != nil {
+		close(s.ended)
+		s.ended = nil
 	}
 }
 
 func (s *Server) isClosing() bool { return s.closing.Load() }
-
-// sweepTime is how exact times are.
-func (s *Server) sweepTime() time.Duration {
-	return max(10*time.Millisecond, min(time.Second, s.HeadTime/4, s.IdleTime/4))
-}
-
-// sweep closes connections that have waited for too long, and comes again as long as there are any.
-func (s *Server) sweep() {
-	now := time.Now().UnixNano()
-	s.mu.Lock()
-	var late []*conn
-	for c := range s.conns {
-		if due := c.due.Load(); due != 0 && due < now {
-			late = append(late, c)
-		}
-	}
-	if s.sweeping = len(s.conns) > 0; s.sweeping {
-		time.AfterFunc(s.sweepTime(), s.sweep)
-	}
-	s.mu.Unlock()
-	for _, c := range late {
-		c.wake()
-	}
-}
 
 // wake makes whatever the connection waits for fail. Its own goroutine closes it: it may be giving it away just now.
 func (c *conn) wake() {
@@ -243,7 +210,7 @@ func (c *conn) await() bool {
 		if phase(c.phase.Load()) == fresh {
 			limit = c.server.HeadTime
 		}
-		c.due.Store(time.Now().Add(limit).UnixNano())
+		c.within(limit)
 		if _, err := c.br.Peek(1); err != nil {
 			return false
 		}
@@ -253,7 +220,7 @@ func (c *conn) await() bool {
 }
 
 func (c *conn) read(r *http.Request) error {
-	c.due.Store(time.Now().Add(c.server.HeadTime).UnixNano())
+	c.within(c.server.HeadTime)
 	defer c.due.Store(0)
 	if b, err := c.br.Peek(1); err != nil || !tokens[b[0]] {
 		return ErrRequest

@@ -10,59 +10,58 @@ import (
 )
 
 // watch hears from the kernel when a client closes its side, while nobody reads from it. It is one goroutine for all
-// connections, and costs a request nothing. A client that has closed its side has left: net/http takes it so, and
-// configurable-http-proxy.
+// connections, there as long as there are any, and costs a request nothing. A client that has closed its side has left: net/http
+// takes it so, and configurable-http-proxy.
 type watch struct {
-	poll *os.File // nil when there can be none; then leaving is seen by the writes that fail
-	fd   int
-
 	mu    sync.Mutex // guards the fields below
+	poll  *os.File   // nil while there is none; leaving is then seen by the writes that fail
+	fd    int        // poll's
 	conns map[uint64]*conn
 	last  uint64
 }
 
-func newWatch() *watch {
-	w := &watch{conns: map[uint64]*conn{}}
+// begin makes the goroutine. The caller holds mu.
+func (w *watch) begin() error {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return w
+		return err
 	}
 	if err := unix.SetNonblock(fd, true); err != nil { // the runtime watches it in turn, so that waiting takes no thread
 		unix.Close(fd)
-		return w
+		return err
 	}
-	w.fd, w.poll = fd, os.NewFile(uintptr(fd), "epoll")
+	w.fd, w.poll, w.conns = fd, os.NewFile(uintptr(fd), "epoll"), map[uint64]*conn{}
 	go w.run(w.poll)
-	return w
+	return nil
 }
 
 func (w *watch) add(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.poll == nil {
-		return
-	}
-	w.last++
-	c.key = w.last
-	w.conns[c.key] = c
-	event := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(c.key), Pad: int32(c.key >> 32)}
-	_ = control(c.net, func(fd int) error { return unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, fd, &event) })
+	_ = control(c.net, func(fd int) error { // fails for what has no descriptor, as in tests
+		if w.poll == nil {
+			if err := w.begin(); err != nil {
+				return err
+			}
+		}
+		w.last++
+		c.key = w.last
+		w.conns[c.key] = c
+		event := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(c.key), Pad: int32(c.key >> 32)}
+		return unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, fd, &event)
+	})
 }
 
+// remove ends the goroutine with the last connection.
 func (w *watch) remove(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.poll == nil {
+	if w.conns[c.key] != c {
 		return
 	}
 	delete(w.conns, c.key)
 	_ = control(c.net, func(fd int) error { return unix.EpollCtl(w.fd, unix.EPOLL_CTL_DEL, fd, nil) }) // in vain when it is closed
-}
-
-func (w *watch) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.poll != nil {
+	if len(w.conns) == 0 {
 		w.poll.Close()
 		w.poll = nil
 	}

@@ -27,6 +27,7 @@ func (s *stage) measureIdle(ctx context.Context) error {
 	if err := s.noteMemory(ctx, "idle"); err != nil {
 		return err
 	}
+	s.rest(ctx)
 	before, err := s.wakeups(ctx)
 	if err != nil {
 		return err

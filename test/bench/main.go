@@ -30,7 +30,7 @@ type size struct {
 
 // full takes about eight minutes on two cores; quick shows that everything can be measured.
 var (
-	full = size{rounds: 5, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, idle: 30 * time.Second,
+	full = size{rounds: 5, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, idle: time.Minute,
 		sockets: 2000, calm: 10 * time.Second}
 	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, running: 3, idle: time.Second,
 		sockets: 20, calm: 100 * time.Millisecond}

@@ -19,7 +19,7 @@ func TestAHubThatHangsIsStartedAgain(t *testing.T) {
 	const dropIn = "/run/systemd/system/jupyterhub.service.d/50-play.conf"
 	s.afterwards("systemctl", "restart", "jupyterhub.service") // the hub is told how often to give a sign when it starts
 	s.afterwards("systemctl", "daemon-reload")
-	s.put(dropIn, "[Service]\nWatchdogSec=2s\n", 0o644)
+	s.put(dropIn, "[Service]\nWatchdogSec=3s\n", 0o644)
 	s.afterwards("rm", dropIn)
 	s.run("systemctl", "daemon-reload")
 	s.run("systemctl", "restart", "jupyterhub.service")

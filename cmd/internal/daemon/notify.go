@@ -26,7 +26,10 @@ func statusLine(format string, args ...any) string {
 
 // notify speaks to systemd where it listens. A program that is run by hand has nobody to tell.
 func (d *Daemon) notify(state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
+	if os.Getenv(notifyVariable) == "" {
+		return
+	}
+	if err := tell(state); err != nil {
 		d.Log.Warn().Err(err).Msg("systemd was not told, ignoring")
 	}
 }
@@ -76,7 +79,7 @@ func (d *Daemon) reloadOnHangup(ctx context.Context, hangups <-chan os.Signal) {
 }
 
 // Watchdog pings systemd's watchdog as long as alive keeps returning nil, and returns when ctx ends. Alive has to go through
-// the work itself (a transaction, a turn of the main loop, a call on the bus), within half of WatchdogSec=: a process whose
+// the work itself (a transaction, a turn of the main loop, a call on the bus), within a third of WatchdogSec=: a process whose
 // timers still tick is no proof. Where no watchdog is asked for, alive is never called.
 func (d *Daemon) Watchdog(ctx context.Context, alive func(context.Context) error) error {
 	limit, err := daemon.SdWatchdogEnabled(false)
@@ -87,10 +90,10 @@ func (d *Daemon) Watchdog(ctx context.Context, alive func(context.Context) error
 		<-ctx.Done()
 		return nil
 	}
-	tick := time.NewTicker(limit / 3)
+	tick := time.NewTicker(limit / 2) // as seldom as sd_watchdog_enabled(3) advises: each ping wakes an idle machine
 	defer tick.Stop()
 	for {
-		if err := within(ctx, limit/2, alive); err == nil {
+		if err := within(ctx, limit/3, alive); err == nil {
 			d.notify("WATCHDOG=1")
 		} else if ctx.Err() == nil {
 			d.Log.Error().Err(err).Msg("no sign of life for the watchdog")
