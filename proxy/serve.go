@@ -205,6 +205,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	go p.certs.keep(look)
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
+	var noted time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -212,18 +213,31 @@ func (p *Proxy) Run(ctx context.Context) error {
 			return p.ledger.save()
 		case <-tick.C:
 		}
-		forgotten := p.graves.forget(p.options.Now())
+		p.graves.forget(p.options.Now())
 		p.paces.forget(p.options.Now())
 		if silence := time.Duration(p.silence.Load()); silence > 0 {
 			p.tunnels.hush(p.options.Now().Add(-silence))
 		}
-		if p.moved.Swap(false) || forgotten {
-			p.ledger.change() // without it nothing is written, and a disk may sleep
-		}
+		noted = p.noteActive(noted)
 		if err := p.ledger.save(); err != nil {
 			p.options.Log.Error().Err(err).Msg("the table is not on disk, ignoring")
 		}
 	}
+}
+
+// noteActive lets the ledger have the routes that were active since a moment, and returns the next such moment. A minute in which
+// nobody was writes nothing: a disk may sleep.
+func (p *Proxy) noteActive(since time.Time) time.Time {
+	now := p.options.Now().Add(-time.Second) // who is just being touched is found the next time, too
+	if !p.moved.Swap(false) {
+		return now
+	}
+	for key, r := range p.table.all() {
+		if !r.unsaved && !r.up.lastActivity().Before(since) {
+			p.ledger.touch(key)
+		}
+	}
+	return now
 }
 
 // state is what the ledger saves.
