@@ -6,16 +6,17 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // counted makes a server's alarm count how often it rings.
-func counted(s *Server) *int {
-	rung := new(int)
+func counted(s *Server) *atomic.Int64 {
+	rung := new(atomic.Int64)
 	s.alarm.timer = time.AfterFunc(math.MaxInt64, func() {
-		*rung++
+		rung.Add(1)
 		s.sweep()
 	})
 	return rung
@@ -54,8 +55,8 @@ func TestKeptConnectionsLetTheServerSleep(t *testing.T) {
 			time.Sleep(15 * time.Minute)
 			again(t, clients[0])
 		}
-		if *rung > 8 {
-			t.Errorf("three idle connections wake the server %d times in three quarters of an hour", *rung)
+		if n := rung.Load(); n > 8 {
+			t.Errorf("three idle connections wake the server %d times in three quarters of an hour", n)
 		}
 		for _, c := range clients {
 			c.SetReadDeadline(time.Now().Add(2 * time.Hour))
