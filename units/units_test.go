@@ -157,10 +157,10 @@ func TestDaemonsLiveInTheirSlice(t *testing.T) {
 	}
 }
 
-// The root programs are judged by what they may, exactly: the whole unit is held by a golden file. A line that changes here
-// changes docs/security.md too.
-func TestRootMayExactlyThis(t *testing.T) {
-	for _, name := range []string{"jupyterhub-spawnd.service", "jupyterhub-pam@.service", "jupyterhub-passwd@.service"} {
+// The root programs, and the one that the whole world speaks to, are judged by what they may, exactly: the whole unit is held by a
+// golden file. A line that changes here changes docs/security.md too.
+func TestTheyMayExactlyThis(t *testing.T) {
+	for _, name := range []string{"jupyterhub-spawnd.service", "jupyterhub-pam@.service", "jupyterhub-passwd@.service", "jupyterhub-proxy.service"} {
 		u := read(t, name)
 		var lines strings.Builder
 		for _, d := range u.directives {
@@ -184,7 +184,7 @@ func TestRootMayExactlyThis(t *testing.T) {
 }
 
 // The lists that are told in DESIGN and docs/security.md, where a golden file would be updated without a thought.
-func TestRootsCapabilitiesFamiliesAndPaths(t *testing.T) {
+func TestCapabilitiesFamiliesAndPaths(t *testing.T) {
 	for name, want := range map[string]map[string]string{
 		"jupyterhub-spawnd.service": {
 			"CapabilityBoundingSet":   "CAP_CHOWN CAP_DAC_READ_SEARCH",
@@ -200,6 +200,13 @@ func TestRootsCapabilitiesFamiliesAndPaths(t *testing.T) {
 			"CapabilityBoundingSet":   "CAP_AUDIT_WRITE CAP_CHOWN CAP_DAC_READ_SEARCH CAP_SETGID CAP_SETUID",
 			"ReadWritePaths":          "/etc -/run/faillock",
 			"RestrictAddressFamilies": "AF_INET AF_INET6 AF_NETLINK AF_UNIX",
+		},
+		"jupyterhub-proxy.service": {
+			"CapabilityBoundingSet":   "",
+			"ReadWritePaths":          "",
+			"RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX",
+			"StateDirectory":          "jupyterhub-proxy",
+			"User":                    "jupyterhub-proxy",
 		},
 	} {
 		u := read(t, name)

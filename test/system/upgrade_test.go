@@ -136,7 +136,15 @@ func TestTheNewProcessIsTheUnits(t *testing.T) {
 	s := onStage(t)
 	l := s.load(nil)
 	asked := s.property(proxyUnit, "WatchdogTimestampMonotonic")
-	s.reloaded()
+	first, second := s.confinement(s.mainPID(proxyUnit)), s.confinement(s.reloaded())
+	if first != second {
+		t.Errorf("the first was confined by\n%s\nand the next by\n%s", first, second)
+	}
+	for _, bar := range []string{"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"} {
+		if !strings.Contains(second, bar) {
+			t.Errorf("no %q in\n%s", bar, second)
+		}
+	}
 	s.eventually("the new process answers the watchdog", func() bool { return s.property(proxyUnit, "WatchdogTimestampMonotonic") != asked })
 	s.killed(proxyUnit)
 	if routes := s.table("GET", "routes", ""); !strings.Contains(routes, "play-load.sock") {
@@ -149,6 +157,12 @@ func TestTheNewProcessIsTheUnits(t *testing.T) {
 	if log := s.Journal(s.ctx, proxyUnit); strings.Contains(log, "reception only permitted") {
 		t.Errorf("a process speaks to systemd that is not the unit's main one:\n%s", log)
 	}
+}
+
+// confinement is what the kernel says of a process's privileges.
+func (s *stage) confinement(pid string) string {
+	s.t.Helper()
+	return s.run("grep", "--extended-regexp", "^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)", "/proc/"+pid+"/status")
 }
 
 // A new process that cannot begin ends, and says why; nobody else notices.
