@@ -30,6 +30,7 @@ type Options struct {
 	ErrorTarget   string // renders the pages for 404 and 503: GET <target>/<status>?url=<path>; "": our own plain ones
 	HubBase       string // base URL of our hub, for which stopped servers are answered: "/" or "/jh/"; "": they go where the table leads
 	HostRouting   bool   // the first segment of a route's path is a host
+	HubOrigin     string // of our hub, when it is one of several hosts: "https://hub.example.org"
 	// CountControlFrames makes pings and pongs of a WebSocket activity, as configurable-http-proxy does. Then an open tab
 	// keeps its server busy for good.
 	CountControlFrames bool
@@ -324,6 +325,14 @@ func (p *Proxy) pass(w http.ResponseWriter, ps *passage) {
 	p.forward.carry(w, ps)
 }
 
+// lookUp finds the route of a path at a host, which counts under host routing alone.
+func (p *Proxy) lookUp(host string, where place) *route {
+	if p.options.HostRouting {
+		return p.table.findAt(hostKey(host), where)
+	}
+	return p.table.find(where)
+}
+
 // read finds out what a request wants and who it comes from.
 func (p *Proxy) read(r *http.Request) (*passage, *problem) {
 	ps := &passage{in: r, manners: &p.options.Manners}
@@ -341,11 +350,7 @@ func (p *Proxy) read(r *http.Request) (*passage, *problem) {
 	}
 	ps.place, ps.query, ps.bareQuery = where, query, strings.HasSuffix(r.RequestURI, "?") && query == ""
 	began := time.Now()
-	if p.options.HostRouting {
-		ps.route = p.table.findAt(hostKey(r.Host), where)
-	} else {
-		ps.route = p.table.find(where)
-	}
+	ps.route = p.lookUp(r.Host, where)
 	p.metrics.find.since(began)
 	if ps.route != nil {
 		p.rouse(ps.route.up)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,9 +14,9 @@ import (
 //
 // Nobody is asked whether there is such a user, so the answer is the same for all names. Programs get 424, at which JupyterLab
 // stops asking. People are sent into the hub, where their login counts: whether the server is starting, failed or stopped is
-// the hub's to tell. Nothing of this is activity.
+// the hub's to tell. Nothing of this is activity. At the hub's own host, where no servers are, that is for the hub to answer.
 func (p *Proxy) notRunning(w http.ResponseWriter, ps *passage) bool {
-	if p.options.HubBase == "" || ps.route != nil && !ps.route.isHub() {
+	if p.options.HubBase == "" || ps.route != nil && !ps.route.isHub() || p.atHub(ps.in.Host) {
 		return false
 	}
 	rest, ok := strings.CutPrefix(ps.place.decoded, p.options.HubBase+"user/")
@@ -31,7 +32,7 @@ func (p *Proxy) notRunning(w http.ResponseWriter, ps *passage) bool {
 	case !slash:
 		p.redirect(w, http.StatusMovedPermanently, ps.place.raw+"/", ps)
 	default:
-		p.redirect(w, http.StatusFound, p.options.HubBase+"hub/"+strings.TrimPrefix(ps.place.raw, p.options.HubBase), ps)
+		p.redirect(w, http.StatusFound, p.options.HubOrigin+p.options.HubBase+"hub/"+strings.TrimPrefix(ps.place.raw, p.options.HubBase), ps)
 	}
 	return true
 }
@@ -43,18 +44,24 @@ func (p *Proxy) answerStopped(w http.ResponseWriter, ps *passage, user string) {
 		w.Header()["Connection"] = []string{"close"}
 	}
 	w.Header()["Cache-Control"] = []string{"no-store"}
-	spawn := ps.client.proto + "://" + ps.client.host + p.options.HubBase + "hub/spawn/" + escapeSegment(user)
+	spawn := cmp.Or(p.options.HubOrigin, ps.client.proto+"://"+ps.client.host) + p.options.HubBase + "hub/spawn/" + escapeSegment(user)
 	writeJSON(w, http.StatusFailedDependency, map[string]string{
 		"message": fmt.Sprintf("JupyterHub server no longer running at %s. Restart the server at %s", ps.place.decoded, spawn)})
 }
 
-// redirect leads to a path of this host, with the query that came.
-func (p *Proxy) redirect(w http.ResponseWriter, status int, path string, ps *passage) {
+// atHub reports whether a Host is the hub's own, among several.
+func (p *Proxy) atHub(host string) bool {
+	_, own, several := strings.Cut(p.options.HubOrigin, "://")
+	return several && hostKey(own) == hostKey(host)
+}
+
+// redirect leads to a path of this host, or to a whole address, with the query that came.
+func (p *Proxy) redirect(w http.ResponseWriter, status int, to string, ps *passage) {
 	p.metrics.proxied(status)
 	if ps.query != "" {
-		path += "?" + ps.query
+		to += "?" + ps.query
 	}
-	w.Header()["Location"] = []string{path}
+	w.Header()["Location"] = []string{to}
 	w.Header()["Content-Length"] = []string{"0"}
 	w.WriteHeader(status)
 }

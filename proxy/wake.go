@@ -50,7 +50,7 @@ func (p *Proxy) askHub(path string) error {
 	if err != nil {
 		return err
 	}
-	r := p.table.find(where)
+	r := p.lookUp("", where)
 	if r == nil || !r.isHub() {
 		return fmt.Errorf("%s does not lead to the hub", bare)
 	}

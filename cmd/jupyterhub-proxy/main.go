@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +17,7 @@ import (
 	"jupyterhubd/cmd/internal/daemon"
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/account"
+	"jupyterhubd/hub/config"
 	"jupyterhubd/proxy"
 )
 
@@ -92,12 +94,12 @@ func open(ctx context.Context, d *daemon.Daemon, f flags, before *predecessor) (
 	}
 	r.api = api[0]
 	s := &settings{dir: d.ConfigDir, acme: filepath.Join(stateDir(), "acme")}
-	base, err := s.load()
+	h, err := s.load()
 	if err != nil {
 		return nil, err
 	}
 	r.drain = s.drain
-	o := options(d, f, s, base)
+	o := options(d, f, s, h)
 	if before != nil {
 		o.Heir = before.heir
 	}
@@ -137,11 +139,11 @@ func serve(ctx context.Context, d *daemon.Daemon, p *proxy.Proxy, doors []net.Li
 	return work.Wait()
 }
 
-func options(d *daemon.Daemon, f flags, s *settings, baseURL string) proxy.Options {
+func options(d *daemon.Daemon, f flags, s *settings, h config.Hub) proxy.Options {
 	o := proxy.Options{
 		Log: d.Log, Now: time.Now,
 		StateFile: f.stateFile, DefaultTarget: f.defaultTarget, DefaultUID: hub.NoUID,
-		HubBase:  baseURL,
+		HubBase: h.BaseURL, HubOrigin: strings.TrimSuffix(h.SubdomainHost, "/"), HostRouting: h.SubdomainHost != "",
 		APIToken: os.Getenv(tokenVariable), Reload: s.reload,
 		MaxConnections: connections(), Lull: 500 * time.Millisecond,
 		Keep: func(files []*os.File) error { return d.Store(tunnelsName, files) },
@@ -150,7 +152,7 @@ func options(d *daemon.Daemon, f flags, s *settings, baseURL string) proxy.Optio
 		o.DefaultUID = 0 // systemd listens there for the hub
 	}
 	if f.defaultTarget != "" {
-		o.ErrorTarget = f.defaultTarget + baseURL + "hub/error"
+		o.ErrorTarget = f.defaultTarget + h.BaseURL + "hub/error"
 	}
 	return o
 }

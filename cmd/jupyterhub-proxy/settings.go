@@ -24,14 +24,14 @@ type settings struct {
 	now *config.Config
 }
 
-// load reads the configuration for the first time and returns the base URL.
-func (s *settings) load() (baseURL string, err error) {
+// load reads the configuration for the first time and returns what it says of the hub.
+func (s *settings) load() (config.Hub, error) {
 	c, err := config.Load(s.dir)
 	if err != nil {
-		return "", err
+		return config.Hub{}, err
 	}
 	s.now = c
-	return c.Hub.BaseURL, nil
+	return c.Hub, nil
 }
 
 // begin puts what load has read in force.

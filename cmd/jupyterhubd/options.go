@@ -9,6 +9,7 @@ import (
 
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/spawner"
 )
 
@@ -53,9 +54,29 @@ func policyOf(c *config.Config) spawner.Policy {
 
 func urlsOf(c *config.Config) spawner.URLs {
 	return spawner.URLs{
-		Base: c.Hub.BaseURL, Hub: "http+unix://" + url.PathEscape(hubSocket), API: origin(c.Hub.HubConnectURL), Public: origin(c.Hub.PublicURL),
-		CookieHostPrefix: c.Hub.CookieHostPrefix,
+		Base: c.Hub.BaseURL, Hub: "http+unix://" + url.PathEscape(hubSocket), API: origin(c.Hub.HubConnectURL), Public: origin(publicOf(c)),
+		Hosts: hostsOf(c), CookieHostPrefix: hostPrefix(c),
 	}
+}
+
+// publicOf is the address that browsers use, as far as it is configured.
+func publicOf(c *config.Config) string {
+	if h := hostsOf(c); c.Hub.PublicURL == "" && h.Apart() {
+		return h.Hub() + c.Hub.BaseURL
+	}
+	return c.Hub.PublicURL
+}
+
+// hostPrefix reports whether names of cookies begin with __Host-. Pages at hosts below the hub's could plant all others.
+func hostPrefix(c *config.Config) bool { return c.Hub.CookieHostPrefix || hostsOf(c).Secure() }
+
+// hostsOf is where users and services are.
+func hostsOf(c *config.Config) hosts.Hosts {
+	h, err := hosts.New(c.Hub.SubdomainHost, c.Hub.SubdomainHook)
+	if err != nil {
+		panic("jupyterhubd: " + err.Error()) // the configuration is checked
+	}
+	return h
 }
 
 // origin is the scheme and host of a checked URL, or "".

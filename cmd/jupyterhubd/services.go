@@ -91,7 +91,7 @@ func settleClient(tx *store.Tx, c *config.Config, s config.Service, secret strin
 		client.ID = "service-" + url.PathEscape(s.Name)
 	}
 	if client.RedirectURI == "" {
-		client.RedirectURI = c.Hub.BaseURL + "services/" + url.PathEscape(s.Name) + "/oauth_callback"
+		client.RedirectURI = hostsOf(c).Service(s.Name) + c.Hub.BaseURL + "services/" + url.PathEscape(s.Name) + "/oauth_callback"
 	}
 	if _, err := tx.Client(client.ID); secret == "" && hub.KindOf(err) == hub.NotFound {
 		secret = rand.Text() // nobody's, until the service's unit is given a token

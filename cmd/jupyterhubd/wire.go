@@ -48,7 +48,7 @@ type house struct {
 func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (*house, error) {
 	h := &house{
 		daemon: d, store: s, config: c, keys: keys, metrics: prometheus.NewRegistry(), leave: make(chan bool, 1), services: make(chan struct{}, 1),
-		spawnd: systemdspawner.New(systemdspawner.DefaultSocket), proxy: proxyclient.New(proxySocket, ""),
+		spawnd: systemdspawner.New(systemdspawner.DefaultSocket), proxy: proxyOf(c),
 	}
 	h.started = register(h.metrics, s)
 	rules, err := rulesOf(c)
@@ -73,8 +73,8 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (
 	})
 	h.porter, err = auth.New(auth.Options{
 		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Accounts: pam.NewChecker(pam.LoginDoor), Report: h.shownOut, Changer: pam.New(pam.PasswdDoor),
-		Sessions: h.proxy, Evictor: h.manager, BaseURL: c.Hub.BaseURL, PublicURL: c.Hub.PublicURL,
-		CookieHostPrefix: c.Hub.CookieHostPrefix,
+		Sessions: h.proxy, Evictor: h.manager, BaseURL: c.Hub.BaseURL, PublicURL: publicOf(c), Hosts: hostsOf(c),
+		CookieHostPrefix: hostPrefix(c),
 	})
 	if err != nil {
 		return nil, err
@@ -82,6 +82,15 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (
 	first, _, err := h.furnish(c)
 	h.rooms.Store(first)
 	return h, err
+}
+
+// proxyOf edits the proxy's table, which goes by hosts where users have them.
+func proxyOf(c *config.Config) *proxyclient.Client {
+	p := proxyclient.New(proxySocket, "")
+	if hostsOf(c).Apart() {
+		p.ByHost()
+	}
+	return p
 }
 
 // entered tells the journal who enters a server of somebody else's.
@@ -154,7 +163,7 @@ func (h *house) furnish(c *config.Config) (*rooms, auth.Rules, error) {
 func (h *house) apiOptions(c *config.Config) api.Options {
 	return api.Options{
 		Store: h.store, Workshop: h.manager, Limiter: h.spawnd, Proxy: h.proxy, Daemon: h, Doorman: h.porter, Policy: h.porter.Policy,
-		BaseURL: c.Hub.BaseURL, PublicOrigin: origin(c.Hub.PublicURL),
+		BaseURL: c.Hub.BaseURL, Hosts: hostsOf(c), PublicOrigin: origin(publicOf(c)),
 		SlowSpawn: c.Hub.SlowSpawnTimeout.Std(), SlowStop: c.Hub.SlowStopTimeout.Std(),
 		PageLimit: int(c.Hub.APIPageDefaultLimit), PageMax: int(c.Hub.APIPageMaxLimit),
 		TokenMax: tokenMax(c), NamedServers: c.Hub.AllowNamedServers, InsecureHTTP: c.Hub.InsecureHTTP,
@@ -169,7 +178,7 @@ func (h *house) apiOptions(c *config.Config) api.Options {
 func (h *house) webOptions(c *config.Config, desk *api.Room) web.Options {
 	o := web.Options{
 		Store: h.store, Porter: h.porter, Workshop: h.manager, Directory: desk,
-		BaseURL: c.Hub.BaseURL, DefaultURL: c.Hub.DefaultURL, RedirectToServer: c.Hub.RedirectToServer,
+		BaseURL: c.Hub.BaseURL, Hosts: hostsOf(c), DefaultURL: c.Hub.DefaultURL, RedirectToServer: c.Hub.RedirectToServer,
 		NamedServers: c.Hub.AllowNamedServers, ShutdownOnLogout: c.Hub.ShutdownOnLogout, InsecureHTTP: c.Hub.InsecureHTTP,
 		TokenMax: tokenMax(c), PageSize: int(c.Hub.APIPageDefaultLimit),
 		DefaultServerName: c.Hub.DefaultServerName, ImplicitSpawn: c.Hub.ImplicitSpawnSeconds.Std(),

@@ -25,7 +25,7 @@ func (room *Room) createService(w http.ResponseWriter, r *http.Request) error {
 		if _, err := tx.Service(wish.Name); err == nil || wish.Name == auth.LocalAdmin {
 			return hub.Errorf(hub.Conflict, "Service %s already exists", wish.Name)
 		}
-		return wish.put(tx, room.BaseURL)
+		return wish.put(tx, room.Hosts.Service(wish.Name)+room.BaseURL)
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
@@ -21,8 +22,9 @@ type Options struct {
 	Doorman  Doorman
 	Policy   func() *rbac.Policy // the one in force; a reload replaces it
 
-	BaseURL      string        // leading and trailing slash
-	PublicOrigin string        // "https://hub.example.org" of public_url, or ""
+	BaseURL      string // leading and trailing slash
+	Hosts        hosts.Hosts
+	PublicOrigin string        // "https://hub.example.org" of the hub, where it is configured
 	SlowSpawn    time.Duration // how long a start keeps its client: 10 s
 	SlowStop     time.Duration // how long a stop does: 10 s
 	PageLimit    int           // api_page_default_limit: 50

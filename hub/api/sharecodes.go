@@ -77,10 +77,8 @@ func (room *Room) makeShareCode(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	m := room.shareCodeModel(c)
-	m.Code, m.AcceptURL, m.FullAcceptURL = value, room.BaseURL+"hub/accept-share?code="+url.QueryEscape(value), client.Show(client.Text(""))
-	if room.PublicOrigin != "" {
-		m.FullAcceptURL = client.Show(client.Text(room.PublicOrigin + m.AcceptURL))
-	}
+	m.Code, m.AcceptURL = value, room.BaseURL+"hub/accept-share?code="+url.QueryEscape(value)
+	m.FullAcceptURL = client.Show(room.full(m.AcceptURL))
 	return writeJSON(w, http.StatusOK, m)
 }
 

@@ -75,8 +75,6 @@ func (room *Room) sharedServer(ref hub.ServerRef) client.SharedServer {
 	if live, err := room.Workshop.Server(ref); err == nil {
 		m.URL, m.Ready = live.URL, live.State.Ready()
 	}
-	if room.PublicOrigin != "" {
-		m.FullURL = client.Text(room.PublicOrigin + m.URL)
-	}
+	m.FullURL = room.full(m.URL)
 	return m
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
@@ -153,9 +154,7 @@ func (room *Room) serverModel(by reader, l hub.Live) client.Server {
 	if l.State.Active() {
 		m.Started = client.At(l.Started)
 	}
-	if room.PublicOrigin != "" {
-		m.FullURL, m.FullProgressURL = client.Text(room.PublicOrigin+m.URL), client.Text(room.PublicOrigin+m.ProgressURL)
-	}
+	m.FullURL, m.FullProgressURL = room.full(m.URL), room.full(m.ProgressURL)
 	if by.may(rbac.ServerResource(l.ServerRef), "admin:server_state") {
 		m.State = client.Show(client.ServerState{Unit: l.Unit.Name, State: string(l.State), UID: l.Unit.UID, Profile: l.Profile})
 		if unit, ok := by.used[l.ServerRef]; ok {
@@ -163,6 +162,17 @@ func (room *Room) serverModel(by reader, l hub.Live) client.Server {
 		}
 	}
 	return m
+}
+
+// full is an address with scheme and host, if it is known how browsers reach us. Where users have hosts, it had them already.
+func (room *Room) full(address string) client.Text {
+	switch {
+	case room.PublicOrigin == "":
+		return ""
+	case strings.HasPrefix(address, "/"):
+		return client.Text(room.PublicOrigin + address)
+	}
+	return client.Text(address)
 }
 
 // optionsOf are the options of the last start, which may have had none; null only of what was never made or started.

@@ -31,15 +31,15 @@ func (p *Porter) loginName() (name, path string) {
 	return cookieLogin, p.hubURL
 }
 
-// maxLoginCookies is more than a browser keeps for one host: only a program sends as many, to cost us time.
-const maxLoginCookies = 200
+// maxPlanted is more than a browser keeps for one host: only a program sends as many cookies of one name, to cost us time.
+const maxPlanted = 200
 
 // sessionsOf returns the sessions that a browser brings. Any page of this host, a user server's too, can plant a login cookie
 // beside ours, on a longer path to be the first of them: what opens nothing is passed over.
 func (p *Porter) sessionsOf(tx *store.Tx, r *http.Request) (brought []hub.Session, err error) {
 	name, _ := p.loginName()
 	for i, c := range r.CookiesNamed(name) {
-		if i == maxLoginCookies {
+		if i == maxPlanted {
 			break
 		}
 		s, err := tx.SessionByCookie(c.Value)
@@ -58,8 +58,10 @@ func (p *Porter) setLoginCookie(w http.ResponseWriter, v *Visit, value string, u
 		SameSite: http.SameSiteLaxMode, Expires: until})
 }
 
+// setSessionCookie names the session to all hosts: servers forget their visitors by it.
 func (p *Porter) setSessionCookie(w http.ResponseWriter, v *Visit, id string) {
-	http.SetCookie(w, &http.Cookie{Name: cookieSession, Value: id, Path: p.o.BaseURL, HttpOnly: true, Secure: p.secure(v), SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: cookieSession, Value: id, Path: p.o.BaseURL, Domain: p.o.Hosts.Domain(), HttpOnly: true, Secure: p.secure(v),
+		SameSite: http.SameSiteLaxMode})
 }
 
 // keepSessionCookie gives a logged-in browser its session id back if it lost it or has another's.
@@ -82,6 +84,10 @@ func (p *Porter) clearCookies(w http.ResponseWriter, v *Visit) {
 }
 
 func (p *Porter) clearCookie(w http.ResponseWriter, v *Visit, name, path string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Path: path, HttpOnly: true, Secure: p.secure(v) || path == "/" && p.o.CookieHostPrefix,
-		SameSite: http.SameSiteLaxMode, MaxAge: -1, Expires: time.Unix(1, 0)})
+	c := &http.Cookie{Name: name, Path: path, HttpOnly: true, Secure: p.secure(v) || path == "/" && p.o.CookieHostPrefix,
+		SameSite: http.SameSiteLaxMode, MaxAge: -1, Expires: time.Unix(1, 0)}
+	if name == cookieSession {
+		c.Domain = p.o.Hosts.Domain()
+	}
+	http.SetCookie(w, c)
 }

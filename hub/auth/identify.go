@@ -74,9 +74,9 @@ func clientOf(tx *store.Tx, t hub.Token) (*hub.Client, error) {
 }
 
 // byCookie knows a browser by its session. One that brings sessions of two users is nobody's: one was planted, and who asks
-// must not act as its owner.
+// must not act as its owner. At a host of a user's, where their pages can set any cookie, none counts.
 func (p *Porter) byCookie(r *http.Request, v *Visit) (a Actor, err error) {
-	if v.door != browserDoor {
+	if v.door != browserDoor || v.elsewhere {
 		return Actor{}, nil
 	}
 	err = p.ask(r.Context(), &a, func(tx *store.Tx) error {

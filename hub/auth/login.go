@@ -80,11 +80,12 @@ func (p *Porter) resume(ctx context.Context, r *http.Request, a Attempt) (*talk,
 		t, err := p.begin(ctx, visitOf(r), strings.TrimSpace(a.Username))
 		return t, a.Typed, err
 	}
-	secret := ""
-	if c, err := r.Cookie(cookieParlour); err == nil {
-		secret = c.Value
+	var t *talk
+	for i, c := range r.CookiesNamed(cookieParlour) {
+		if t = p.parlour.fetch(a.Conversation, c.Value); t != nil || i == maxPlanted {
+			break
+		}
 	}
-	t := p.parlour.fetch(a.Conversation, secret)
 	if t == nil {
 		return nil, nil, hub.Errorf(hub.Invalid, "This took too long. Please log in again.")
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
@@ -53,7 +54,7 @@ func TestNext(t *testing.T) {
 		"/%zz":                                   "",
 	}
 	for raw, want := range tests {
-		if got, ok := Next(origin, raw); got != want || ok != (want != "") {
+		if got, ok := Next(origin, hosts.Hosts{}, raw); got != want || ok != (want != "") {
 			t.Errorf("%q: %q, %v; want %q", raw, got, ok, want)
 		}
 	}
@@ -93,7 +94,7 @@ func FuzzNext(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		got, ok := Next("https://hub.example", raw)
+		got, ok := Next("https://hub.example", hosts.Hosts{}, raw)
 		if !ok {
 			return
 		}
@@ -105,7 +106,7 @@ func FuzzNext(f *testing.F) {
 		if err != nil || u.Host != base.Host || u.Scheme != base.Scheme || u.User != nil {
 			t.Errorf("%q leads to %v (%v)", raw, u, err)
 		}
-		if again, ok := Next("https://hub.example", got); !ok || again != got {
+		if again, ok := Next("https://hub.example", hosts.Hosts{}, got); !ok || again != got {
 			t.Errorf("%q, accepted as %q, is then %q, %v", raw, got, again, ok)
 		}
 	})

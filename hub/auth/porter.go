@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
@@ -90,7 +91,8 @@ type Options struct {
 
 	BaseURL          string // "/" or "/jupyter/"
 	PublicURL        string // "https://hub.example.org/"; empty: what the browser's request says
-	CookieHostPrefix bool   // "__Host-" before the login cookie's name
+	Hosts            hosts.Hosts
+	CookieHostPrefix bool // "__Host-" before the login cookie's name
 	Now              func() time.Time
 }
 
@@ -146,6 +148,7 @@ func (p *Porter) door(d door, next http.Handler) http.Handler {
 		v := &Visit{door: d, Scheme: "http", Host: r.Host, Address: hostOnly(r.RemoteAddr)}
 		if d == browserDoor {
 			v.forwarded(r)
+			v.elsewhere = p.o.Hosts.Apart() && !p.o.Hosts.IsHub(v.Host)
 			v.public(p.o.PublicURL)
 		}
 		actor, err := p.identify(r, v)
@@ -160,8 +163,14 @@ func (p *Porter) door(d door, next http.Handler) http.Handler {
 func (p *Porter) Guard(rt Route) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v := visitOf(r)
+		if v.elsewhere && rt.Style != API && !rt.Everywhere {
+			return p.sendToHub(w, r)
+		}
 		actor, err := p.actorFor(rt.Style, r, v)
 		if err != nil {
+			return err
+		}
+		if err := p.checkOrigin(r, rt, actor); err != nil {
 			return err
 		}
 		p.noteActivity(actor, rt.Style)

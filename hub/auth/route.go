@@ -29,8 +29,11 @@ type Route struct {
 	Resource func(*http.Request) rbac.Resource
 	Public   bool // anybody, strangers too; the actor is attached all the same
 	Style    Style
-	Changes  bool // a GET that changes something, or gives away what the audit log must tell of
-	NoXSRF   bool // never checked here: the handler has its own proof, or changes nothing and shows nothing
+	// Everywhere lets a page be seen at the hosts of users and services too, where everybody is a stranger. The API is at all hosts,
+	// for tokens.
+	Everywhere bool
+	Changes    bool // a GET that changes something, or gives away what the audit log must tell of
+	NoXSRF     bool // never checked here: the handler has its own proof, or changes nothing and shows nothing
 	// Handle decodes, acts and encodes, or returns an error of package hub, which the hall writes.
 	Handle func(http.ResponseWriter, *http.Request) error
 }

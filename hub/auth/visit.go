@@ -28,6 +28,8 @@ type Visit struct {
 	door    door
 	err     error // why nobody could say who it is
 
+	elsewhere bool // at another host than the hub's
+
 	concerned []string
 }
 

@@ -24,8 +24,6 @@ const (
 	xsrfLife   = 31 * 24 * time.Hour
 	// xsrfAnonymous is how long a stranger's cookie is kept: a login form that is older is answered by a fresh one.
 	xsrfAnonymous = time.Hour
-	// maxXSRFCookies bounds how many planted cookies we look through for the one that is ours.
-	maxXSRFCookies = 32
 )
 
 // XSRF returns the token that a page's forms and scripts must repeat, and sets the cookie where the page is a navigation's.
@@ -95,7 +93,7 @@ func (p *Porter) goodXSRF(token, binding string) bool {
 func (p *Porter) xsrfCookie(r *http.Request, a Actor) string {
 	who := binding(r, a)
 	for i, c := range r.CookiesNamed(cookieXSRF) {
-		if i == maxXSRFCookies {
+		if i == maxPlanted {
 			break
 		}
 		if p.goodXSRF(c.Value, who) {

@@ -150,6 +150,23 @@ func webURL(s string) error {
 	return nil
 }
 
+// siteURL is the address of a host below which others can be: no path, and a name of more than one word, since browsers keep no cookie
+// for all of "localhost" or of a number.
+func siteURL(s string) error {
+	const wanted = `is %q; it wants the hub's own address without a path, such as "https://hub.example.org"`
+	u, err := url.Parse(s)
+	if err != nil || webURL(s) != nil || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" {
+		return fmt.Errorf(wanted, s)
+	}
+	if domain(u.Hostname()) != nil {
+		return fmt.Errorf(wanted+": a name with a dot, below which others can be", s)
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return fmt.Errorf(wanted+": below a number there are no names", s)
+	}
+	return nil
+}
+
 func network(s string) error {
 	if _, err := netip.ParseAddr(s); err == nil {
 		return nil

@@ -10,6 +10,8 @@ import (
 type Hub struct {
 	BaseURL                 string
 	PublicURL               string
+	SubdomainHost           string // "": one host for all
+	SubdomainHook           string
 	InsecureHTTP            bool
 	HubConnectURL           string
 	CookieMaxAgeDays        float64
@@ -58,7 +60,17 @@ var hubOptions = []row[Hub]{
 		"Path under which everything lives; begins and ends with a slash.", basePath).applies(AtRestart),
 	option("public_url", text, "", func(h *Hub) *string { return &h.PublicURL },
 		"Address that browsers use, when the hub cannot see it; ends with base_url.", emptyOr(webURL)).applies(AtRestart).
-		note("With an https address, cookies are marked Secure whatever the connection looks like. Empty: taken from each request."),
+		note("With an https address, cookies are marked Secure whatever the connection looks like. Empty: taken from each request, or from subdomain_host."),
+	option("subdomain_host", text, "", func(h *Hub) *string { return &h.SubdomainHost },
+		"The hub's own address, such as \"https://hub.example.org\", below which each user and each service get a host of their own; empty is one host for all.",
+		emptyOr(siteURL)).applies(AtRestart).
+		note("Alice's servers are then at https://alice.hub.example.org: no page of hers can reach into the hub or into anybody else's server. All these names have to lead " +
+			"here (a wildcard record in the DNS), and the certificate has to be good for them (a wildcard certificate: acme_domains gets none). The proxy takes it up " +
+			"when it is restarted too; servers that run go on as they are, at their new address."),
+	option("subdomain_hook", text, "idna", func(h *Hub) *string { return &h.SubdomainHook },
+		"How a name becomes the name of a host: \"idna\", or \"legacy\" as JupyterHub did before 5.0.", oneOf("idna", "legacy")).applies(AtRestart).
+		note("With \"idna\" a name that cannot stand in a host's, such as jo@ex.org, becomes u-joexorg--dc9ec2b. \"legacy\" keeps people less well apart: " +
+			"names that differ in case share a host, and so do all services."),
 	option("insecure_http", boolean, false, func(h *Hub) *bool { return &h.InsecureHTTP },
 		"Let people log in over plain HTTP from other machines; their passwords can then be read on the way.").
 		note("Without it the login form gives way to a page that names the remedy: a certificate in [proxy], or a trusted proxy that says https."),
@@ -69,7 +81,7 @@ var hubOptions = []row[Hub]{
 		"Days for which a login holds.", realWithin(0.001, 3650)),
 	option("cookie_host_prefix_enabled", boolean, false, func(h *Hub) *bool { return &h.CookieHostPrefix },
 		"Put __Host- before the names of cookies, so that no page of another host or port can plant one; wants HTTPS.").applies(AtRestart).
-		note("Servers do the same with theirs from their next start on."),
+		note("Servers do the same with theirs from their next start on. With an https subdomain_host it is always so."),
 	option("oauth_require_pkce", boolean, false, func(h *Hub) *bool { return &h.OAuthRequirePKCE },
 		"Refuse logins to servers and services without PKCE; keeps out clients before JupyterHub 6."),
 	option("oauth_token_expires_in", span, 0, func(h *Hub) *Duration { return &h.OAuthTokenExpiresIn },

@@ -16,8 +16,6 @@ var refused = map[string]string{
 	"letsencrypt_email":   "is called acme_email here, in [proxy]",
 	"hub.trusted_proxies": "belongs in [proxy]; move it there, or write trusted_downstream_ips here",
 	"confirm_no_ssl":      "is no setting here: insecure_http says whether passwords may cross a network in the clear; remove it",
-	"subdomain_host":      onePath,
-	"subdomain_hook":      onePath,
 
 	"proxy_class":            noChoice("jupyterhub-proxy is the proxy"),
 	"spawner_class":          noChoice("every server is a systemd unit; another spawner is a program behind /run/jupyterhub/spawnd.sock"),
@@ -144,7 +142,6 @@ const (
 	proxyAPI     = "is no setting here: hub and proxy speak over /run/jupyterhub-proxy/api.sock, and the kernel says who is there; remove it"
 	ourSockets   = "is no setting here: the daemons speak over Unix sockets, and the kernel says who is at the other end; remove it"
 	theirSockets = "is no setting here: servers listen at Unix sockets of their own; remove it"
-	onePath      = "is not there: every server is a path of one host, and the proxy keeps one server's cookies from the others; remove it"
 	ownSecrets   = "is no setting here: the hub makes its secrets and keeps them in its database; remove it"
 	oneDatabase  = "is no setting here: the state is /var/lib/jupyterhub/jupyterhub.db; remove it"
 	logLevel     = "belongs to the service: systemctl edit jupyterhub.service, with LogLevelMax= in [Service]"

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -20,6 +21,7 @@ func (l *loader) together() {
 	if u, err := url.Parse(c.Hub.PublicURL); err == nil && c.Hub.PublicURL != "" && strings.TrimSuffix(u.Path, "/")+"/" != c.Hub.BaseURL {
 		l.at("hub.public_url", fmt.Sprintf("is %q, whose path is not base_url; it ends with %q", c.Hub.PublicURL, c.Hub.BaseURL))
 	}
+	l.sites()
 	for _, name := range c.Authenticator.BlockedUsers {
 		for _, other := range c.Authenticator.AllowedUsers {
 			if name == other {
@@ -28,6 +30,26 @@ func (l *loader) together() {
 		}
 	}
 	l.misplaced()
+}
+
+// sites finds what does not go together with hosts of their own for users and services.
+func (l *loader) sites() {
+	h := l.config.Hub
+	if h.PublicURL != "" && h.SubdomainHost != "" && origin(h.PublicURL) != origin(h.SubdomainHost) {
+		l.at("hub.public_url", fmt.Sprintf("is %q, which is at another host than subdomain_host; remove it: the hub is at %q", h.PublicURL, h.SubdomainHost))
+	}
+	if at := cmp.Or(h.SubdomainHost, h.PublicURL); h.CookieHostPrefix && strings.HasPrefix(at, "http:") {
+		l.at("hub.cookie_host_prefix_enabled", fmt.Sprintf("is true, and the hub is at %q: browsers take cookies with __Host- over https alone; write https there, or false here", at))
+	}
+}
+
+// origin is an address without its path.
+func origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Host)
 }
 
 // groupsOwn are the options of a group's slice.

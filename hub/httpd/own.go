@@ -27,9 +27,9 @@ func (h *Hall) ownAPI(o Options) []auth.Route {
 // ownPages are the hall's own rows among the pages.
 func (h *Hall) ownPages(o Options) []auth.Route {
 	rows := []auth.Route{
-		{Method: http.MethodGet, Pattern: "/hub/health", Public: true, Style: auth.Page, Handle: healthy},
-		{Method: http.MethodHead, Pattern: "/hub/health", Public: true, Style: auth.Page, Handle: healthy},
-		{Method: http.MethodGet, Pattern: "/hub/error/{code}", Public: true, Style: auth.Page, Handle: h.errorPage},
+		{Method: http.MethodGet, Pattern: "/hub/health", Public: true, Style: auth.Page, Everywhere: true, Handle: healthy},
+		{Method: http.MethodHead, Pattern: "/hub/health", Public: true, Style: auth.Page, Everywhere: true, Handle: healthy},
+		{Method: http.MethodGet, Pattern: "/hub/error/{code}", Public: true, Style: auth.Page, Everywhere: true, Handle: h.errorPage},
 		// The browser sends these reports by itself: no XSRF token comes with them, and nothing changes.
 		{Method: http.MethodPost, Pattern: "/hub/security/csp-report", Scopes: []string{auth.Authenticated}, Style: auth.Page, NoXSRF: true, Handle: h.report},
 	}

@@ -1,6 +1,7 @@
 package spawner
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -55,7 +56,7 @@ func otherClientID(ref hub.ServerRef) string {
 func (m *Manager) identity(tx *store.Tx, policy Policy, ref hub.ServerRef) (credential.Environment, error) {
 	prefix := m.urls.Prefix(ref)
 	client := hub.Client{
-		ID: clientID(ref), Server: ref, RedirectURI: prefix + "oauth_callback",
+		ID: clientID(ref), Server: ref, RedirectURI: m.urls.Server(ref) + "oauth_callback",
 		AllowedScopes: policy.OAuthClientAllowedScopes, Description: "Server at " + prefix,
 	}
 	if taken, err := tx.Client(client.ID); err == nil && taken.Server != ref {
@@ -113,7 +114,7 @@ func (m *Manager) environment(policy Policy, ref hub.ServerRef, client hub.Clien
 	}
 	if u.Public != "" {
 		env["JUPYTERHUB_PUBLIC_HUB_URL"] = u.Public + u.Base + "hub/"
-		env["JUPYTERHUB_PUBLIC_URL"] = u.Public + prefix
+		env["JUPYTERHUB_PUBLIC_URL"] = cmp.Or(u.Hosts.User(ref.User), u.Public) + prefix
 	}
 	return env
 }

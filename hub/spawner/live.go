@@ -81,7 +81,7 @@ func (m *Manager) complete(l hub.Live) hub.Live {
 			l.State = hub.Failed
 		}
 	}
-	l.URL = m.urls.Prefix(l.ServerRef)
+	l.URL = m.urls.Server(l.ServerRef)
 	return l
 }
 

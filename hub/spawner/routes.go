@@ -107,11 +107,12 @@ func (m *Manager) routes(ctx context.Context) ([]hub.Route, error) {
 // wantedRoutes is the table as it should be. all is false while we do not know yet what runs: then a route that is not in
 // it may be a running server's.
 func (m *Manager) wantedRoutes() (want map[string]hub.Route, all bool) {
-	want = map[string]hub.Route{m.urls.Base: {Spec: m.urls.Base, Target: m.urls.Hub, UID: hub.NoUID, Hub: true}}
+	hubs := m.urls.hubSpec()
+	want = map[string]hub.Route{hubs: {Spec: hubs, Target: m.urls.Hub, UID: hub.NoUID, Hub: true}}
 	err := m.store.View(func(tx *store.Tx) error {
 		for _, s := range tx.Services() {
 			if s.URL != "" {
-				spec := m.urls.Base + "services/" + EscapeName(s.Name) + "/"
+				spec := m.urls.serviceSpec(s.Name)
 				want[spec] = hub.Route{Spec: spec, Target: s.URL, UID: hub.NoUID, Service: s.Name}
 			}
 		}
@@ -186,7 +187,7 @@ func (m *Manager) dropRoute(ctx context.Context, s *server) {
 	if !routed {
 		return
 	}
-	err := m.alone(func() error { return m.delete(ctx, m.urls.Prefix(s.ref)) })
+	err := m.alone(func() error { return m.delete(ctx, m.urls.serverSpec(s.ref)) })
 	if err != nil && ctx.Err() == nil {
 		m.log.Warn().Err(err).Str("user", s.ref.User).Str("server", s.ref.Server).Msg("delete a route, trying again")
 		m.redoRoutes()

@@ -1,6 +1,7 @@
 package spawner
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -51,7 +52,7 @@ func (m *Manager) answerServiceIdentity(unit string) (answer []byte, err error) 
 
 // serviceEnvironment is JupyterHub's contract with the services that it runs itself.
 func (m *Manager) serviceEnvironment(s hub.Service, client hub.Client, token string) credential.Environment {
-	u, prefix := m.urls, m.urls.Base+"services/"+EscapeName(s.Name)+"/"
+	u, prefix := m.urls, m.urls.service(s.Name)
 	access := list("access:services", "access:services!service="+s.Name)
 	env := credential.Environment{
 		"JUPYTERHUB_API_TOKEN":                   token,
@@ -72,7 +73,7 @@ func (m *Manager) serviceEnvironment(s hub.Service, client hub.Client, token str
 	}
 	if u.Public != "" {
 		env["JUPYTERHUB_PUBLIC_HUB_URL"] = u.Public + u.Base + "hub/"
-		env["JUPYTERHUB_PUBLIC_URL"] = u.Public + prefix
+		env["JUPYTERHUB_PUBLIC_URL"] = cmp.Or(u.Hosts.Service(s.Name), u.Public) + prefix
 	}
 	return env
 }

@@ -118,7 +118,7 @@ func (m *Manager) bringUp(life context.Context, s *server, from origin) {
 		if from == asked {
 			m.queue.pace.add(m.now().Sub(s.turned))
 		}
-		s.progress.add(readyEvent(m.urls.Prefix(s.ref)))
+		s.progress.add(readyEvent(m.urls.Server(s.ref)))
 	case refused(err):
 		s.refusal = err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/hosts"
 )
 
 // URLs is where things are found.
@@ -13,6 +14,7 @@ type URLs struct {
 	Hub    string // the route's target for the hub itself: http+unix://%2Frun%2Fjupyterhub%2Fhub.sock
 	API    string // scheme and host at which servers reach the token API: http://127.0.0.1:8081
 	Public string // scheme and host at which browsers reach us, if it was configured: https://jupyter.example.org
+	Hosts  hosts.Hosts
 
 	CookieHostPrefix bool // servers put __Host- before their cookies' names
 }
@@ -30,6 +32,26 @@ func (u URLs) Prefix(ref hub.ServerRef) string {
 	return prefix
 }
 
+// Server is where browsers find a server: its path, after a host of its user's where there are such.
+func (u URLs) Server(ref hub.ServerRef) string { return u.Hosts.User(ref.User) + u.Prefix(ref) }
+
+// service is the path under which a service is found.
+func (u URLs) service(name string) string { return u.Base + "services/" + EscapeName(name) + "/" }
+
+// hubSpec is the routespec of the hub, which answers at every host, where there are several, for what has no route.
+func (u URLs) hubSpec() string {
+	if u.Hosts.Apart() {
+		return "/"
+	}
+	return u.Base
+}
+
+// serverSpec is the routespec of a server.
+func (u URLs) serverSpec(ref hub.ServerRef) string { return u.Hosts.UserHost(ref.User) + u.Prefix(ref) }
+
+// serviceSpec is the routespec of a service.
+func (u URLs) serviceSpec(name string) string { return u.Hosts.ServiceHost(name) + u.service(name) }
+
 func (u URLs) api() string { return u.API + u.Base + "hub/api" }
 
 // wake is where the proxy asks for a server that sleeps.
@@ -43,7 +65,7 @@ func (u URLs) wake(ref hub.ServerRef) string {
 
 // route is where a server's requests go.
 func (u URLs) route(ref hub.ServerRef, unit hub.Unit) hub.Route {
-	return hub.Route{Spec: u.Prefix(ref), Target: "http+unix://" + quote(unit.Socket, "_.-~"), UID: unit.UID, Server: ref}
+	return hub.Route{Spec: u.serverSpec(ref), Target: "http+unix://" + quote(unit.Socket, "_.-~"), UID: unit.UID, Server: ref}
 }
 
 // EscapeName writes a name as one segment of a URL's path, as JupyterHub does: @ and ~ stay as they are.

@@ -63,7 +63,7 @@ func (room *Room) menu(a auth.Actor) (items []menuItem) {
 	_ = room.Store.View(func(tx *store.Tx) error { // a page without its menu is of use, ignoring
 		for _, s := range tx.Services() {
 			if s.URL != "" && s.Display && a.May("access:services", rbac.ServiceResource(s.Name)) {
-				items = append(items, menuItem{s.Name, room.BaseURL + "services/" + url.PathEscape(s.Name) + "/"})
+				items = append(items, menuItem{s.Name, room.Hosts.Service(s.Name) + room.BaseURL + "services/" + url.PathEscape(s.Name) + "/"})
 			}
 		}
 		return nil

@@ -44,7 +44,7 @@ func (room *Room) pending(w http.ResponseWriter, r *http.Request) error {
 	own := ref.User == auth.FromContext(r.Context()).Owner.Name
 	switch {
 	case live.State.Ready():
-		next, ok := auth.Next(auth.VisitOf(r).Origin(), r.URL.Query().Get("next"))
+		next, ok := room.Porter.Asked(r, r.URL.Query().Get("next"))
 		if !ok {
 			next = live.URL
 		}
@@ -90,7 +90,7 @@ func (room *Room) showNotRunning(w http.ResponseWriter, r *http.Request, status 
 		p.Title = "Your server did not start"
 		p.Refresh = refreshOf(cause)
 	}
-	next, _ := auth.Next(auth.VisitOf(r).Origin(), r.URL.Query().Get("next"))
+	next, _ := room.Porter.Asked(r, r.URL.Query().Get("next"))
 	p.SpawnURL = withNext(room.toSpawn(ref), next)
 	if cause != nil && rescuable[cause.Kind] {
 		p.Rescue = room.toSpawn(ref) + "?opt-profile=" + hub.RescueProfile

@@ -22,10 +22,10 @@ func (room *Room) addSlash(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, http.StatusMovedPermanently, local(r.URL.EscapedPath()+"/")+query(r))
 }
 
-// intoHub sends what belongs to no running server into the hub, where the login cookie is sent along.
+// intoHub sends what belongs to no running server into the hub, at the hub's host, where the login cookie is sent along.
 func (room *Room) intoHub(w http.ResponseWriter, r *http.Request) error {
 	rest := strings.TrimPrefix(r.URL.EscapedPath(), room.BaseURL)
-	return redirect(w, http.StatusFound, room.hub+strings.TrimLeft(rest, "/")+query(r))
+	return redirect(w, http.StatusFound, room.Hosts.Hub()+room.hub+strings.TrimLeft(rest, "/")+query(r))
 }
 
 // userRedirect answers GET /hub/user-redirect/PATH: a link for everybody that leads each to their own server.

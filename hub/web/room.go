@@ -9,6 +9,7 @@ import (
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/store"
 )
 
@@ -58,6 +59,7 @@ type Options struct {
 	Directory Directory
 
 	BaseURL          string // "/" or "/jupyter/"
+	Hosts            hosts.Hosts
 	DefaultURL       string // where a login leads if not to the server; empty means what RedirectToServer says
 	RedirectToServer bool   // a login leads to the user's server, which starts if need be; otherwise to the home page
 	NamedServers     bool

@@ -28,18 +28,18 @@ func (room *Room) Routes() []auth.Route {
 		page("POST", "/hub/admin", nil, room.administer, "admin-ui"), // each action asks for its own scope
 		page("GET", "/hub/user-redirect/{rest...}", nil, room.userRedirect, auth.Authenticated),
 
-		{Method: "GET", Pattern: "/hub/static/{name...}", Public: true, Style: auth.Page, Handle: room.asset},
-		{Method: "HEAD", Pattern: "/hub/static/{name...}", Public: true, Style: auth.Page, Handle: room.asset},
-		{Method: "GET", Pattern: "/hub/logo", Public: true, Style: auth.Page, Handle: room.logo},
-		{Method: "HEAD", Pattern: "/hub/logo", Public: true, Style: auth.Page, Handle: room.logo},
+		{Method: "GET", Pattern: "/hub/static/{name...}", Public: true, Style: auth.Page, Everywhere: true, Handle: room.asset},
+		{Method: "HEAD", Pattern: "/hub/static/{name...}", Public: true, Style: auth.Page, Everywhere: true, Handle: room.asset},
+		{Method: "GET", Pattern: "/hub/logo", Public: true, Style: auth.Page, Everywhere: true, Handle: room.logo},
+		{Method: "HEAD", Pattern: "/hub/logo", Public: true, Style: auth.Page, Everywhere: true, Handle: room.logo},
 
-		public("GET", "/favicon.ico", room.favicon), // what a browser asks for beside a page of a server's that names none
-		public("GET", "/hub", room.addSlash),
-		public("GET", "/user/{user}", room.addSlash),
-		public("GET", "/services/{service}", room.addSlash),
-		public("GET", "/{rest...}", room.intoHub),
-		public("GET", "/user/{user}/{rest...}", room.intoHub),
-		public("GET", "/services/{service}/{rest...}", room.intoHub),
+		everywhere("/favicon.ico", room.favicon), // what a browser asks for beside a page of a server's that names none
+		everywhere("/hub", room.addSlash),
+		everywhere("/user/{user}", room.addSlash),
+		everywhere("/services/{service}", room.addSlash),
+		everywhere("/{rest...}", room.intoHub),
+		everywhere("/user/{user}/{rest...}", room.intoHub),
+		everywhere("/services/{service}/{rest...}", room.intoHub),
 	}
 	for _, at := range []string{"", "/{user}", "/{user}/{server}"} {
 		rows = append(rows,
@@ -70,6 +70,13 @@ func starts(rt auth.Route) auth.Route {
 
 func public(method, pattern string, h handler) auth.Route {
 	return auth.Route{Method: method, Pattern: pattern, Public: true, Style: auth.Page, Handle: h}
+}
+
+// everywhere is what leads on, whatever host it is asked at.
+func everywhere(pattern string, h handler) auth.Route {
+	rt := public("GET", pattern, h)
+	rt.Everywhere = true
+	return rt
 }
 
 func page(method, pattern string, about resource, h handler, scopes ...string) auth.Route {

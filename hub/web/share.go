@@ -62,7 +62,7 @@ func (room *Room) accept(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	next, ok := auth.Next(auth.VisitOf(r).Origin(), r.Form.Get("next"))
+	next, ok := room.Porter.Asked(r, r.Form.Get("next"))
 	if !ok {
 		next = live.URL
 	}

@@ -36,7 +36,7 @@ func (room *Room) notRunning(w http.ResponseWriter, r *http.Request) error {
 	asked := room.BaseURL + strings.TrimPrefix(r.URL.EscapedPath(), room.hub) + query(r)
 	switch {
 	case live.State.Ready():
-		return room.bounce(w, r, asked)
+		return room.bounce(w, r, room.Hosts.User(ref.User)+asked)
 	case auth.WantsJSON(r):
 		return room.stopped(r, live, asked)
 	case live.State.Pending() != "" || live.State == hub.Failed:

@@ -30,10 +30,11 @@ const (
 
 // Client edits one proxy's table. Its methods may be called from any goroutine.
 type Client struct {
-	base  string
-	token string
-	http  *http.Client
-	turn  chan struct{} // holds one value a call under way
+	base   string
+	token  string
+	byHost bool
+	http   *http.Client
+	turn   chan struct{} // holds one value a call under way
 }
 
 // New returns a client of the proxy whose API is at a Unix socket ("/run/jupyterhub-proxy/api.sock") or at a URL
@@ -51,9 +52,12 @@ func New(socketOrURL, token string) *Client {
 	return c
 }
 
+// ByHost says that the proxy goes by hosts: every routespec but "/" begins with one. It is called before the client is used.
+func (c *Client) ByHost() { c.byHost = true }
+
 // Add sets a route; one that is there already is replaced.
 func (c *Client) Add(ctx context.Context, r hub.Route) error {
-	path, err := pathOf(r.Spec)
+	path, err := c.pathOf(r.Spec)
 	if err != nil {
 		return err
 	}
@@ -65,7 +69,7 @@ func (c *Client) Add(ctx context.Context, r hub.Route) error {
 
 // Delete removes a route. That there is none is no error.
 func (c *Client) Delete(ctx context.Context, spec string) error {
-	path, err := pathOf(spec)
+	path, err := c.pathOf(spec)
 	if err != nil {
 		return err
 	}
@@ -85,7 +89,7 @@ func (c *Client) Routes(ctx context.Context) ([]hub.Route, error) {
 	for key, raw := range all {
 		var d data
 		if json.Unmarshal(raw, &d) == nil && d.JupyterHub { // what somebody added by hand may have any shape
-			routes = append(routes, d.route(key))
+			routes = append(routes, d.route(c.specOf(key)))
 		}
 	}
 	return routes, nil

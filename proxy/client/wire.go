@@ -35,8 +35,8 @@ func dataOf(r hub.Route) data {
 }
 
 // route is the inverse of dataOf.
-func (d data) route(key string) hub.Route {
-	r := hub.Route{Spec: specOf(key), Target: d.Target, UID: hub.NoUID, Hub: d.Hub, Service: d.Service, Wake: d.Wake, LastActivity: d.LastActivity}
+func (d data) route(spec string) hub.Route {
+	r := hub.Route{Spec: spec, Target: d.Target, UID: hub.NoUID, Hub: d.Hub, Service: d.Service, Wake: d.Wake, LastActivity: d.LastActivity}
 	if d.User != "" {
 		r.Server.User = d.User
 		if d.ServerName != nil {
@@ -50,10 +50,13 @@ func (d data) route(key string) hub.Route {
 }
 
 // pathOf returns where the API has the route of a routespec.
-func pathOf(spec string) (string, error) {
+func (c *Client) pathOf(spec string) (string, error) {
 	path, ok := strings.CutSuffix(spec, "/")
-	if !ok || spec[0] != '/' || strings.Contains(spec, "//") || strings.ContainsAny(spec, "?#\\ ") {
-		return "", hub.Errorf(hub.Invalid, "the routespec %q is not a path from slash to slash", spec)
+	if c.byHost && spec != "/" {
+		ok, path = ok && spec[0] != '/', "/"+path
+	}
+	if !ok || path != "" && path[0] != '/' || strings.Contains(spec, "//") || strings.ContainsAny(spec, "?#\\ ") {
+		return "", hub.Errorf(hub.Invalid, "the routespec %q is not a path from slash to slash, after a host where the proxy goes by hosts", spec)
 	}
 	if _, err := url.PathUnescape(spec); err != nil {
 		return "", hub.Errorf(hub.Invalid, "the routespec %q is not escaped as in URLs", spec)
@@ -66,7 +69,10 @@ func pathOf(spec string) (string, error) {
 
 // specOf spells a key of the API, which is decoded, as a routespec: escaped as JupyterHub does it, where "@" and "~" are
 // literal.
-func specOf(key string) string {
+func (c *Client) specOf(key string) string {
+	if c.byHost && key != "/" {
+		key = strings.TrimPrefix(key, "/")
+	}
 	const upperHex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(key) {

@@ -13,6 +13,7 @@ var mayImport = []struct {
 	{"hub/account", "hub", "what NSS says of an account is the same for whoever asks"},
 	{"hub/client", "hub", "the wire types are also a stranger's way to our API"},
 	{"hub/config", "hub", "configuration is translated into each part's options by mains, and by nobody else"},
+	{"hub/hosts", "hub", "how a name becomes a host's is the same for everybody who leads there"},
 	{"hub/credential", "hub", "the hub writes it and a user's first process reads it: it is linked by both, and carries nothing else in"},
 	{"hub/rbac", "hub", "scopes are pure functions over a catalogue"},
 	{"hub/crypt", "hub", "what seals knows neither where keys come from nor what is sealed"},
@@ -20,15 +21,15 @@ var mayImport = []struct {
 	{"hub/varlink", "hub", "the wire of the locked doors is linked by root"},
 
 	// Rooms: know the porter's actor and the furniture, never each other.
-	{"hub/auth", "hub hub/rbac hub/store hub/varlink", "the porter says who asks; every room may look at that"},
+	{"hub/auth", "hub hub/hosts hub/rbac hub/store hub/varlink", "the porter says who asks; every room may look at that"},
 	{"hub/auth/authtest", "hub", "the suite is for authenticators that are not ours as well"},
 	{"hub/auth/pam", "hub hub/varlink", "the hub's side of a locked door knows the door alone"},
 	{"hub/auth/pam/conv", "hub", "the one package with cgo is as small as it can be"},
 	{"hub/auth/pam/door", "hub hub/account hub/varlink", "root's side of a login: no storage, no sessions, no HTTP"},
-	{"hub/api", "hub hub/account hub/auth hub/client hub/rbac hub/store", "a room"},
+	{"hub/api", "hub hub/account hub/auth hub/client hub/hosts hub/rbac hub/store", "a room"},
 	{"hub/oauth", "hub hub/auth hub/rbac hub/store", "a room"},
-	{"hub/web", "hub hub/auth hub/rbac hub/store", "a room"},
-	{"hub/spawner", "hub hub/credential hub/store hub/varlink", "the workshop is asked by rooms through interfaces of theirs"},
+	{"hub/web", "hub hub/auth hub/hosts hub/rbac hub/store", "a room"},
+	{"hub/spawner", "hub hub/credential hub/hosts hub/store hub/varlink", "the workshop is asked by rooms through interfaces of theirs"},
 	{"hub/spawner/spawnertest", "hub hub/spawner", "the suite runs against the fake and against systemd"},
 	{"hub/httpd", "hub hub/auth hub/client hub/varlink", "the hall gets rows of routes and does not know the rooms they lead to"},
 
@@ -50,7 +51,7 @@ var mayImport = []struct {
 	{"cmd/jupyterhub-pam", "cmd/internal/daemon hub hub/account hub/auth/pam hub/auth/pam/conv hub/auth/pam/door hub/config", "a main"},
 	{"cmd/jupyterhub-proxy", "cmd/internal/daemon hub hub/account hub/config proxy", "a main"},
 	{"cmd/jupyterhub-spawnd", "cmd/internal/daemon hub hub/account hub/config hub/varlink systemdspawner/launcher", "a main"},
-	{"cmd/jupyterhubd", "cmd/internal/daemon hub hub/account hub/api hub/auth hub/auth/pam hub/client hub/config hub/crypt hub/httpd hub/oauth " +
+	{"cmd/jupyterhubd", "cmd/internal/daemon hub hub/account hub/api hub/auth hub/auth/pam hub/client hub/config hub/crypt hub/hosts hub/httpd hub/oauth " +
 		"hub/rbac hub/spawner hub/store hub/web proxy/client systemdspawner", "a main"},
 
 	// What is not the product.
