@@ -85,7 +85,8 @@ func (h *house) mux() http.Handler {
 		{Pattern: "/hub/user/{user}", Scopes: []string{Authenticated}, Style: Mixed, Handle: whoami},
 		{Method: "GET", Pattern: "/hub/login", Public: true, Style: Page, Handle: h.showLogin},
 		{Method: "POST", Pattern: "/hub/login", Public: true, Style: Page, NoXSRF: true, Handle: h.login},
-		{Method: "GET", Pattern: "/hub/logout", Public: true, Style: Page, Handle: h.Logout},
+		{Method: "GET", Pattern: "/hub/logout", Public: true, Style: Page, Changes: true, Handle: h.Logout},
+		{Method: "GET", Pattern: "/user/{rest...}", Public: true, Style: Page, Everywhere: true, Handle: whoami},
 	}
 	mux := http.NewServeMux()
 	for _, row := range rows {
@@ -168,15 +169,19 @@ type browser struct {
 	h       *house
 	address string
 	cookies map[string]*http.Cookie // by path and name
+	origin  string                  // where addresses are that begin with a slash; "": anywhere
 }
 
 func (h *house) browser(address string) *browser {
-	return &browser{h, address, make(map[string]*http.Cookie)}
+	return &browser{h, address, make(map[string]*http.Cookie), h.o.Hosts.Hub()}
 }
 
 // send makes a request; header holds pairs.
 func (b *browser) send(method, target string, form url.Values, header ...string) *http.Response {
 	b.h.t.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = b.origin + target
+	}
 	r := httptest.NewRequestWithContext(b.h.t.Context(), method, target, strings.NewReader(form.Encode()))
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
-
-	"jupyterhubd/test/testbed"
 )
 
 // kernel is a Python of a player's, in a real Jupyter server, spoken to over a WebSocket as JupyterLab does.
@@ -52,8 +51,8 @@ func (p *player) kernel() *kernel {
 		ID string `json:"id"`
 	}
 	p.api("POST", "kernels", map[string]string{"name": "python3"}, &model)
-	channels := strings.TrimSuffix(testbed.URL, "/") + p.server() + "api/kernels/" + model.ID + "/channels"
-	conn, _, err := websocket.Dial(p.s.ctx, channels, &websocket.DialOptions{HTTPClient: p.http})
+	channels := p.request(p.s.ctx, http.MethodGet, p.server()+"api/kernels/"+model.ID+"/channels", nil).URL
+	conn, _, err := websocket.Dial(p.s.ctx, channels.String(), &websocket.DialOptions{HTTPClient: p.http})
 	if err != nil {
 		p.t.Fatalf("connect to the kernel: %v", err)
 	}

@@ -26,6 +26,8 @@ type player struct {
 	t    *testing.T
 	name string
 	http *http.Client
+	door string // the hub's address
+	own  string // origin of the player's servers; "" for the hub's
 }
 
 // page is what a browser shows after all redirects.
@@ -45,7 +47,7 @@ func (s *stage) player(name string) *player {
 	}
 	transport := s.Transport()
 	s.t.Cleanup(transport.CloseIdleConnections)
-	return &player{s: s, t: s.t, name: name, http: &http.Client{Jar: jar, Transport: transport}}
+	return &player{s: s, t: s.t, name: name, http: &http.Client{Jar: jar, Transport: transport}, door: testbed.URL}
 }
 
 // logIn fills in the login form with the system's password and goes on to where next leads.
@@ -103,7 +105,7 @@ func (p *player) do(method, address, kind string, body io.Reader) page {
 
 func (p *player) request(ctx context.Context, method, address string, body io.Reader) *http.Request {
 	p.t.Helper()
-	base, err := url.Parse(testbed.URL)
+	base, err := url.Parse(p.door)
 	if err == nil {
 		base, err = base.Parse(address)
 	}
@@ -128,7 +130,7 @@ func (p *player) cookie(to *url.URL, name string) string {
 }
 
 // server is the address of the player's default server.
-func (p *player) server() string { return "/user/" + p.name + "/" }
+func (p *player) server() string { return p.own + "/user/" + p.name + "/" }
 
 // startServer asks for the server as a person does, follows its progress to the end, and returns what was told on the way.
 func (p *player) startServer() []hub.Event {
