@@ -61,6 +61,38 @@ func TestStoppedServersAreAnsweredWithoutTheHub(t *testing.T) {
 	}
 }
 
+// With a host for each user, it is at theirs that tabs of stopped servers ask, and people are led to the hub's. What is asked there of
+// somebody else's server leads to the hub as well; at the hub's host the hub answers, who knows where the server is that is meant.
+func TestStoppedServersAtTheirHosts(t *testing.T) {
+	s, hub, bob := newStage(t, Options{HubBase: "/jh/", HubOrigin: "https://hub.example", HostRouting: true}), newServer(t, hello), newServer(t, hello)
+	s.route("/", hub.URL, `"hub": true`)
+	s.route("/bob.hub.example/jh/user/bob", bob.URL, `"user": "bob", "server_name": ""`)
+	for _, c := range []struct{ host, ask, want string }{
+		{"alice.hub.example:443", "GET /jh/user/alice/lab?x", "302 https://hub.example/jh/hub/user/alice/lab?x"},
+		{"alice.hub.example", "GET /jh/user/bob/lab", "302 https://hub.example/jh/hub/user/bob/lab"},
+		{"alice.hub.example", "GET /jh/user/alice", "301 /jh/user/alice/"},
+		{"alice.hub.example", "GET /jh/user/alice/api/kernels", "424"},
+		{"127.0.0.1", "POST /jh/user/alice/x", "424"},
+		{"hub.example", "GET /jh/user/bob/api/kernels", "200"}, // the hub's own answer
+		{"HUB.example.:8000", "POST /jh/user/bob/x", "200"},
+		{"alice.hub.example", "GET /jh/hub/home", "200"},
+		{"bob.hub.example", "GET /jh/user/bob/lab", "200"},
+	} {
+		got := s.ask(c.ask+" HTTP/1.1", "Host: "+c.host, "Connection: close")
+		if now := strings.TrimSpace(fmt.Sprint(got.status, " ", got.header.Get("Location"))); now != c.want {
+			t.Errorf("%s at %s: %s, want %s", c.ask, c.host, now, c.want)
+		}
+	}
+	if n := len(hub.heads); n != 3 {
+		t.Errorf("the hub was asked %d times", n)
+	}
+	bob.head(t)
+	got := s.ask("GET /jh/user/alice/api HTTP/1.1", "Host: alice.hub.example", "Connection: close")
+	if !strings.Contains(got.body, "Restart the server at https://hub.example/jh/hub/spawn/alice") {
+		t.Errorf("told %s", got.body)
+	}
+}
+
 // What no stopped server is asked for goes where the table leads, and so does everything when the table is another hub's.
 func TestEverythingElseGoesToTheHub(t *testing.T) {
 	s, hub := newStage(t, Options{HubBase: "/"}), newServer(t, hello)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,28 @@ name = "gpu"
 	}
 	if tokenLife(c) != 12*time.Hour {
 		t.Errorf("a visitor's token lasts %s", tokenLife(c))
+	}
+}
+
+// With hosts below the hub's all parts are told the same of them; over https the names of cookies are such as no other host can plant.
+func TestSubdomainsBecomeOptions(t *testing.T) {
+	for _, tt := range []struct {
+		text, public string
+		prefix       bool
+	}{
+		{"subdomain_host = \"https://hub.example.org/\"\nbase_url = \"/jh/\"", "https://hub.example.org/jh/", true},
+		{"subdomain_host = \"http://hub.example.org:8000\"", "http://hub.example.org:8000/", false},
+		{"public_url = \"https://hub.example.org/\"", "https://hub.example.org/", false},
+		{"", "", false},
+	} {
+		c := load(t, "[hub]\n"+tt.text+"\n")
+		u := urlsOf(c)
+		if publicOf(c) != tt.public || u.Public != strings.TrimSuffix(strings.TrimSuffix(tt.public, "jh/"), "/") || hostPrefix(c) != tt.prefix || u.CookieHostPrefix != tt.prefix {
+			t.Errorf("%s: %s, %t, %+v", tt.text, publicOf(c), hostPrefix(c), u)
+		}
+		if apart := strings.Contains(tt.text, "subdomain"); u.Hosts.Apart() != apart || hostsOf(c) != u.Hosts {
+			t.Errorf("%s: %+v", tt.text, u.Hosts)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/store"
 )
 
@@ -23,6 +24,7 @@ type workshop struct {
 	fails   *hub.Cause // starts fail at once, with this cause
 	refuses error      // starts are refused with this error
 	started []string   // "alice/ profile options"
+	hosts   hosts.Hosts
 }
 
 func newWorkshop(s *store.Store) *workshop {
@@ -140,7 +142,7 @@ func (f *workshop) Remove(ctx context.Context, ref hub.ServerRef) error {
 }
 
 func (f *workshop) Server(ref hub.ServerRef) (hub.Live, error) {
-	live := hub.Live{State: f.state(ref), URL: "/user/" + ref.User + "/" + strings.TrimPrefix(ref.Server+"/", "/")}
+	live := hub.Live{State: f.state(ref), URL: f.hosts.User(ref.User) + "/user/" + ref.User + "/" + strings.TrimPrefix(ref.Server+"/", "/")}
 	err := f.store.View(func(tx *store.Tx) (err error) {
 		live.Server, err = tx.Server(ref)
 		if hub.KindOf(err) == hub.NotFound && ref.Server == "" {

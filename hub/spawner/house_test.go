@@ -39,10 +39,13 @@ type house struct {
 }
 
 // play runs a test in a bubble, with a house in which alice and bob have accounts.
-func play(t *testing.T, f func(t *testing.T, h *house)) {
+func play(t *testing.T, f func(t *testing.T, h *house), before ...func(*house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t)
+		for _, change := range before {
+			change(h)
+		}
 		h.open()
 		f(t, h)
 		h.close()

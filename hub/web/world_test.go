@@ -20,6 +20,7 @@ import (
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/auth/authtest"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/httpd"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
@@ -47,7 +48,7 @@ var roles = []rbac.Role{
 	{Name: "teacher", Scopes: []string{"shares!user", "read:users:name", "read:groups:name"}},
 }
 
-func newWorld(t *testing.T, change func(*web.Options)) *world {
+func newWorld(t *testing.T, change func(*web.Options), porters ...func(*auth.Options)) *world {
 	t.Helper()
 	w := &world{t: t, workshop: newWorkshop(), directory: &directory{}, doors: authtest.NewDouble()}
 	now := func() time.Time { return today }
@@ -60,9 +61,11 @@ func newWorld(t *testing.T, change func(*web.Options)) *world {
 	})
 	policy, err := rbac.New(roles, nil)
 	w.must(err)
-	porter, err := auth.New(auth.Options{
-		Store: w.store, Rules: auth.Rules{Policy: policy, AdminGroups: []string{"sudo"}}, Authenticator: door{w.doors}, Changer: w.doors.Changer(), BaseURL: "/", Now: now,
-	})
+	po := auth.Options{Store: w.store, Rules: auth.Rules{Policy: policy, AdminGroups: []string{"sudo"}}, Authenticator: door{w.doors}, Changer: w.doors.Changer(), BaseURL: "/", Now: now}
+	for _, f := range porters {
+		f(&po)
+	}
+	porter, err := auth.New(po)
 	w.must(err)
 	o := web.Options{Store: w.store, Porter: porter, Workshop: w.workshop, Directory: w.directory, RedirectToServer: true, NamedServers: true, PageSize: 3, Now: now}
 	if change != nil {
@@ -196,6 +199,7 @@ func (b *browser) login(name, password string) *page {
 type workshop struct {
 	mu      sync.Mutex
 	servers map[hub.ServerRef]hub.Live
+	hosts   hosts.Hosts
 	refuse  error     // what Start says
 	becomes hub.State // of a server that is started
 	failure *hub.Cause
@@ -210,7 +214,7 @@ func (w *workshop) put(user, name string, state hub.State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ref := hub.ServerRef{User: user, Server: name}
-	live := hub.Live{Server: hub.Server{ServerRef: ref, Created: today}, State: state, URL: "/user/" + url.PathEscape(user) + "/"}
+	live := hub.Live{Server: hub.Server{ServerRef: ref, Created: today}, State: state, URL: w.hosts.User(user) + "/user/" + url.PathEscape(user) + "/"}
 	if name != "" {
 		live.URL += name + "/"
 	}
@@ -231,7 +235,7 @@ func (w *workshop) Server(ref hub.ServerRef) (hub.Live, error) {
 		return hub.Live{}, hub.Errorf(hub.NotFound, "No such server")
 	}
 	if !ok {
-		live = hub.Live{Server: hub.Server{ServerRef: ref}, State: hub.Stopped, URL: "/user/" + url.PathEscape(ref.User) + "/"}
+		live = hub.Live{Server: hub.Server{ServerRef: ref}, State: hub.Stopped, URL: w.hosts.User(ref.User) + "/user/" + url.PathEscape(ref.User) + "/"}
 	}
 	return live, nil
 }

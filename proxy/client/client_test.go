@@ -30,14 +30,18 @@ type proxyAt struct {
 }
 
 // ours starts a jupyterhub-proxy whose API is at a Unix socket or, with a token, on TCP.
-func ours(t *testing.T, network string) proxyAt {
+func ours(t *testing.T, network string, change ...func(*proxy.Options)) proxyAt {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "jhc")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	p, err := proxy.New(proxy.Options{APIPeers: []int64{int64(os.Getuid())}, APIToken: "secret", Grace: 10 * time.Millisecond})
+	o := proxy.Options{APIPeers: []int64{int64(os.Getuid())}, APIToken: "secret", Grace: 10 * time.Millisecond}
+	for _, f := range change {
+		f(&o)
+	}
+	p, err := proxy.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,14 +68,14 @@ func listen(t *testing.T, network, addr string) net.Listener {
 }
 
 // theirs starts a configurable-http-proxy.
-func theirs(t *testing.T) proxyAt {
+func theirs(t *testing.T, flags ...string) proxyAt {
 	t.Helper()
 	program, err := exec.LookPath("configurable-http-proxy")
 	if err != nil {
 		t.Skip("configurable-http-proxy is not installed")
 	}
 	public, private := freePort(t), freePort(t)
-	cmd := exec.CommandContext(t.Context(), program, "--ip", "127.0.0.1", "--port", public, "--api-ip", "127.0.0.1", "--api-port", private)
+	cmd := exec.CommandContext(t.Context(), program, append(flags, "--ip", "127.0.0.1", "--port", public, "--api-ip", "127.0.0.1", "--api-port", private)...)
 	cmd.Env = append(os.Environ(), "CONFIGPROXY_AUTH_TOKEN=secret")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -102,7 +106,7 @@ func TestConformance(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) proxyAt{
 		"ours, Unix socket":       func(t *testing.T) proxyAt { return ours(t, "unix") },
 		"ours, TCP with a token":  func(t *testing.T) proxyAt { return ours(t, "tcp") },
-		"configurable-http-proxy": theirs,
+		"configurable-http-proxy": func(t *testing.T) proxyAt { return theirs(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t)
@@ -114,9 +118,34 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// The table of a proxy that goes by hosts: routespecs begin with one, but for the hub's.
+func TestConformanceByHost(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) proxyAt{
+		"ours": func(t *testing.T) proxyAt {
+			return ours(t, "unix", func(o *proxy.Options) { o.HostRouting = true })
+		},
+		"configurable-http-proxy": func(t *testing.T) proxyAt { return theirs(t, "--host-routing") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t)
+			p.client.ByHost()
+			p.holds(t, []hub.Route{
+				{Spec: "/", Target: "http://127.0.0.1:1", UID: hub.NoUID, Hub: true},
+				{Spec: "alice.hub.example/user/alice/", Target: "http+unix://%2Frun%2Fjupyter%2F0123456789abcdef%2Fs", UID: 1000, Server: hub.ServerRef{User: "alice"}},
+				{Spec: "u-joexorg--dc9ec2b.hub.example/jh/user/jo@ex.org/", Target: "http://127.0.0.1:3", UID: hub.NoUID, Server: hub.ServerRef{User: "jo@ex.org"}},
+				{Spec: "wiki--service.hub.example/services/wiki/", Target: "http://127.0.0.1:2", UID: hub.NoUID, Service: "wiki"},
+			})
+			for _, spec := range []string{"/user/alice/", "alice.hub.example", "", "//", "a//b/", "a b/"} {
+				if err := p.client.Add(t.Context(), hub.Route{Spec: spec, Target: "http://h", UID: hub.NoUID}); hub.KindOf(err) != hub.Invalid {
+					t.Errorf("%q: %v", spec, err)
+				}
+			}
+		})
+	}
+}
+
 func (p proxyAt) roundTrip(t *testing.T) {
-	ctx := t.Context()
-	want := []hub.Route{
+	p.holds(t, []hub.Route{
 		{Spec: "/", Target: "http://127.0.0.1:1", UID: hub.NoUID, Hub: true},
 		{Spec: "/services/grader/", Target: "http://127.0.0.1:2", UID: hub.NoUID, Service: "grader"},
 		{Spec: "/user/alice/", Target: "http+unix://%2Frun%2Fjupyter%2F0123456789abcdef%2Fs", UID: 1000, Server: hub.ServerRef{User: "alice"}},
@@ -124,8 +153,12 @@ func (p proxyAt) roundTrip(t *testing.T) {
 		{Spec: "/user/jo@ex.org/", Target: "http://127.0.0.1:3", UID: hub.NoUID, Server: hub.ServerRef{User: "jo@ex.org"}},
 		{Spec: "/user/~%C3%BC%20x/", Target: "http://127.0.0.1:4", UID: hub.NoUID, Server: hub.ServerRef{User: "~ü x"}},
 		{Spec: "/wiki/", Target: "http://127.0.0.1:5/", UID: hub.NoUID},
-	}
-	before := time.Now().Add(-time.Minute)
+	})
+}
+
+// holds adds routes, reads them back, and deletes them.
+func (p proxyAt) holds(t *testing.T, want []hub.Route) {
+	ctx, before := t.Context(), time.Now().Add(-time.Minute)
 	for range 2 { // adding twice is adding once
 		for _, r := range want {
 			if err := p.client.Add(ctx, r); err != nil {
