@@ -80,7 +80,7 @@ func (a *app) findings(ctx context.Context, c *config.Config) []string {
 		list = append(list, "nobody may log in: set allow_all, allowed_users or allowed_groups in [authenticator]")
 	}
 	list = append(list, a.strangers(ctx, c)...)
-	return append(list, certificates(c.Proxy)...)
+	return append(append(list, certificates(c.Proxy)...), uncovered(c)...)
 }
 
 // certificates says which of the certificates cannot be used.

@@ -44,6 +44,7 @@ func (a *app) doctor(ctx context.Context, asJSON bool) error {
 		return err
 	default:
 		amiss = append(append(append(amiss, a.findings(ctx, conf)...), a.askSpawnd(ctx)...), a.room(ctx, conf)...)
+		amiss = append(amiss, a.adrift(ctx, conf)...)
 	}
 	amiss = append(amiss, a.absent(ctx)...)
 	if len(amiss) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -30,7 +31,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, places: machine(), patience: patience, systemctl: systemctl, service: pam.CheckService, account: account.NSS{}.Lookup}
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, places: machine(), patience: patience, systemctl: systemctl, service: pam.CheckService, account: account.NSS{}.Lookup, resolve: net.DefaultResolver.LookupHost}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
@@ -43,7 +44,8 @@ type app struct {
 	systemctl func(ctx context.Context, args ...string) ([]byte, error)
 	service   func(name string) error // nil if PAM knows the service
 	account   func(ctx context.Context, name string) (hub.Account, error)
-	status    int // what to exit with when nothing went wrong
+	resolve   func(ctx context.Context, host string) ([]string, error) // as the DNS does
+	status    int                                                      // what to exit with when nothing went wrong
 }
 
 // places is where things are on the machine.

@@ -42,6 +42,9 @@ func newMachine(t *testing.T, config string) *stage {
 		systemctl: func(context.Context, ...string) ([]byte, error) { return nil, errors.New("nobody asked for systemctl") },
 		service:   func(string) error { return nil },
 		account:   nss,
+		resolve: func(_ context.Context, host string) ([]string, error) {
+			return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+		},
 	}
 	m.write("jupyterhub.toml", config)
 	return m

@@ -64,9 +64,8 @@ var hubOptions = []row[Hub]{
 	option("subdomain_host", text, "", func(h *Hub) *string { return &h.SubdomainHost },
 		"The hub's own address, such as \"https://hub.example.org\", below which each user and each service get a host of their own; empty is one host for all.",
 		emptyOr(siteURL)).applies(AtRestart).
-		note("Alice's servers are then at https://alice.hub.example.org: no page of hers can reach into the hub or into anybody else's server. All these names have to lead " +
-			"here (a wildcard record in the DNS), and the certificate has to be good for them (a wildcard certificate: acme_domains gets none). The proxy takes it up " +
-			"when it is restarted too; servers that run go on as they are, at their new address."),
+		note("Alice's servers are then at https://alice.hub.example.org: no page of hers can reach into the hub or into anybody else's server. It wants a wildcard record " +
+			"in the DNS and a wildcard certificate, which acme_domains does not get, and a restart of jupyterhub-proxy as well."),
 	option("subdomain_hook", text, "idna", func(h *Hub) *string { return &h.SubdomainHook },
 		"How a name becomes the name of a host: \"idna\", or \"legacy\" as JupyterHub did before 5.0.", oneOf("idna", "legacy")).applies(AtRestart).
 		note("With \"idna\" a name that cannot stand in a host's, such as jo@ex.org, becomes u-joexorg--dc9ec2b. \"legacy\" keeps people less well apart: " +

@@ -34,6 +34,27 @@ A mistake stops a start or a reload, and every mistake is told at once, with fil
 ` + "`systemctl restart jupyterhub`" + ` (running servers go on), *next start* is the next start of a user's server.
 `
 
+const referenceHosts = `
+### A host for each user
+
+On one host the pages of all servers, and the hub's, are of one origin: a page of mallory's server can do what its visitor's browser can.
+With a host for each, browsers keep them apart ([security.md](security.md#cookies-and-origins)). It takes:
+
+1. A wildcard in the DNS: ` + "`hub.example.org`" + ` and ` + "`*.hub.example.org`" + ` lead to this machine.
+2. A wildcard certificate, for both names. ACME gives it by DNS-01 alone, which certbot, lego or acme.sh can do and the proxy cannot; a
+   renewed file is served at once.
+3. ` + "`systemctl restart jupyterhub jupyterhub-proxy`" + `. Servers that run go on.
+
+        [hub]
+        subdomain_host = "https://hub.example.org"
+        [proxy]
+        tls_certificate = "/etc/letsencrypt/live/hub.example.org/fullchain.pem"
+        tls_key = "/etc/letsencrypt/live/hub.example.org/privkey.pem"
+
+Services are at hosts such as ` + "`grader--service.hub.example.org`" + `. A proxy in front of ours passes ` + "`Host`" + ` on as it came.
+` + "`jupyterhub check-config`" + ` says when the certificate is not good for hosts of users, ` + "`jupyterhub doctor`" + ` when the DNS does not lead here.
+`
+
 const referenceOverlays = `
 ### [spawner.group.NAME], [spawner.user.NAME]
 
@@ -63,6 +84,8 @@ func Reference() string {
 			b.WriteString(referenceRow(s.Name, o))
 		}
 		switch s.Name {
+		case "hub":
+			b.WriteString(referenceHosts)
 		case "spawner":
 			referenceSandbox(&b)
 		case "spawner.profile":
