@@ -12,11 +12,12 @@ import (
 
 // ending is all that is known of how a unit ended. Its first part is systemd's words (org.freedesktop.systemd1.Service).
 type ending struct {
-	Result string // success, exit-code, signal, core-dump, timeout, oom-kill, resources, ...
-	Code   int32  // ExecMainCode, a CLD_ number of waitid(2)
-	Status int32  // ExecMainStatus: exit status or signal
-	Active bool   // whether it was ever active, that is, whether its program ran
-	Job    string // how the job of the start ended: failed, timeout, dependency, canceled; empty when none was awaited
+	Result string    // success, exit-code, signal, core-dump, timeout, oom-kill, resources, ...
+	Code   int32     // ExecMainCode, a CLD_ number of waitid(2)
+	Status int32     // ExecMainStatus: exit status or signal
+	Active bool      // whether it was ever active, that is, whether its program ran
+	Began  time.Time // of the run
+	Job    string    // how the job of the start ended: failed, timeout, dependency, canceled; empty when none was awaited
 
 	OutOfMemory bool // the kernel killed a process of it for memory
 	OutOfTasks  bool // the kernel refused it a fork shortly before its end

@@ -41,19 +41,33 @@ type tail struct {
 	outOfMemory bool // systemd says that the kernel killed a process of it for memory (cgroup v2)
 }
 
+// run is one invocation of a unit.
+type run struct {
+	unit       string
+	invocation string
+	began      time.Time // zero: not known
+}
+
 // readTail asks for the last lines of one invocation: what its processes said, and what systemd said about it. The latter
 // only as PID 1: INVOCATION_ID= without an underscore is a field that anybody can send.
-func readTail(ctx context.Context, invocation string, lines int) (tail, error) {
-	if !isInvocation(invocation) {
+//
+// What a process says shortly before the end of its unit may come to the journal when the unit is gone, where the machine is
+// slow: then it has the unit's name and no invocation, and belongs to this one if it is not older.
+func readTail(ctx context.Context, r run, lines int) (tail, error) {
+	if !isInvocation(r.invocation) {
 		return tail{}, nil // it never ran
+	}
+	wanted := []string{"_SYSTEMD_INVOCATION_ID=" + r.invocation, "+", "_PID=1", "INVOCATION_ID=" + r.invocation}
+	if !r.began.IsZero() {
+		wanted = append(wanted, "+", "_TRANSPORT=stdout", "_SYSTEMD_UNIT="+r.unit)
 	}
 	ctx, cancel := context.WithTimeout(ctx, journalTime)
 	defer cancel()
 	synchronize(ctx)
 	// Newest first: what the limit cuts off is the oldest.
-	cmd := exec.CommandContext(ctx, journalctl, "--quiet", "--no-pager", "--output=json", "--all", "--reverse",
-		"--output-fields=MESSAGE,MESSAGE_ID,_PID", "--lines="+strconv.Itoa(min(lines, maxLines)+maxLeavings),
-		"_SYSTEMD_INVOCATION_ID="+invocation, "+", "_PID=1", "INVOCATION_ID="+invocation)
+	cmd := exec.CommandContext(ctx, journalctl, append([]string{"--quiet", "--no-pager", "--output=json", "--all", "--reverse",
+		"--output-fields=MESSAGE,MESSAGE_ID,_PID,_SYSTEMD_INVOCATION_ID", "--lines=" + strconv.Itoa(min(lines, maxLines)+maxLeavings)},
+		wanted...)...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	cmd.Dir = "/"
 	var out bounded
@@ -62,7 +76,7 @@ func readTail(ctx context.Context, invocation string, lines int) (tail, error) {
 	if err := cmd.Run(); err != nil && !errors.Is(err, errFull) {
 		return tail{}, &hub.Error{Kind: hub.Unavailable, Text: "the journal cannot be read just now", Err: err}
 	}
-	return parseTail(out.kept.Bytes(), lines), nil
+	return r.tail(out.kept.Bytes(), lines), nil
 }
 
 func isInvocation(s string) bool {
@@ -81,28 +95,42 @@ func synchronize(ctx context.Context) {
 	_ = c.Call(ctx, journalSync, nil, nil) // the lines may be a little short then, ignoring
 }
 
-// parseTail reads journalctl's JSON, one object a line, the newest first, and keeps so many lines.
-func parseTail(b []byte, lines int) tail {
+// record is a line as journalctl writes it.
+type record struct {
+	Message    json.RawMessage `json:"MESSAGE"`
+	ID         string          `json:"MESSAGE_ID"`
+	PID        string          `json:"_PID"`
+	Invocation string          `json:"_SYSTEMD_INVOCATION_ID"`
+	Time       string          `json:"__REALTIME_TIMESTAMP"` // microseconds
+}
+
+// tail reads journalctl's JSON, one object a line, the newest first, and keeps so many lines of the run.
+func (r run) tail(b []byte, lines int) tail {
 	var t tail
 	for line := range bytes.Lines(b) {
-		var entry struct {
-			Message json.RawMessage `json:"MESSAGE"`
-			ID      string          `json:"MESSAGE_ID"`
-			PID     string          `json:"_PID"`
+		var e record
+		if json.Unmarshal(line, &e) != nil || !r.has(e) {
+			continue // cut off by the limit, a field that somebody sent twice, or of another run
 		}
-		if json.Unmarshal(line, &entry) != nil {
-			continue // cut off by the limit, or a field that somebody sent twice
-		}
-		t.outOfMemory = t.outOfMemory || entry.ID == outOfMemoryMessage
-		text := clean(message(entry.Message))
+		t.outOfMemory = t.outOfMemory || e.ID == outOfMemoryMessage
+		text := clean(message(e.Message))
 		// Systemd names every process that it kills at the end; a server full of them would say nothing else.
-		leaving := entry.PID == "1" && strings.Contains(text, ": Killing process ")
+		leaving := e.PID == "1" && strings.Contains(text, ": Killing process ")
 		if text != "" && !leaving && len(t.lines) < lines {
 			t.lines = append(t.lines, text)
 		}
 	}
 	slices.Reverse(t.lines)
 	return t
+}
+
+// has reports whether one of the lines that were asked for is of this run.
+func (r run) has(e record) bool {
+	if e.PID == "1" || e.Invocation == r.invocation {
+		return true
+	}
+	us, err := strconv.ParseInt(e.Time, 10, 64)
+	return e.Invocation == "" && err == nil && !time.UnixMicro(us).Before(r.began)
 }
 
 // message reads a field: a string, or a list of byte values where it is not UTF-8.

@@ -36,7 +36,7 @@ type Launcher struct {
 	bus     *bus          // nil while there is no connection
 	changed chan struct{} // closed when bus is another one
 
-	journal  func(ctx context.Context, invocation string, lines int) (tail, error)
+	journal  func(ctx context.Context, r run, lines int) (tail, error)
 	readers  *semaphore.Weighted // of the journal, for failures
 	readings sync.WaitGroup      // of the journal, that somebody will be told
 	looks    looks               // who looks at which unit just now

@@ -69,8 +69,11 @@ func (s seen) until() time.Time {
 	return time.Time{}
 }
 
-func (s seen) since() time.Time {
-	if us := s.number("ActiveEnterTimestamp"); us > 0 {
+func (s seen) since() time.Time { return s.time("ActiveEnterTimestamp") }
+
+// time returns a moment, zero for never.
+func (s seen) time(name string) time.Time {
+	if us := s.number(name); us > 0 {
 		return time.UnixMicro(int64(us)).UTC()
 	}
 	return time.Time{}
@@ -125,7 +128,7 @@ func (s seen) unit(ref hub.ServerRef) hub.Unit {
 func (s seen) ending() ending {
 	return ending{
 		Result: s.text("Result"), Code: s.signed("ExecMainCode"), Status: s.signed("ExecMainStatus"),
-		Active: s.number("ActiveEnterTimestamp") > 0, Home: strings.TrimPrefix(s.text("WorkingDirectory"), "!"),
+		Began: s.time("InactiveExitTimestamp"), Active: s.number("ActiveEnterTimestamp") > 0, Home: strings.TrimPrefix(s.text("WorkingDirectory"), "!"),
 		MemLimit: s.number("MemoryMax"), TasksMax: s.number("TasksMax"),
 		Timeout: time.Duration(min(s.number("TimeoutStartUSec"), uint64(time.Hour/time.Microsecond))) * time.Microsecond,
 	}

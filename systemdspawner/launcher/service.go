@@ -251,7 +251,7 @@ func (l *Launcher) serveJournal(ctx context.Context, r *varlink.Request) error {
 		return err
 	}
 	e, _ := l.roster.get(hub.UnitName(in.ServerRef))
-	t, err := l.journal(ctx, e.unit.Invocation, in.Lines)
+	t, err := l.journal(ctx, run{unit: e.unit.Name, invocation: e.unit.Invocation}, in.Lines)
 	if err != nil {
 		return err
 	}

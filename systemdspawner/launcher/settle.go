@@ -62,7 +62,7 @@ func (l *Launcher) tellRest(ctx context.Context, u hub.Unit, end ending, at time
 		return // we are leaving
 	}
 	defer l.readers.Release(1)
-	t, err := l.journal(ctx, u.Invocation, tailLines)
+	t, err := l.journal(ctx, run{u.Name, u.Invocation, end.Began}, tailLines)
 	if ctx.Err() != nil {
 		return
 	}

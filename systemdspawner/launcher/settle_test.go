@@ -14,15 +14,15 @@ import (
 	"jupyterhubd/hub"
 )
 
-// run is an invocation as systemd numbers them.
-var run = strings.Repeat("a", invocationSize)
+// invoked is an invocation as systemd numbers them.
+var invoked = strings.Repeat("a", invocationSize)
 
 // looksUp is a launcher without a systemd whose journal answers after a while.
 func looksUp(t *testing.T, after time.Duration, lines ...string) *Launcher {
 	return &Launcher{
 		o:      Options{Now: time.Now, Report: func(doing, unit string, err error) { t.Logf("%s: %s: %v", doing, unit, err) }},
 		roster: newRoster(time.Now), sockets: sockets{base: t.TempDir()}, readers: semaphore.NewWeighted(journalReaders),
-		journal: func(ctx context.Context, _ string, _ int) (tail, error) {
+		journal: func(ctx context.Context, _ run, _ int) (tail, error) {
 			select {
 			case <-time.After(after):
 				return tail{lines: lines}, nil
@@ -39,7 +39,7 @@ func (l *Launcher) watched(t *testing.T) (hub.Unit, *watcher) {
 	l.roster.redrawn("boot")
 	w, leave := l.roster.watch()
 	t.Cleanup(leave)
-	u := unitOf("alice", hub.UnitActive, run)
+	u := unitOf("alice", hub.UnitActive, invoked)
 	l.roster.update(u, "/group", Choice{}, promise{})
 	told(t, l.roster, w)
 	return u, w
@@ -49,7 +49,7 @@ func (l *Launcher) watched(t *testing.T) (hub.Unit, *watcher) {
 func (l *Launcher) heard(t *testing.T, w *watcher) *hub.Cause {
 	t.Helper()
 	_, units, err := l.roster.next(t.Context(), w)
-	if err != nil || len(units) != 1 || units[0].State != hub.UnitFailed || units[0].Invocation != run {
+	if err != nil || len(units) != 1 || units[0].State != hub.UnitFailed || units[0].Invocation != invoked {
 		t.Fatalf("heard %+v, %v", units, err)
 	}
 	return units[0].Cause
@@ -80,7 +80,7 @@ func TestADeathIsToldBeforeTheJournalIsRead(t *testing.T) {
 func TestADeathIsToldThoughTheJournalNeverAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := looksUp(t, 0)
-		l.journal = func(ctx context.Context, _ string, _ int) (tail, error) {
+		l.journal = func(ctx context.Context, _ run, _ int) (tail, error) {
 			ctx, cancel := context.WithTimeout(ctx, journalTime)
 			defer cancel()
 			<-ctx.Done()
@@ -115,7 +115,7 @@ func TestAStartThatFailsIsAnsweredWithinASecond(t *testing.T) {
 					t.Fatal(err)
 				}
 				began := time.Now()
-				l.failed(t.Context(), unitOf("alice", hub.UnitFailed, run), ending{Result: "exit-code", Code: cldExited, Status: 3, Active: true})
+				l.failed(t.Context(), unitOf("alice", hub.UnitFailed, invoked), ending{Result: "exit-code", Code: cldExited, Status: 3, Active: true})
 				cause := causeOf(l.notUp(t.Context(), e))
 				if passed := time.Since(began); passed > time.Second || cause == nil || cause.Partial != c.partial || len(cause.Journal) > 0 == c.partial {
 					t.Errorf("after %s: %+v", passed, cause)
