@@ -31,10 +31,12 @@ to = $(DESTDIR)
 BUILD_PACKAGES := gcc libc6-dev libpam0g-dev
 BED_PACKAGES := dbus iproute2 libpam-systemd libnss-systemd passwd procps python3-venv systemd util-linux
 TEST_PACKAGES := chromium curl man-db openssl sudo
+# A kernel that is an ordinary program, and what loads its modules.
+UML_PACKAGES := e2fsprogs kmod user-mode-linux
 # Of throw-away machines alone: they bring daemons, or another systemd.
 GUEST_PACKAGES := at cron systemd/backports libsystemd-shared/backports
 
-.PHONY: help build install demo test check release-check bench deb rpm arch clean environments packages-build packages-demo packages-test
+.PHONY: help build install demo test check release-check uml bench deb rpm arch clean environments packages-build packages-demo packages-test packages-uml
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -96,13 +98,17 @@ check: packages-build ## the quick part, CHECK_SECONDS=120 at most: gofmt, vet a
 		[ $$code -ne 124 ] || echo 'make check has to be quick: what takes long belongs to make test, behind testing.Short.' \
 			'With an empty build cache on a slow machine: make check CHECK_SECONDS=300'; exit $$code; }
 
-release-check: test ## what is longer: fuzzing, upgrades with thousands of WebSockets, the Debian package
+release-check: test ## what is longer: fuzzing, upgrades with thousands of WebSockets, User Mode Linux, the Debian package
 	@for package in $$($(GO) list ./...); do \
 		$(GO) test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
 			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$package || exit 1; done || exit 1; done
 	RELEASE=1 $(GO) test -count=1 -run 'Outlive' ./test/system
+	$(MAKE) uml
 	$(MAKE) deb
 	DEB=dist/jupyterhubd_$(RELEASE)_$$(dpkg --print-architecture).deb $(GO) test -count=1 -run TestDebianPackage ./test/system
+
+uml: packages-uml build environments ## plays that need cgroup v2 whole, on a kernel of their own (User Mode Linux)
+	GUEST=1 $(GO) test -count=1 -v -timeout 45m -run TestPlaysOnAGuest ./test/system
 
 bench: packages-demo build environments ## measurements, each beside its reference (BENCHFLAGS="-only spawn,api")
 	@test/bench/references
@@ -130,6 +136,8 @@ packages-build:
 	@packaging/host-packages 'to build' $(BUILD_PACKAGES)
 packages-demo: packages-build
 	@packaging/host-packages 'to boot a throw-away machine' $(BED_PACKAGES)
+packages-uml: packages-demo
+	@packaging/host-packages 'to boot User Mode Linux' $(UML_PACKAGES)
 packages-test: packages-demo
 	@packaging/host-packages 'for the tests' $(TEST_PACKAGES)
 	@test/testbed/packages $(GUEST_PACKAGES)

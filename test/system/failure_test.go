@@ -25,7 +25,7 @@ var failing = []struct {
 		kind: hub.CauseMissingCommand, sentence: "not installed as it has to be", detail: "no-such-command"},
 	{name: "exits at once", config: `cmd = ["quits"]`,
 		kind: hub.CauseExited, sentence: "ended by itself with status 3", journal: "the reason for it"},
-	{name: "out of memory", config: "cmd = [\"greedy\"]\nmem_limit = \"64M\"",
+	{name: "out of memory", config: "cmd = [\"greedy\"]\nmem_limit = \"64M\"\nswap_limit = \"0\"",
 		kind: hub.CauseOutOfMemory, sentence: "more memory than it may (64 MiB)", journal: "I begin"},
 	{name: "over TasksMax", config: "cmd = [\"crowd\"]\ntasks_max = 32",
 		kind: hub.CauseTasks, sentence: "limit of processes and threads (32)", journal: "Cannot fork"},

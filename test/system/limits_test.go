@@ -18,7 +18,7 @@ func TestGreedyKernelDiesAlone(t *testing.T) {
 	if !s.HasControllers() {
 		t.Skip("this machine has no memory controller")
 	}
-	s.configure("[spawner.user.alice]\nmem_limit = \"600M\"\n")
+	s.configure("[spawner.user.alice]\nmem_limit = \"600M\"\nswap_limit = \"0\"\n")
 	p := s.player("alice")
 	p.logIn("/hub/home")
 	p.startServer()

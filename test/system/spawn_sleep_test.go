@@ -15,8 +15,17 @@ func (s *stage) rootside() *systemdspawner.Client {
 	return systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock"))
 }
 
-// unifiedStage boots a machine that has control groups of version 2, where units can be frozen.
+// unifiedStage returns a machine that has control groups of version 2, where units can be frozen: the shared one if it is such.
 func unifiedStage(t *testing.T) *stage {
+	t.Helper()
+	if shared := testbed.Shared(t); shared.Unified() {
+		return settle(t, shared)
+	}
+	return ownUnifiedStage(t)
+}
+
+// ownUnifiedStage boots such a machine for one play.
+func ownUnifiedStage(t *testing.T) *stage {
 	t.Helper()
 	testbed.Needed(t)
 	bed, err := testbed.Boot(t.Context(), testbed.Options{Unified: true})

@@ -22,7 +22,7 @@ var (
 )
 
 // patience bounds every wait of a play.
-const patience = 30 * time.Second
+var patience = testbed.Patience()
 
 // stage is a machine with the product, and root's client of the API on it.
 type stage struct {

@@ -54,7 +54,7 @@ func TestWhereNothingSleepsWhoIsIdleIsStopped(t *testing.T) {
 
 // The real spawner keeps the promises about sleep that its doubles keep.
 func TestRealSpawnerKeepsItsPromisesOfSleep(t *testing.T) {
-	s := unifiedStage(t)
+	s := ownUnifiedStage(t)
 	s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
 	s.configure("[spawner]\ncmd = [\"mock-singleuser\"]\n")
 	s.run("systemctl", "stop", "jupyterhub.service", "jupyterhub-hub.socket", "jupyterhub-api.socket", "jupyterhub-admin.socket",

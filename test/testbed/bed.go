@@ -47,6 +47,9 @@ func Boot(ctx context.Context, o Options) (*Bed, error) {
 	if os.Getuid() != 0 {
 		return nil, errors.New("a bed needs root: namespaces, mounts and cgroups")
 	}
+	if inGuest() {
+		return nil, errors.New("a guest is one machine: Shared returns it")
+	}
 	clearAway()
 	b := &Bed{log: o.Log, passwords: make(map[string]string)}
 	if b.log == nil {
@@ -127,3 +130,6 @@ func (b *Bed) HasControllers() bool {
 	}
 	return strings.Contains(here, "memory") && strings.Contains(here, "pids") && strings.Contains(here, "cpu")
 }
+
+// Unified reports whether the control groups inside are of version 2, where units can be frozen.
+func (b *Bed) Unified() bool { return len(b.v1) == 0 }

@@ -26,6 +26,9 @@ const bootLimit = 2 * time.Minute
 //go:embed inside.sh
 var inside []byte
 
+//go:embed plain.sh
+var plain []byte
+
 // boots is the machine as a process: process 1 of its namespaces, known on the host by a number of its own.
 type boots struct {
 	leader int
@@ -99,8 +102,10 @@ func (b *Bed) pinMounts(ctx context.Context) error {
 // have to be the roots of its cgroup namespace.
 func (b *Bed) start() error {
 	script := filepath.Join(b.dir, "inside.sh")
-	if err := os.WriteFile(script, inside, 0o644); err != nil {
-		return fmt.Errorf("write the first program: %w", err)
+	for path, content := range map[string][]byte{script: inside, filepath.Join(b.dir, "plain.sh"): plain} {
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return fmt.Errorf("write the first program: %w", err)
+		}
 	}
 	console, err := os.OpenFile(filepath.Join(b.dir, "console"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

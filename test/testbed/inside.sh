@@ -7,6 +7,7 @@
 #   $4  cgroup v1 hierarchies, as /proc/self/cgroup spells them: "cpu,cpuacct memory pids"; empty for cgroup v2
 bed=$1 source=$2 cache=$3 hierarchies=$4
 root=$bed/machine/root
+. "$bed/plain.sh"
 exec 3<&- 4<&-
 
 mkdir -p "$bed/machine/upper" "$bed/machine/work" "$root"
@@ -71,33 +72,8 @@ mkdir -p "$root/run/host"
 : >"$root/run/host/notify"
 mount --bind "$bed/notify" "$root/run/host/notify"
 
-mkdir -p "$root/.host"
-cd "$root"
-pivot_root . .host
-umount -l /.host
-rmdir /.host
-# As systemd-nspawn leaves it: with a private root, units would not see their credentials.
-mount --make-rshared /
-hostname testbed
-ip link set lo up
-
-# A plain machine: none of the host's own units, mounts and first-boot work, and nothing that is for hardware.
-furnish() {
-	rm -rf /etc/systemd/system /etc/rc?.d /var/log/journal
-	mkdir -p /etc/systemd/system /var/log/journal
-	: >/etc/fstab
-	echo testbed >/etc/hostname
-	tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
-	touch -r /usr /etc/.updated /var/.updated
-	ln -s /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
-	for u in getty.target proc-sys-fs-binfmt_misc.automount systemd-binfmt.service systemd-journald-audit.socket \
-		systemd-modules-load.service systemd-repart.service systemd-sysctl.service systemd-udevd-control.socket \
-		systemd-udevd-kernel.socket systemd-udevd.service; do
-		ln -s /dev/null "/etc/systemd/system/$u"
-	done
-	touch /etc/bed
-}
-[ -e /etc/bed ] || furnish
+enter_root
+[ -e /etc/bed ] || plain_machine
 
 # Without the capabilities that reach through every namespace, to the kernel and the clock. enter.go says the same.
 exec setpriv --bounding-set=-sys_module,-sys_rawio,-sys_time env -i \
