@@ -50,7 +50,7 @@ func TestEveryAddressLeadsToItsHost(t *testing.T) {
 	w.workshop.put("alice", "", hub.Running)
 	for _, c := range []struct{ host, path, want string }{
 		{"hub.example", "/user/alice/lab?x=1", "http://hub.example/hub/user/alice/lab?x=1"},
-		{"hub.example", "/hub/user/alice/lab?x=1", "http://alice.hub.example/user/alice/lab?redirects=1&x=1"},
+		{"hub.example", "/hub/user/alice/lab?x=1", "http://alice.hub.example/user/alice/lab?x=1&redirects=1"},
 		{"hub.example", "/hub/spawn", "http://alice.hub.example/user/alice/"},
 		{"hub.example", "/hub/login?next=http%3A%2F%2Falice.hub.example%2Fuser%2Falice%2Ftree", "/user/alice/tree"},
 		{"hub.example", "/", "http://hub.example/hub/"},

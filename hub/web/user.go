@@ -2,7 +2,7 @@ package web
 
 import (
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,12 +80,7 @@ const maxBounces = 4
 
 // bounce sends the browser back to a running server, each time after a longer while.
 func (room *Room) bounce(w http.ResponseWriter, r *http.Request, asked string) error {
-	u, err := url.Parse(asked)
-	if err != nil {
-		return hub.Errorf(hub.Invalid, "Bad address")
-	}
-	q := u.Query()
-	n, _ := strconv.Atoi(q.Get("redirects")) // anything else is the first time
+	n, _ := strconv.Atoi(r.URL.Query().Get("redirects")) // anything else is the first time
 	if n >= maxBounces {
 		return hub.Errorf(hub.Unavailable, "The server runs, but the proxy does not lead to it. Please tell the administrator.")
 	}
@@ -98,7 +93,7 @@ func (room *Room) bounce(w http.ResponseWriter, r *http.Request, asked string) e
 			return r.Context().Err()
 		}
 	}
-	q.Set("redirects", strconv.Itoa(max(n, 0)+1))
-	u.RawQuery = q.Encode()
-	return redirect(w, http.StatusFound, u.String())
+	address, query, _ := strings.Cut(asked, "?")
+	kept := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return pair == "" || strings.HasPrefix(pair, "redirects=") })
+	return redirect(w, http.StatusFound, address+"?"+strings.Join(append(kept, "redirects="+strconv.Itoa(max(n, 0)+1)), "&"))
 }

@@ -75,6 +75,9 @@ func headerOf(r reply, name string) string {
 // cookieShape is a cookie without its value and times.
 func cookieShape(c *http.Cookie) string {
 	text := c.Name + " Path=" + c.Path
+	if c.Domain != "" {
+		text += " Domain=" + c.Domain
+	}
 	if c.Value == "" {
 		return text + " (gone)"
 	}

@@ -2,20 +2,47 @@ package compat
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"jupyterhubd/hub/hosts"
 )
 
 // No client can tell: the same requests are sent to a real JupyterHub and to a hub of ours, and every difference in an answer
 // is a row of the table of differences (allowed_test.go), which is a table in docs/compatibility.md.
 func TestConversationsWithBothHubs(t *testing.T) {
-	steps := expand(readTalks(t))
+	steps := expand(readTalks(t, "talks/*.txt"))
 	log := new(spoken)
-	upstream, ours := startUpstream(t), startOurs(t, log)
+	upstream, ours := startUpstream(t), startOurs(t, log, hosts.Hosts{})
+	theirs, mine := converse(t, steps, upstream, ours)
+	keepsSecrets(t, ours, log.String())
+	tally(t, steps, theirs, mine, allowed, nil)
+}
+
+// The same with a host for each user and each service: addresses, cookies, where logins lead and end.
+func TestConversationsAtSeveralHosts(t *testing.T) {
+	const hub = "http://hub.test"
+	all, err := hosts.New(hub, hosts.IDNA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := expand(readTalks(t, "talks/00-cast.txt", "hosts/*.txt"))
+	upstream, ours := startUpstream(t, "HUB_SUBDOMAIN_HOST="+hub), startOurs(t, new(spoken), all)
+	elsewhere := httptest.NewServer(http.NotFoundHandler()) // JupyterHub waits until a service answers
+	defer elsewhere.Close()
+	upstream.saved["elsewhere"], ours.saved["elsewhere"] = elsewhere.URL, elsewhere.URL
+	theirs, mine := converse(t, steps, upstream, ours)
+	tally(t, steps, theirs, mine, allowedAtHosts, allowed)
+}
+
+// converse holds conversations with both hubs at the same time.
+func converse(t *testing.T, steps []step, upstream, ours *side) (theirs, mine []reply) {
+	t.Helper()
 	ended := make(chan error, 1)
-	var theirs []reply
 	go func() {
 		var err error
 		theirs, err = upstream.hold(steps)
@@ -29,26 +56,37 @@ func TestConversationsWithBothHubs(t *testing.T) {
 		t.Fatal(err)
 	}
 	neverBreaks(t, steps, mine)
-	keepsSecrets(t, ours, log.String())
+	return theirs, mine
+}
+
+// tally reports every difference that is not allowed, and every allowance that is not used but for those of others.
+func tally(t *testing.T, steps []step, theirs, mine []reply, own, others []allowance) {
+	t.Helper()
 	var all []difference
 	for i, st := range steps {
 		all = append(all, compare(st, theirs[i], mine[i])...)
 	}
-	var patterns []*regexp.Regexp
-	for _, a := range allowed {
-		for _, seen := range a.seen {
-			patterns = append(patterns, regexp.MustCompile(seen))
-		}
-	}
+	patterns := patternsOf(own)
+	used := len(patterns)
+	patterns = append(patterns, patternsOf(others)...)
 	met := make([]bool, len(patterns))
 	unmet := slices.DeleteFunc(all, func(d difference) bool { return excused(d, patterns, met) })
-	for i, p := range patterns {
+	for i, p := range patterns[:used] {
 		if !met[i] {
 			t.Errorf("a difference that is allowed does not occur any more: %s", p)
 		}
 	}
 	report(t, unmet)
-	t.Logf("%d requests, %d differences, of %d kinds that are allowed", len(steps), len(all), len(allowed))
+	t.Logf("%d requests, %d differences, of %d kinds that are allowed", len(steps), len(all), len(own))
+}
+
+func patternsOf(list []allowance) (patterns []*regexp.Regexp) {
+	for _, a := range list {
+		for _, seen := range a.seen {
+			patterns = append(patterns, regexp.MustCompile(seen))
+		}
+	}
+	return patterns
 }
 
 // neverBreaks checks that no request makes ours say 500, but for a start that the play lets fail.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,16 +49,21 @@ good, missing, malformed and too large. Statuses, headers and JSON are compared.
 | Request | JupyterHub | Here | Why |
 |---|---|---|---|
 `)
-	for _, a := range allowed {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", a.request, a.upstream, a.ours, a.why)
+	list := func(all []allowance) {
+		for _, a := range all {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", a.request, a.upstream, a.ours, a.why)
+		}
 	}
+	list(allowed)
+	b.WriteString("\nAnd with a host for each user and each service (`subdomain_host`), besides:\n\n| Request | JupyterHub | Here | Why |\n|---|---|---|---|\n")
+	list(allowedAtHosts)
 	return b.String()
 }
 
 // Each row says something, and names what it allows in a way that can be read by machine.
 func TestAllowancesAreWhole(t *testing.T) {
 	said := map[string]bool{}
-	for _, a := range allowed {
+	for _, a := range slices.Concat(allowed, allowedAtHosts) {
 		if a.request == "" || a.upstream == "" || a.ours == "" || a.why == "" || len(a.seen) == 0 || said[a.request] {
 			t.Errorf("not whole, or twice: %+v", a)
 		}

@@ -21,6 +21,7 @@ import (
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/auth/authtest"
 	"jupyterhubd/hub/crypt"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/httpd"
 	"jupyterhubd/hub/oauth"
 	"jupyterhubd/hub/rbac"
@@ -78,6 +79,7 @@ type plan struct {
 	users   []string
 	doors   *authtest.Double // who can log in; nil for nobody
 	log     io.Writer        // where the hall logs to; nil for nowhere
+	hosts   hosts.Hosts      // of users and services
 }
 
 // newHouse opens a hub whose servers run on the given machine and whose routes go into the given table.
@@ -105,7 +107,7 @@ func openHouse(t *testing.T, p plan) *house {
 	policy.AllowNamedServers = true
 	h.manager = spawner.New(spawner.Options{
 		Store: h.store, Spawner: p.machine, Router: p.table, Probe: p.probe, Policy: policy, Log: zerolog.Nop(), Now: p.now,
-		URLs: spawner.URLs{Base: "/", Hub: h.browser, API: h.url},
+		URLs: spawner.URLs{Base: "/", Hub: h.browser, API: h.url, Public: p.hosts.Hub(), Hosts: p.hosts},
 	})
 	h.furnish(p)
 	h.live(func(ctx context.Context) error { return h.store.Run(ctx) })
@@ -133,16 +135,16 @@ func (h *house) furnish(p plan) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	o := auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy, KeepAuthState: true}, BaseURL: "/"}
+	o := auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy, KeepAuthState: true}, BaseURL: "/", Hosts: p.hosts, PublicURL: p.hosts.Hub()}
 	if p.doors != nil {
 		o.Authenticator = p.doors
 	}
 	if h.porter, err = auth.New(o); err != nil {
 		h.t.Fatal(err)
 	}
-	rest := api.New(api.Options{Store: h.store, Workshop: h.manager, Proxy: p.table, Policy: h.porter.Policy, Daemon: nobody{}, Doorman: h.porter, BaseURL: "/",
+	rest := api.New(api.Options{Store: h.store, Workshop: h.manager, Proxy: p.table, Policy: h.porter.Policy, Daemon: nobody{}, Doorman: h.porter, BaseURL: "/", Hosts: p.hosts, PublicOrigin: p.hosts.Hub(),
 		SlowSpawn: 5 * time.Second, SlowStop: 30 * time.Second, NamedServers: true})
-	pages, err := web.New(web.Options{Store: h.store, Porter: h.porter, Workshop: h.manager, Directory: rest, BaseURL: "/", RedirectToServer: true, NamedServers: true})
+	pages, err := web.New(web.Options{Store: h.store, Porter: h.porter, Workshop: h.manager, Directory: rest, BaseURL: "/", Hosts: p.hosts, RedirectToServer: true, NamedServers: true})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -99,7 +99,10 @@ func (s *side) ask(st step) (reply, error) {
 	if !whole {
 		path = "/hub/api" + path
 	}
-	r, err := http.NewRequestWithContext(ctx, st.method, "http://hub.test"+path, strings.NewReader(s.fill(st.body)))
+	if !strings.HasPrefix(path, "//") {
+		path = "//hub.test" + path
+	}
+	r, err := http.NewRequestWithContext(ctx, st.method, "http:"+path, strings.NewReader(s.fill(st.body)))
 	if err != nil {
 		return reply{}, err
 	}
@@ -172,7 +175,7 @@ func (s *side) learn(name, key string, from reply) error {
 }
 
 // startUpstream starts a real JupyterHub.
-func startUpstream(t *testing.T) *side {
+func startUpstream(t *testing.T, environment ...string) *side {
 	t.Helper()
 	program := needs(t, "singleuser-6.1.1", "jupyterhub")
 	config, err := filepath.Abs("testdata/jupyterhub_config.py")
@@ -188,6 +191,7 @@ func startUpstream(t *testing.T) *side {
 	cmd := exec.Command(program, "--config="+config)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = home, said, said
 	cmd.Env = []string{"HOME=" + home, "HUB_HOME=" + home, "HUB_SITE=" + filepath.Join(filepath.Dir(config), "site.json"), "PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "LANG=C.UTF-8", "JUPYTERHUB_CRYPT_KEY=" + cryptKey}
+	cmd.Env = append(cmd.Env, environment...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

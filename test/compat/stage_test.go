@@ -12,6 +12,7 @@ import (
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth/authtest"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/spawner/spawnertest"
 	"jupyterhubd/hub/store"
@@ -111,7 +112,7 @@ func (m plays) Start(ctx context.Context, ref hub.ServerRef, profile string, opt
 }
 
 // startOurs opens a hub of ours for the same site.
-func startOurs(t *testing.T, log io.Writer) *side {
+func startOurs(t *testing.T, log io.Writer, all hosts.Hosts) *side {
 	t.Helper()
 	s := readSite(t)
 	doors := authtest.NewDouble()
@@ -123,7 +124,7 @@ func startOurs(t *testing.T, log io.Writer) *side {
 		}
 		doors.Put(authtest.Account{State: state, Account: hub.Account{Name: name, UID: uid, GID: uid, Home: "/home/" + name, Groups: []string{name}}, Password: "secret"})
 	}
-	h := openHouse(t, plan{machine: plays{spawnertest.NewFake()}, table: spawnertest.NewRouter(), now: time.Now, probe: answersAtOnce, site: s, users: []string{"admin"}, doors: doors, log: log})
+	h := openHouse(t, plan{machine: plays{spawnertest.NewFake()}, table: spawnertest.NewRouter(), now: time.Now, probe: answersAtOnce, site: s, users: []string{"admin"}, doors: doors, log: log, hosts: all})
 	at := strings.TrimPrefix(h.browser, "http://")
 	return newSide(t, "ours", func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", at) })
 }

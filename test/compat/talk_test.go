@@ -19,7 +19,7 @@ import (
 //	everybody GET /users/alice/tokens/$id
 //	    undo DELETE /users/zoe
 //
-// Paths are below /hub/api, but for those with a dot before them (./hub/home). $name stands for what was saved, from a JSON key of an answer or, with
+// Paths are below /hub/api, but for those with a dot before them (./hub/home, or .//alice.hub.test/ at another host). $name stands for what was saved, from a JSON key of an answer or, with
 // a "*" in the key, from the text between two pieces of one. A line of everybody's is said once by each of the cast, and, where
 // it may have a body, with each kind of body. undo is said by the stage after each that was
 // granted, after in any case; neither is compared.
@@ -51,12 +51,16 @@ func (s step) String() string {
 	return text
 }
 
-// readTalks reads all conversations, in the order of their files' names.
-func readTalks(t *testing.T) []step {
+// readTalks reads conversations, in the order of their files' names.
+func readTalks(t *testing.T, patterns ...string) []step {
 	t.Helper()
-	files, err := filepath.Glob("testdata/talks/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no conversations: %v", err)
+	var files []string
+	for _, p := range patterns {
+		found, err := filepath.Glob("testdata/" + p)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no conversations: %v", err)
+		}
+		files = append(files, found...)
 	}
 	var all []step
 	for _, name := range files {

@@ -83,6 +83,7 @@ c.Authenticator.enable_auth_state = True
 c.DummyAuthenticator.password = "secret"
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 5, "slow_stop_timeout": 30}
+c.JupyterHub.subdomain_host = os.environ.get("HUB_SUBDOMAIN_HOST", "")
 c.JupyterHub.services = site["services"]
 c.JupyterHub.load_roles = site["roles"]
 c.JupyterHub.custom_scopes = site["custom_scopes"]
