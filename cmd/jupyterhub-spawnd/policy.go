@@ -140,9 +140,18 @@ func provided(c *config.Config, p launcher.Person, choice launcher.Choice) ([]hu
 	return all, nil
 }
 
+// software says where programs come from.
+func software(p config.Policy) launcher.Software {
+	return launcher.Software{
+		RootDirectory: p.RootDirectory, RootImage: p.RootImage,
+		ExtensionDirectories: p.ExtensionDirectories, ExtensionImages: p.ExtensionImages,
+	}
+}
+
 func settings(p config.Policy) launcher.Settings {
 	return launcher.Settings{
-		Command: p.Cmd, Args: p.Args, SearchPath: p.SearchPath,
+		Software: software(p),
+		Command:  p.Cmd, Args: p.Args, SearchPath: p.SearchPath,
 		Environment: p.Environment, DefaultURL: p.DefaultURL, NotebookDir: p.NotebookDir, DisableUserConfig: p.DisableUserConfig, TCP: p.TCP,
 		WorkingDir: p.UserWorkingdir, Shell: p.DefaultShell, ExtraPaths: p.ExtraPaths,
 		MemLimit: int64(p.MemLimit), MemHigh: int64(p.MemHigh), MemGuarantee: int64(p.MemGuarantee), SwapLimit: swap(p.SwapLimit),
@@ -203,16 +212,19 @@ func tables(c *config.Config) []table {
 	return all
 }
 
+// findsPrograms are the options that decide which program runs.
+var findsPrograms = []string{"cmd", "search_path", "root_directory", "root_image", "extension_directories", "extension_images"}
+
 // programs lists what [spawner] runs, and what each table runs that has a command or a search path of its own.
 func programs(c *config.Config) []launcher.Program {
-	all := []launcher.Program{{Table: "spawner", Command: c.Spawner.Cmd, SearchPath: c.Spawner.SearchPath}}
+	all := []launcher.Program{{Table: "spawner", Command: c.Spawner.Cmd, SearchPath: c.Spawner.SearchPath, Software: software(c.Spawner.Policy)}}
 	for _, t := range tables(c) {
-		if !slices.Contains(t.Keys(), "cmd") && !slices.Contains(t.Keys(), "search_path") {
+		if !slices.ContainsFunc(t.Keys(), func(key string) bool { return slices.Contains(findsPrograms, key) }) {
 			continue
 		}
-		p := config.Policy{Cmd: c.Spawner.Cmd, SearchPath: c.Spawner.SearchPath}
+		p := c.Spawner.PolicyFor("", nil, nil)
 		t.Apply(&p)
-		all = append(all, launcher.Program{Table: t.path, Command: p.Cmd, SearchPath: p.SearchPath})
+		all = append(all, launcher.Program{Table: t.path, Command: p.Cmd, SearchPath: p.SearchPath, Software: software(p)})
 	}
 	return all
 }

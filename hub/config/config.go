@@ -60,6 +60,12 @@ func (o Overlay) Apply(p *Policy) {
 			r.copy(p, &o.values)
 		}
 	}
+	switch { // one tree takes the place of the other
+	case o.values.RootDirectory != "":
+		p.RootImage = ""
+	case o.values.RootImage != "":
+		p.RootDirectory = ""
+	}
 }
 
 // Profile is one [[spawner.profile]]: a way to start a server that the user may choose.

@@ -32,6 +32,21 @@ func (s *Spawner) layers(user string, groups []string, profile *Profile, picks [
 	return all
 }
 
+// overlays returns every table that says for some servers what [spawner] says for all, by its path.
+func (s *Spawner) overlays() []layer {
+	var all []layer
+	for _, name := range slices.Sorted(maps.Keys(s.Groups)) {
+		all = append(all, layer{join("spawner.group", name), s.Groups[name]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Users)) {
+		all = append(all, layer{join("spawner.user", name), s.Users[name]})
+	}
+	for _, p := range s.Profiles {
+		all = append(all, layer{"spawner.profile." + p.Name, p.Overlay})
+	}
+	return all
+}
+
 // Explain returns every option of a server's policy with the place that decides about it, in the order of the manual.
 func (c *Config) Explain(user string, groups []string, profile *Profile, picks []Pick) []Setting {
 	p := c.Spawner.PolicyFor(user, groups, profile, picks...)

@@ -22,50 +22,54 @@ type Spawner struct {
 
 // Policy is how one server runs.
 type Policy struct {
-	Cmd                 []string
-	Args                []string
-	SearchPath          []string
-	Environment         map[string]string
-	DefaultURL          string
-	NotebookDir         string
-	DisableUserConfig   bool
-	TCP                 bool
-	UserWorkingdir      string // "": the home directory
-	DefaultShell        string // "": the account's own
-	ExtraPaths          []string
-	IsolateTmp          *bool // nil: as Sandbox says
-	IsolateDevices      *bool
-	DisableUserSudo     *bool
-	ReadonlyPaths       []string
-	ReadwritePaths      []string
-	MemLimit            Bytes    // 0: none
-	MemHigh             Bytes    // 0: none
-	MemGuarantee        Bytes    // 0: none
-	SwapLimit           *Bytes   // nil: none
-	CPULimit            float64  // CPUs; 0: none
-	CPUGuarantee        float64  // CPUs; 0: none
-	CPUWeight           int64    // 0: what CPUGuarantee says
-	IOWeight            int64    // 0: systemd's default
-	TasksMax            int64    // 0: none
-	RuntimeMax          Duration // 0: none
-	IPAddressAllow      []string
-	IPAddressDeny       []string
-	UserMemLimit        Bytes // of all servers of one user; 0: none
-	UserCPULimit        float64
-	UserTasksMax        int64
-	Max                 map[string]any // up to which a limit may be raised, by the option's name
-	Slice               string         // "": the user's
-	GroupSlice          bool
-	GroupMemLimit       Bytes // of all members' servers; 0: none
-	GroupCPULimit       float64
-	GroupCPUWeight      int64
-	GroupIOWeight       int64
-	GroupTasksMax       int64
-	DeviceAllow         []string
-	Sandbox             map[string]any
-	UnitExtraProperties map[string]any
-	UsernameTemplate    string // "": the account that logs in
-	DynamicUsers        bool
+	Cmd                  []string
+	Args                 []string
+	SearchPath           []string
+	Environment          map[string]string
+	DefaultURL           string
+	NotebookDir          string
+	DisableUserConfig    bool
+	TCP                  bool
+	RootDirectory        string // "": the machine's own tree
+	RootImage            string
+	ExtensionDirectories []string
+	ExtensionImages      []string
+	UserWorkingdir       string // "": the home directory
+	DefaultShell         string // "": the account's own
+	ExtraPaths           []string
+	IsolateTmp           *bool // nil: as Sandbox says
+	IsolateDevices       *bool
+	DisableUserSudo      *bool
+	ReadonlyPaths        []string
+	ReadwritePaths       []string
+	MemLimit             Bytes    // 0: none
+	MemHigh              Bytes    // 0: none
+	MemGuarantee         Bytes    // 0: none
+	SwapLimit            *Bytes   // nil: none
+	CPULimit             float64  // CPUs; 0: none
+	CPUGuarantee         float64  // CPUs; 0: none
+	CPUWeight            int64    // 0: what CPUGuarantee says
+	IOWeight             int64    // 0: systemd's default
+	TasksMax             int64    // 0: none
+	RuntimeMax           Duration // 0: none
+	IPAddressAllow       []string
+	IPAddressDeny        []string
+	UserMemLimit         Bytes // of all servers of one user; 0: none
+	UserCPULimit         float64
+	UserTasksMax         int64
+	Max                  map[string]any // up to which a limit may be raised, by the option's name
+	Slice                string         // "": the user's
+	GroupSlice           bool
+	GroupMemLimit        Bytes // of all members' servers; 0: none
+	GroupCPULimit        float64
+	GroupCPUWeight       int64
+	GroupIOWeight        int64
+	GroupTasksMax        int64
+	DeviceAllow          []string
+	Sandbox              map[string]any
+	UnitExtraProperties  map[string]any
+	UsernameTemplate     string // "": the account that logs in
+	DynamicUsers         bool
 
 	// SliceGroup is the group whose slice the server goes into, or "" for the user's own. PolicyFor finds it: the last of
 	// the user's groups that says group_slice.
@@ -91,7 +95,7 @@ var spawnerOptions = []row[Spawner]{
 }
 
 // policyOptions can also stand in [spawner.group.X], [spawner.user.X] and [[spawner.profile]].
-var policyOptions = each(AtStart, slices.Concat(personOptions(), commandOptions(), limitOptions(), sliceOptions(), sandboxOptions()))
+var policyOptions = each(AtStart, slices.Concat(personOptions(), commandOptions(), softwareOptions(), limitOptions(), sliceOptions(), sandboxOptions()))
 
 func commandOptions() []row[Policy] {
 	return []row[Policy]{

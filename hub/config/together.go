@@ -30,6 +30,16 @@ func (l *loader) together() {
 		}
 	}
 	l.misplaced()
+	l.rootTwice()
+}
+
+// rootTwice finds tables with two trees in the place of the machine's.
+func (l *loader) rootTwice() {
+	for _, t := range append([]layer{{"spawner", Overlay{values: l.config.Spawner.Policy}}}, l.config.Spawner.overlays()...) {
+		if t.values.RootDirectory != "" && t.values.RootImage != "" {
+			l.at(join(t.path, "root_image"), "is set, and so is root_directory; servers see one of them: remove the other")
+		}
+	}
 }
 
 // sites finds what does not go together with hosts of their own for users and services.

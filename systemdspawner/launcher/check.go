@@ -55,7 +55,7 @@ func (p Program) check() []string {
 	if len(p.Command) == 0 {
 		return []string{p.Table + ".cmd is empty: name the program that servers run"}
 	}
-	_, passed, err := lookUp(p.Command[0], p.SearchPath)
+	passed, err := p.lookUp()
 	if err != nil {
 		passed = append([]error{err}, passed...)
 	}
@@ -68,6 +68,16 @@ func (p Program) check() []string {
 		findings = append(findings, fmt.Sprintf("%s.cmd: %s: %v", p.Table, consequence, why))
 	}
 	return findings
+}
+
+// lookUp finds the program, and says what it passed over.
+func (p Program) lookUp() (passed []error, err error) {
+	if p.Software.other() || p.Software.extended() {
+		_, err = p.Software.find(p.Command[0], p.SearchPath)
+		return nil, err
+	}
+	_, passed, err = tree("").lookUp(p.Command[0], p.SearchPath)
+	return passed, err
 }
 
 // check tells which limits do nothing.

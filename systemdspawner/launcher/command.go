@@ -17,28 +17,31 @@ import (
 // maxLinks bounds the symbolic links of one path, as the kernel does (ELOOP).
 const maxLinks = 40
 
-// findCommand returns the absolute path of the program that users' servers run: name itself if it is a path, else the first
+// tree is a root directory in which programs are looked for; "" is the machine's own.
+type tree string
+
+// find returns the absolute path of the program that users' servers run: name itself if it is a path, else the first
 // one in the search path that nobody but root could have put there or could change. What is unsafe is passed over; when there
 // is nothing else, the error names who could change what.
-func findCommand(name string, searchPath []string) (string, error) {
-	path, passed, err := lookUp(name, searchPath)
+func (t tree) find(name string, searchPath []string) (string, error) {
+	path, passed, err := t.lookUp(name, searchPath)
 	if err != nil && len(passed) > 0 {
 		err = passed[0]
 	}
 	return path, err
 }
 
-// lookUp is findCommand, and says why it passed over what stands earlier in the search path.
-func lookUp(name string, searchPath []string) (path string, passed []error, err error) {
+// lookUp is find, and says why it passed over what stands earlier in the search path.
+func (t tree) lookUp(name string, searchPath []string) (path string, passed []error, err error) {
 	if strings.Contains(name, "/") {
 		if !filepath.IsAbs(name) {
 			return "", nil, hub.Errorf(hub.Invalid, "the command %q has to be an absolute path or a name without a slash", name)
 		}
-		return name, nil, checkProgram(name)
+		return name, nil, t.checkProgram(name)
 	}
 	for _, dir := range searchPath {
 		path := filepath.Join(dir, name)
-		err := checkProgram(path)
+		err := t.checkProgram(path)
 		if err == nil {
 			return path, passed, nil
 		}
@@ -51,36 +54,42 @@ func lookUp(name string, searchPath []string) (path string, passed []error, err 
 }
 
 // checkProgram returns nil if path is a program that root alone can change, the interpreter of a script included.
-func checkProgram(path string) error {
-	file, err := resolve(path)
+func (t tree) checkProgram(path string) error {
+	file, err := t.resolve(path)
 	if err != nil {
+		return err
+	}
+	if err := runnable(file); err != nil {
 		return err
 	}
 	interpreter, err := interpreterOf(file)
 	if err != nil || interpreter == "" {
 		return err
 	}
-	if _, err := resolve(interpreter); err != nil {
+	if file, err = t.resolve(interpreter); err == nil {
+		err = runnable(file)
+	}
+	if err != nil {
 		return hub.Errorf(hub.KindOf(err), "%s is run by %s: %w", path, interpreter, err)
 	}
 	return nil
 }
 
-// resolve follows path component by component from the root, as the kernel would, and returns the file that it leads to. It
-// refuses at the first component that somebody other than root could replace: a check of the last file alone would miss
-// a directory on the way.
-func resolve(path string) (string, error) {
+// resolve follows path component by component from the tree's root, as the kernel would, and returns the file that it leads to, as it
+// is called on this machine. It refuses at the first component that somebody other than root could replace: a check of the last file
+// alone would miss a directory on the way.
+func (t tree) resolve(path string) (string, error) {
 	at, rest, links := "/", strings.Split(path, "/"), 0
 	for {
-		if err := rootsAlone(at); err != nil {
+		if err := rootsAlone(t.here(at)); err != nil {
 			return "", err
 		}
 		if len(rest) == 0 {
-			return at, runnable(at)
+			return t.here(at), nil
 		}
 		next := filepath.Join(at, rest[0]) // "" and "." stay, ".." goes up
 		rest = rest[1:]
-		target, err := os.Readlink(next)
+		target, err := os.Readlink(t.here(next))
 		switch {
 		case errors.Is(err, syscall.EINVAL): // no link
 			at = next
@@ -97,6 +106,12 @@ func resolve(path string) (string, error) {
 		rest = append(strings.Split(target, "/"), rest...)
 	}
 }
+
+// here is what a path of the tree is called on this machine.
+func (t tree) here(path string) string { return filepath.Join("/", string(t), path) }
+
+// checkProgram is for programs of this machine's own.
+func checkProgram(path string) error { return tree("").checkProgram(path) }
 
 // missing keeps fs.ErrNotExist findable: a program that is not there is looked for further on.
 func missing(path string, err error) error {

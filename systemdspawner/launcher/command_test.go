@@ -49,21 +49,21 @@ func TestTheCommandIsFoundInTheFirstSafeDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := program(t, filepath.Join(dir, "safe", "jupyterhub-singleuser"), "", 0o755)
-	got, err := findCommand("jupyterhub-singleuser", []string{dir + "/absent", open, dir + "/safe"})
+	got, err := tree("").find("jupyterhub-singleuser", []string{dir + "/absent", open, dir + "/safe"})
 	if err != nil || got != want {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if got, err = findCommand(want, nil); err != nil || got != want {
+	if got, err = tree("").find(want, nil); err != nil || got != want {
 		t.Errorf("by its path: got %q, %v", got, err)
 	}
 }
 
 func TestACommandThatIsNotThereIsSaidWithTheRemedy(t *testing.T) {
-	_, err := findCommand("jupyterhub-singleuser", []string{"/nonexistent/bin"})
+	_, err := tree("").find("jupyterhub-singleuser", []string{"/nonexistent/bin"})
 	if hub.KindOf(err) != hub.NotFound || !strings.Contains(err.Error(), "search_path (/nonexistent/bin): install it there") {
 		t.Errorf("got %v", err)
 	}
-	if _, err = findCommand("bin/x", nil); hub.KindOf(err) != hub.Invalid {
+	if _, err = tree("").find("bin/x", nil); hub.KindOf(err) != hub.Invalid {
 		t.Errorf("a relative path: %v", err)
 	}
 }
@@ -102,7 +102,7 @@ func TestAProgramThatSomebodyElseCouldReplaceIsRefused(t *testing.T) {
 		"nothing that can be run": {program(t, dir+"/plain", "", 0o644), "chmod a+rx"},
 		"a directory":             {dir, "is no program"},
 	} {
-		if _, err := findCommand(c.path, nil); err == nil || !strings.Contains(err.Error(), c.offender) {
+		if _, err := tree("").find(c.path, nil); err == nil || !strings.Contains(err.Error(), c.offender) {
 			t.Errorf("%s: %v; it should say %q", name, err, c.offender)
 		}
 	}
@@ -117,5 +117,61 @@ func TestAnOrdinaryScriptIsAccepted(t *testing.T) {
 	script := program(t, dir+"/jupyterhub-singleuser", "#!"+dir+"/python3 -sP\nprint()\n", 0o755)
 	if err := checkProgram(script); err != nil {
 		t.Errorf("%s with %s: %v", script, interpreter, err)
+	}
+}
+
+// A tree of its own is looked at from inside: its links lead to files of its own, and what is not root's alone on the way to it counts.
+func TestCommandsInATree(t *testing.T) {
+	root := rootDir(t)
+	inside := program(t, root+"/tree/opt/lab/bin/python3", "binary", 0o755)
+	if err := os.Symlink("/opt/lab/bin/python3", root+"/tree/opt/lab/bin/python"); err != nil {
+		t.Fatal(err)
+	}
+	program(t, root+"/tree/opt/lab/bin/lab", "#!/opt/lab/bin/python\n", 0o755)
+	s := Software{RootDirectory: root + "/tree"}
+	for name, want := range map[string]string{"lab": "/opt/lab/bin/lab", "/opt/lab/bin/python": "/opt/lab/bin/python", "sh": "", "/bin/sh": ""} {
+		if got, err := s.find(name, []string{"/bin", "/opt/lab/bin"}); got != want && want != "" || (err == nil) != (want != "") {
+			t.Errorf("%s is %q, %v; want %q", name, got, err, want)
+		}
+	}
+	for _, open := range []string{inside, root + "/tree"} {
+		info, err := os.Stat(open)
+		if err == nil {
+			err = os.Chmod(open, info.Mode()|0o002)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.find("lab", []string{"/opt/lab/bin"}); hub.KindOf(err) != hub.Forbidden || !strings.Contains(err.Error(), open) {
+			t.Errorf("everybody can change %s: %v", open, err)
+		}
+		if err := os.Chmod(open, info.Mode()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What an image holds is not looked at; whoever can change the image can change what runs.
+func TestCommandsInAnImage(t *testing.T) {
+	root := rootDir(t)
+	image := program(t, root+"/lab.raw", "image", 0o644)
+	for _, s := range []Software{{RootImage: image}, {ExtensionImages: []string{image}}, {ExtensionDirectories: []string{root}}} {
+		if got, err := s.find("/opt/lab/bin/lab", nil); err != nil || got != "/opt/lab/bin/lab" {
+			t.Errorf("%+v: %q, %v", s, got, err)
+		}
+		if _, err := s.find("lab-that-nobody-has", []string{"/opt/lab/bin"}); hub.KindOf(err) != hub.Invalid && hub.KindOf(err) != hub.NotFound {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
+	if got, err := (Software{ExtensionImages: []string{image}}).find("sh", []string{"/usr/bin"}); err != nil || got != "/usr/bin/sh" {
+		t.Errorf("of the machine's own: %q, %v", got, err)
+	}
+	if err := os.Chmod(image, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Software{{RootImage: image}, {ExtensionImages: []string{image}}, {RootDirectory: root + "/none"}} {
+		if _, err := s.find("/opt/lab/bin/lab", nil); err == nil {
+			t.Errorf("%+v is taken", s)
+		}
 	}
 }

@@ -76,6 +76,7 @@ func Compose(l Layout, o Order) (Composition, error) {
 	}
 	c.Properties = append(c.Properties, networks...)
 	c.Properties = append(c.Properties, view(l, o, c)...)
+	c.Properties = append(c.Properties, software(l, o)...)
 	if l.Witness {
 		c.Properties = append(c.Properties, witness(l, c))
 	}
@@ -263,10 +264,18 @@ func writable(o Order) []string {
 		private := path != o.Person.Account.Home && table["PrivateTmp"] == true
 		below := func(tree string) bool { return strings.HasPrefix(path, tree) }
 		if !private && slices.ContainsFunc(taken, below) {
-			paths = append(paths, "-"+path)
+			paths = append(paths, inTree(o, path))
 		}
 	}
 	return paths
+}
+
+// inTree names a path of the tree that the server sees, which may be missing.
+func inTree(o Order, path string) string {
+	if o.Settings.Software.other() {
+		return "-+" + path
+	}
+	return "-" + path
 }
 
 // devices opens the named devices. PrivateDevices= would hide them, so it gives way to a list of what is allowed.

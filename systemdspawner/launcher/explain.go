@@ -60,30 +60,34 @@ func (l *Launcher) Explain(ctx context.Context, ref hub.ServerRef, choice Choice
 // decidedBy are the options behind properties, the first that says something first. What is in no table of root's files is
 // jupyterhub-spawnd's own.
 var decidedBy = map[string][]string{
-	"CPUQuotaPerSecUSec": {"cpu_limit"},
-	"CPUWeight":          {"cpu_weight", "cpu_guarantee"},
-	"DeviceAllow":        {"device_allow"},
-	"DevicePolicy":       {"device_allow"},
-	"DynamicUser":        {"dynamic_users"},
-	"ExecStart":          {"cmd"},
-	"IOWeight":           {"io_weight"},
-	"IPAddressAllow":     {"ip_address_allow"},
-	"IPAddressDeny":      {"ip_address_deny"},
-	"MemoryHigh":         {"mem_high"},
-	"MemoryMax":          {"mem_limit"},
-	"MemoryMin":          {"mem_guarantee"},
-	"MemorySwapMax":      {"swap_limit"},
-	"NoNewPrivileges":    {"disable_user_sudo"},
-	"PrivateDevices":     {"isolate_devices"},
-	"PrivateTmp":         {"isolate_tmp"},
-	"ReadOnlyPaths":      {"readonly_paths"},
-	"ReadWritePaths":     {"readwrite_paths"},
-	"RuntimeMaxUSec":     {"runtime_max"},
-	"Slice":              {"slice", "group_slice"},
-	"StateDirectory":     {"dynamic_users"},
-	"TasksMax":           {"tasks_max"},
-	"User":               {"dynamic_users", "username_template"},
-	"WorkingDirectory":   {"user_workingdir"},
+	"CPUQuotaPerSecUSec":   {"cpu_limit"},
+	"CPUWeight":            {"cpu_weight", "cpu_guarantee"},
+	"DeviceAllow":          {"device_allow"},
+	"DevicePolicy":         {"device_allow"},
+	"DynamicUser":          {"dynamic_users"},
+	"ExecStart":            {"cmd"},
+	"ExtensionDirectories": {"extension_directories"},
+	"ExtensionImages":      {"extension_images"},
+	"IOWeight":             {"io_weight"},
+	"IPAddressAllow":       {"ip_address_allow"},
+	"IPAddressDeny":        {"ip_address_deny"},
+	"MemoryHigh":           {"mem_high"},
+	"MemoryMax":            {"mem_limit"},
+	"MemoryMin":            {"mem_guarantee"},
+	"MemorySwapMax":        {"swap_limit"},
+	"NoNewPrivileges":      {"disable_user_sudo"},
+	"PrivateDevices":       {"isolate_devices"},
+	"PrivateTmp":           {"isolate_tmp"},
+	"ReadOnlyPaths":        {"readonly_paths"},
+	"ReadWritePaths":       {"readwrite_paths"},
+	"RootDirectory":        {"root_directory"},
+	"RootImage":            {"root_image"},
+	"RuntimeMaxUSec":       {"runtime_max"},
+	"Slice":                {"slice", "group_slice"},
+	"StateDirectory":       {"dynamic_users"},
+	"TasksMax":             {"tasks_max"},
+	"User":                 {"dynamic_users", "username_template"},
+	"WorkingDirectory":     {"user_workingdir"},
 }
 
 // Origins of what no file says.
@@ -155,6 +159,8 @@ func valueText(value any) string {
 		return words(v, func(m mount) string { return strings.TrimSuffix(m.Path+":"+m.Options, ":") })
 	case []bind:
 		return words(v, func(b bind) string { return b.From + ":" + b.To })
+	case []extension:
+		return words(v, func(e extension) string { return e.Path })
 	case []network:
 		return words(v, network.String)
 	case exits:

@@ -47,6 +47,7 @@ type Program struct {
 	Table      string   // "spawner.group.students"
 	Command    []string // as in Settings
 	SearchPath []string
+	Software   Software
 }
 
 // Choice is what a user asks for.
@@ -75,6 +76,7 @@ type Settings struct {
 	DisableUserConfig bool              // JUPYTERHUB_DISABLE_USER_CONFIG
 	TCP               bool              // the command listens at {port}, which jupyterhub-exec chooses and relays to
 
+	Software   Software
 	WorkingDir string   // "" is the home directory
 	Shell      string   // SHELL; "" is the account's own
 	ExtraPaths []string // come first in PATH

@@ -170,6 +170,9 @@ type bind struct {
 	Flags    uint64
 }
 
+// recursive is what BindPaths= does unless it says norbind.
+const recursive = unix.MS_REC
+
 // asBinds reads "/from", "/from:/to" or "/from:/to:norbind", each with "-" before it where it may be missing.
 func asBinds(name string, value any) ([]sd.Property, error) {
 	list, err := texts(value)
@@ -180,7 +183,7 @@ func asBinds(name string, value any) ([]sd.Property, error) {
 	for _, entry := range list {
 		rest, optional := strings.CutPrefix(entry, "-")
 		parts := append(strings.Split(rest, ":"), "", "")
-		b := bind{From: parts[0], To: parts[1], Optional: optional, Flags: unix.MS_REC}
+		b := bind{From: parts[0], To: parts[1], Optional: optional, Flags: recursive}
 		if b.To == "" {
 			b.To = b.From
 		}

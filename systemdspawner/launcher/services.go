@@ -150,7 +150,7 @@ func serviceEnvironment(o serviceOrder) []string {
 // order decides everything about a service's unit from root's side.
 func (l *Launcher) serviceOrder(ctx context.Context, s Service) (serviceOrder, error) {
 	o := serviceOrder{Service: s, UID: hub.NoUID}
-	program, err := findCommand(s.Command[0], s.SearchPath)
+	program, err := tree("").find(s.Command[0], s.SearchPath)
 	if err != nil {
 		return o, err
 	}

@@ -81,7 +81,7 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, choice Choice) 
 	if err := checkDevices(settings.DeviceAllow); err != nil {
 		return Order{}, err
 	}
-	command, err := findCommand(settings.Command[0], settings.SearchPath)
+	command, err := settings.Software.find(settings.Command[0], settings.SearchPath)
 	if err != nil {
 		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed as it has to be.", err)
 	}
