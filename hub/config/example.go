@@ -62,6 +62,23 @@ const exampleOverlays = `
 #display_name = "With a graphics card"
 #allowed_groups = ["gpu"]
 #device_allow = ["/dev/nvidia*"]
+#
+# Software by profile: an environment made by venv or conda, a tree or an image of a whole system, or something laid over
+# /usr and /opt. All of it is root's, and nobody else can write it. Programs of the environment come first in PATH.
+#
+#[[spawner.profile]]
+#name = "course"
+#cmd = ["/opt/envs/course/bin/jupyterhub-singleuser"]
+#environment = { CONDA_PREFIX = "/opt/envs/course" }
+#
+#[[spawner.profile]]
+#name = "bookworm"
+#root_image = "/srv/images/bookworm.raw"
+#cmd = ["/opt/jupyterhub/bin/jupyterhub-singleuser"]
+#
+#[[spawner.profile]]
+#name = "torch"
+#extension_images = ["/srv/images/torch.raw"]
 `
 
 // Example returns the file that is shipped as /etc/jupyterhub/jupyterhub.toml.

@@ -61,6 +61,9 @@ func TestCompose(t *testing.T) {
 	guest.Person = Person{User: "alice", Account: guestAccount("alice", nil), Other: true, Guest: true}
 	other := order(bob, "", ordinary())
 	other.ServerRef.User, other.Person.User, other.Person.Other = "robert", "robert", true
+	imaged := ordinary()
+	imaged.Software = Software{RootImage: "/srv/lab.raw", ExtensionImages: []string{"/srv/torch.raw"}, ExtensionDirectories: []string{"/srv/data"}}
+	imaged.Sandbox["ProtectSystem"] = "strict"
 	legacy := DefaultLayout()
 	legacy.Witness = true
 	for name, c := range map[string]struct {
@@ -71,6 +74,7 @@ func TestCompose(t *testing.T) {
 		"bob-profile":        {DefaultLayout(), gpu},
 		"mallory-below-usr":  {DefaultLayout(), order(mallory, "ü", ordinary())},
 		"alice-as-a-guest":   {DefaultLayout(), guest},
+		"alice-in-an-image":   {DefaultLayout(), order(alice, "", imaged)},
 		"robert-as-bob":      {DefaultLayout(), other},
 		"alice-over-tcp":     {DefaultLayout(), order(alice, "", ports)},
 		"alice-on-cgroup-v1": {legacy, order(alice, "", ordinary())},

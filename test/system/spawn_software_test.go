@@ -63,3 +63,26 @@ ProtectSystem = "strict"
 	}
 	s.run("chmod", "o-w", "/srv/tree/opt/lab")
 }
+
+// A profile has an environment of Python's own, as venv and conda make them: the server runs from it, and what people start in a
+// terminal comes from it first.
+func TestAProfileHasAnEnvironmentOfItsOwn(t *testing.T) {
+	s := onStage(t)
+	s.run("python3", "-m", "venv", "--without-pip", "/opt/envs/course")
+	s.afterwards("rm", "-r", "/opt/envs")
+	s.put("/opt/envs/course/bin/jupyterhub-singleuser", strings.Replace(probe, "/usr/bin/python3", "/opt/envs/course/bin/python3", 1), 0o755)
+	s.configure(`[[spawner.profile]]
+name = "course"
+cmd = ["/opt/envs/course/bin/jupyterhub-singleuser"]
+environment = { CONDA_PREFIX = "/opt/envs/course" }
+`)
+	s.forgotten("alice")
+	if _, err := s.hub.StartServer(s.ctx, alice, client.StartRequest{UserOptions: []byte(`{"profile":"course"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	s.becomes(alice, hub.Running)
+	told := s.can(alice, `python3 -c 'import sys; print(sys.prefix)'; echo $CONDA_PREFIX; tr "\0" "\n" </proc/$PPID/cmdline | head -1`)
+	if told != "/opt/envs/course\n/opt/envs/course\n/opt/envs/course/bin/python3" {
+		t.Errorf("it runs from\n%s", told)
+	}
+}
