@@ -9,7 +9,7 @@ func softwareOptions() []row[Policy] {
 			note("The home directory, jupyterhub-exec and, for names, passwd, group, hosts, localtime and resolv.conf of /etc are shown in it. " +
 				"Whoever can change it runs programs as every user: it, and every directory above it, must be root's."),
 		option("root_image", text, "", func(p *Policy) *string { return &p.RootImage },
-			"The same from an image of a file system (RootImage=), squashfs or ext4 with or without partitions; cmd is a whole path in it.", emptyOr(absolute)).
+			"The same from an image of a file system, squashfs or ext4 (RootImage=), with or without partitions; cmd is a whole path in it.", emptyOr(absolute)).
 			note("An image that cannot be written has the places where things are shown: /etc with the files named above, the parent of home " +
 				"directories, /run, /tmp, and jupyterhub-exec's own path. It needs loop devices."),
 		option("extension_directories", texts, nil, func(p *Policy) *[]string { return &p.ExtensionDirectories },

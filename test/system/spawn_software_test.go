@@ -86,3 +86,30 @@ environment = { CONDA_PREFIX = "/opt/envs/course" }
 		t.Errorf("it runs from\n%s", told)
 	}
 }
+
+// A profile has a whole system in an image, which is mounted for the unit alone.
+func TestAProfileHasAnImageOfItsOwn(t *testing.T) {
+	s := onStage(t)
+	if out := s.run("sh", "-c", "[ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237; losetup --find 2>&1 || true"); !strings.HasPrefix(out, "/dev/loop") {
+		t.Skipf("images need loop devices: %s", out)
+	}
+	s.run("sh", "-ec", `for n in $(seq 0 63); do [ -e /dev/loop$n ] || mknod /dev/loop$n b 7 $n; done
+mkdir -p /srv/img/usr/lib /srv/img/etc /srv/img/opt/lab /srv/img/home /srv/img/run /srv/img/tmp /srv/img/var/tmp /srv/img/proc /srv/img/sys /srv/img/dev
+echo ID=_any >/srv/img/usr/lib/os-release
+for d in bin sbin lib lib64; do ln -s usr/$d /srv/img/$d; done
+for f in passwd group hosts localtime resolv.conf; do :>/srv/img/etc/$f; done
+echo of the image >/srv/img/etc/whose`)
+	s.put("/srv/img/opt/lab/probe-singleuser", probe, 0o755)
+	s.run("sh", "-c", "truncate -s 16M /srv/lab.raw && mkfs.ext4 -q -d /srv/img /srv/lab.raw")
+	s.afterwards("rm", "-r", "/srv/img", "/srv/lab.raw")
+	s.configure(`[spawner.user.alice]
+cmd = ["/opt/lab/probe-singleuser"]
+root_image = "/srv/lab.raw"
+unit_extra_properties = { BindReadOnlyPaths = ["/usr"] }
+`)
+	s.start(alice)
+	if told := s.can(alice, "cat /etc/whose; id --user --name; echo kept >~/kept; cat ~/kept"); told != "of the image\nalice\nkept" {
+		t.Errorf("the server sees\n%s", told)
+	}
+	s.cannot(alice, "cat /etc/shadow /etc/jupyterhub/jupyterhub.toml")
+}
