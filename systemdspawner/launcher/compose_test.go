@@ -74,7 +74,7 @@ func TestCompose(t *testing.T) {
 		"bob-profile":        {DefaultLayout(), gpu},
 		"mallory-below-usr":  {DefaultLayout(), order(mallory, "ü", ordinary())},
 		"alice-as-a-guest":   {DefaultLayout(), guest},
-		"alice-in-an-image":   {DefaultLayout(), order(alice, "", imaged)},
+		"alice-in-an-image":  {DefaultLayout(), order(alice, "", imaged)},
 		"robert-as-bob":      {DefaultLayout(), other},
 		"alice-over-tcp":     {DefaultLayout(), order(alice, "", ports)},
 		"alice-on-cgroup-v1": {legacy, order(alice, "", ordinary())},
