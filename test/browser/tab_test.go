@@ -18,7 +18,6 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -87,7 +86,14 @@ func launch(ctx context.Context) error {
 // another opens a second tab of the same browser.
 func (x *tab) another() *tab {
 	x.t.Helper()
-	ctx, end := chromedp.NewContext(x.ctx)
+	return x.attach()
+}
+
+// attach returns a tab of the same browser, a new one unless the options name one. Its context is begun without a limit of time,
+// with which the tab would end.
+func (x *tab) attach(options ...chromedp.ContextOption) *tab {
+	x.t.Helper()
+	ctx, end := chromedp.NewContext(x.ctx, options...)
 	x.t.Cleanup(end)
 	if err := chromedp.Run(ctx); err != nil {
 		x.t.Fatalf("open a tab: %v", err)
@@ -279,39 +285,6 @@ func (x *tab) says(selector, words string) {
 	x.t.Helper()
 	if text := x.text(selector); !strings.Contains(text, words) {
 		x.t.Errorf("at %s, %s says %q, and not %q", x.at(), selector, text, words)
-	}
-}
-
-// cookies returns what the browser would send to a path, as it would spell it.
-func (x *tab) cookies(path string) string {
-	x.t.Helper()
-	var jar []string
-	x.do(chromedp.ActionFunc(func(ctx context.Context) error {
-		all, err := storage.GetCookies().Do(ctx)
-		for _, c := range all {
-			if strings.HasPrefix("/"+path, c.Path) {
-				jar = append(jar, c.Name+"="+c.Value)
-			}
-		}
-		return err
-	}))
-	return strings.Join(jar, "; ")
-}
-
-// became asks a path with the browser's cookies until it answers with that status, and reports whether it did in the end.
-func (x *tab) became(status int, path string) bool {
-	x.t.Helper()
-	look, late := time.NewTicker(200*time.Millisecond), time.After(patience)
-	defer look.Stop()
-	for {
-		if x.h.status(path, x.cookies(path)) == status {
-			return true
-		}
-		select {
-		case <-look.C:
-		case <-late:
-			return false
-		}
 	}
 }
 
