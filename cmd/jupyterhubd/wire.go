@@ -182,7 +182,7 @@ func (h *house) webOptions(c *config.Config, desk *api.Room) web.Options {
 		NamedServers: c.Hub.AllowNamedServers, ShutdownOnLogout: c.Hub.ShutdownOnLogout, InsecureHTTP: c.Hub.InsecureHTTP,
 		TokenMax: tokenMax(c), PageSize: int(c.Hub.APIPageDefaultLimit),
 		DefaultServerName: c.Hub.DefaultServerName, ImplicitSpawn: c.Hub.ImplicitSpawnSeconds.Std(),
-		LogoFile: c.Hub.LogoFile, Announcements: c.Hub.TemplateVars,
+		OptionsForm: c.Spawner.OptionsForm, LogoFile: c.Hub.LogoFile, Announcements: c.Hub.TemplateVars,
 	}
 	o.Offers = h.spawnd.Profiles
 	for _, p := range c.Spawner.Profiles {

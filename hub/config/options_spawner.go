@@ -12,6 +12,7 @@ type Spawner struct {
 
 	ServerTokenScopes        []string
 	OAuthClientAllowedScopes []string
+	OptionsForm              string   // "": what Profiles make
 	SleepAfter               Duration // 0: never
 	BusyCPU                  float64  // CPUs; 0: whatever it does
 	Policy
@@ -86,6 +87,9 @@ var spawnerOptions = []row[Spawner]{
 		note("\"!server\" and \"!user\" mean the server and its user. It may always report activity."),
 	option("oauth_client_allowed_scopes", texts, nil, func(s *Spawner) *[]string { return &s.OAuthClientAllowedScopes },
 		"Scopes that a server may ask its visitors for, besides who they are and that they may enter.").applies(AtStart),
+	option("options_form", text, "", func(s *Spawner) *string { return &s.OptionsForm },
+		"HTML of the fields that the page of a start asks, in place of the form made from [[spawner.profile]].").
+		note("The page has the form around them and the button. What is answered stands in user_options, a list by each field's name; a field named profile chooses a profile, and one named as an option of it answers that. Labels, fields and text alone: what the page's policy forbids is refused."),
 	option("sleep_after", span, 0, func(s *Spawner) *Duration { return &s.SleepAfter },
 		"How long a server is idle until it is frozen; the next request wakes it, kernels and all; 0 is never.").
 		note("Where the kernel cannot freeze (jupyterhub doctor says so), an idle server is stopped instead. The culler's timeout, if it is longer, stops servers that sleep."),

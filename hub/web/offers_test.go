@@ -94,3 +94,36 @@ func TestHomeSaysWhenAServersTimeIsOver(t *testing.T) {
 		t.Errorf("the page does not say when:\n%s", home.body)
 	}
 }
+
+// ownForm is a form of the configuration's, as authors of JupyterHub's write it.
+const ownForm = `<div class="form-group"><label for="stack">Which stack</label>
+<select name="stack" id="stack"><option value="r">R</option><option value="tf" selected>Tensorflow</option></select></div>
+<p><label for="env">Environment variables</label> <textarea name="env" id="env"></textarea></p>
+<p class="choice"><input type="checkbox" name="packages" value="numpy" id="numpy"> <label for="numpy">numpy</label>
+<input type="checkbox" name="packages" value="scipy" id="scipy"> <label for="scipy">scipy</label></p>
+<input type="hidden" name="profile" value="gpu"><p><label for="kind">Kind</label> <input name="kind" id="kind"></p>`
+
+// With options_form the page asks what root wrote, and what is answered is user_options: lists, as JupyterHub has them, but for
+// the options of the profile that the form chooses.
+func TestTheConfigurationsOwnForm(t *testing.T) {
+	w := newWorld(t, func(o *web.Options) {
+		offering(gpu)(o)
+		o.OptionsForm = ownForm
+	})
+	b := w.alice()
+	form := b.get("/hub/spawn").want(http.StatusOK, "Which stack", "Environment variables")
+	if form.byID("profile-gpu") != nil {
+		t.Error("the form made from the profiles is there as well")
+	}
+	w.workshop.refuse = hub.Errorf(hub.Invalid, "There is no such kind.")
+	b.submit(form, "start", url.Values{"kind": {"none"}}).want(http.StatusBadRequest, "There is no such kind.", "Which stack")
+	w.workshop.refuse = nil
+	b.submit(form, "start", url.Values{"packages": {"numpy", "scipy"}, "kind": {"small"}}).wantLocation(http.StatusFound, "/hub/spawn-pending/alice")
+	want := `alice/ gpu {"env":[""],"kind":"small","packages":["numpy","scipy"],"stack":["tf"]}`
+	if got := strings.Join(w.workshop.started, "\n"); got != want {
+		t.Errorf("started %s, want %s", got, want)
+	}
+	if _, err := web.New(web.Options{Store: w.store, Porter: w.porter, OptionsForm: "<script>alert(1)</script>"}); hub.KindOf(err) != hub.Invalid {
+		t.Errorf("a form that does nothing on the page is taken: %v", err)
+	}
+}

@@ -64,6 +64,8 @@ func everyPage(t *testing.T, each func(t *testing.T, name string, p *page)) {
 	show("admin", admin.get("/hub/admin?search="+url.QueryEscape("a")))
 	show("admin-hostile", admin.get("/hub/admin?search="+url.QueryEscape("script")))
 	show("admin-nobody", admin.get("/hub/admin?search="+url.QueryEscape(hostile+hostile)))
+	asking := newWorld(t, func(o *web.Options) { o.OptionsForm = ownForm })
+	show("spawn-form", asking.alice().get("/hub/spawn"))
 	show("spawn-of-another", admin.get("/hub/spawn/bob"))
 	show("confirm", w.confirm(alice))
 	w.workshop.put("bob", "gpu", hub.Stopped)

@@ -66,6 +66,7 @@ type Options struct {
 	ShutdownOnLogout bool
 	InsecureHTTP     bool // passwords may be typed over plain HTTP from other machines
 	Profiles         []Profile
+	OptionsForm      string                                                      // HTML with the fields to ask at a start, in place of the form made from Profiles
 	Offers           func(ctx context.Context, user string) ([]hub.Offer, error) // which of these a user may choose; nil: all
 	// DefaultServerName is the named server that user-redirect leads to; empty is the default server.
 	DefaultServerName string
@@ -84,7 +85,8 @@ type Room struct {
 	pages map[string]*template.Template
 	files assets
 
-	picture file // the logo
+	picture file          // the logo
+	form    template.HTML // the fields of OptionsForm
 }
 
 // New opens the room. It fails if an embedded template is broken.
@@ -104,6 +106,9 @@ func New(o Options) (*Room, error) {
 		return nil, err
 	}
 	if room.picture, err = room.readLogo(); err != nil {
+		return nil, err
+	}
+	if room.form, err = readOptionsForm(room.OptionsForm); err != nil {
 		return nil, err
 	}
 	room.pages, err = room.readTemplates()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,6 +20,7 @@ type spawnPage struct {
 	Ref      hub.ServerRef
 	Own      bool
 	Action   string
+	Form     template.HTML // the configuration's own fields; empty: those of Profiles
 	Profiles []hub.Offer
 	Preset   bool // one of the profiles is what starts when none is chosen
 	Chosen   string
@@ -44,11 +46,14 @@ func (room *Room) spawn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	offers := room.offers(r.Context(), ref.User)
-	if len(offers) > 0 && asked == nil {
+	if room.asks(offers) && asked == nil {
 		return room.showSpawn(w, r, http.StatusOK, spawnPage{Ref: ref, Chosen: live.Profile, Profiles: offers})
 	}
 	return room.spawnNow(w, r, ref, asked, offers, nil)
 }
+
+// asks reports whether there is something to ask before a server starts.
+func (room *Room) asks(offers []hub.Offer) bool { return len(offers) > 0 || room.form != "" }
 
 // spawnForm answers POST /hub/spawn[/U[/S]]: the form's fields are the options.
 func (room *Room) spawnForm(w http.ResponseWriter, r *http.Request) error {
@@ -67,7 +72,7 @@ func (room *Room) spawnForm(w http.ResponseWriter, r *http.Request) error {
 	delete(asked, "_xsrf")
 	offers := room.offers(r.Context(), ref.User)
 	var none json.RawMessage // what an empty form means: as the last time, unless there was something to choose
-	if len(offers) > 0 {
+	if room.asks(offers) {
 		none = json.RawMessage("{}")
 	}
 	return room.spawnNow(w, r, ref, asked, offers, none)
@@ -94,7 +99,7 @@ func (room *Room) spawnNow(w http.ResponseWriter, r *http.Request, ref hub.Serve
 		defer cancel()
 		err = room.start(ctx, ref, profile, options)
 	}
-	if status, told := refusals[hub.KindOf(err)]; err != nil && told && len(offers) > 0 && hub.TextOf(err) != "" {
+	if status, told := refusals[hub.KindOf(err)]; err != nil && told && room.asks(offers) && hub.TextOf(err) != "" {
 		return room.showSpawn(w, r, status, spawnPage{Ref: ref, Chosen: profile, Profiles: offers, Error: hub.TextOf(err)})
 	}
 	if err != nil {
@@ -143,7 +148,7 @@ func (room *Room) onwards(r *http.Request, ref hub.ServerRef) string {
 func (room *Room) showSpawn(w http.ResponseWriter, r *http.Request, status int, p spawnPage) error {
 	p.Layout = room.layout(w, r, "spawn", "Start a server")
 	p.Own = p.Ref.User == auth.FromContext(r.Context()).Owner.Name
-	p.Action = room.toSpawn(p.Ref) + query(r)
+	p.Action, p.Form = room.toSpawn(p.Ref)+query(r), room.form
 	at := slices.IndexFunc(p.Profiles, func(o hub.Offer) bool { return o.Default })
 	if p.Preset = at >= 0; p.Preset && p.Chosen == "" {
 		p.Chosen = p.Profiles[at].Name
