@@ -235,7 +235,50 @@ func checkProperties(c *config.Config) config.Mistakes {
 	for _, t := range tables(c) {
 		mistakes = append(mistakes, mistakesIn(c, t.path, own(t.Overlay))...)
 	}
+	for _, p := range c.Spawner.Profiles {
+		for _, o := range p.Options {
+			at := "spawner.profile." + p.Name + ".profile_options." + o.Name
+			if o.Unlisted != nil {
+				mistakes = append(mistakes, inEach(mistakesWith(c, at+".unlisted_choice", o.Unlisted.Samples()))...)
+			}
+			if o.Range != nil {
+				mistakes = append(mistakes, inAny(mistakesWith(c, at+".range", o.Range.Samples()))...)
+			}
+		}
+	}
 	return mistakes
+}
+
+// mistakesWith returns what is wrong with each of some answers to a question.
+func mistakesWith(c *config.Config, path string, samples []config.Overlay) (all []config.Mistakes) {
+	for _, s := range samples {
+		all = append(all, mistakesIn(c, path, own(s)))
+	}
+	return all
+}
+
+// inEach returns the first's mistakes in properties that are wrong in all.
+func inEach(all []config.Mistakes) config.Mistakes {
+	if len(all) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(all[0], func(m config.Mistake) bool {
+		return slices.ContainsFunc(all, func(other config.Mistakes) bool { return !concerns(other, m.Key) })
+	})
+}
+
+func concerns(all config.Mistakes, key string) bool {
+	return slices.ContainsFunc(all, func(m config.Mistake) bool { return m.Key == key })
+}
+
+// inAny returns a mistake in each property that is wrong in one.
+func inAny(all []config.Mistakes) (found config.Mistakes) {
+	for _, m := range slices.Concat(all...) {
+		if !concerns(found, m.Key) {
+			found = append(found, m)
+		}
+	}
+	return found
 }
 
 // own is what an overlay sets by itself.

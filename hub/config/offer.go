@@ -155,6 +155,26 @@ func (r *Range) pick(answer any) (*Pick, error) {
 	return &Pick{Answer: n, Path: "range", Overlay: overlay}, nil
 }
 
+// unlistedSamples are a number, a word and a path: what an answer of the user's own may be like.
+var unlistedSamples = []any{"1", "x", "/x"}
+
+// Samples returns what is set by some of the answers that could be given. Nobody knows which it will be: what is right with one of
+// these may be right.
+func (u *Unlisted) Samples() []Overlay { return u.sets.samples(unlistedSamples) }
+
+// Samples returns what is set by some of the answers that can be given; it is to be right with each.
+func (r *Range) Samples() []Overlay { return r.sets.samples([]any{r.Least, r.Most, r.Default}) }
+
+func (t template) samples(answers []any) []Overlay {
+	var all []Overlay
+	for _, a := range answers {
+		if o, _, err := t.overlay(a); err == nil {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
 func (r *Range) stepText() string {
 	if r.Step == 0 {
 		return ""

@@ -141,7 +141,7 @@ func (l *loader) unlisted(path string, value any) *Unlisted {
 	u.DisplayName = cmp.Or(u.DisplayName, "Other")
 	// What the answer will be nobody knows; it is a word or a number.
 	key, err := "", error(nil)
-	for _, sample := range []string{"1", "x", "/x"} {
+	for _, sample := range unlistedSamples {
 		if _, key, err = u.sets.overlay(sample); err == nil {
 			return &u
 		}
