@@ -1,5 +1,7 @@
 package hub
 
+import "time"
+
 // Consumption is what a user's servers used of the machine in one day.
 type Consumption struct {
 	User        string  `json:"user"`
@@ -18,4 +20,20 @@ func (c Consumption) Plus(d Consumption) Consumption {
 	c.MemoryHours += d.MemoryHours
 	c.ServerHours += d.ServerHours
 	return c
+}
+
+// Counted is how much of one run of a server is in its user's account already. Processor time is counted by systemd from the run's
+// beginning, so that nothing is lost however long nobody looks.
+type Counted struct {
+	Invocation string    `json:"invocation_id"`
+	CPU        int64     `json:"cpu_nanoseconds"`
+	Memory     int64     `json:"memory_bytes"` // as it was at that moment; -1 unknown
+	At         time.Time `json:"at"`
+}
+
+// Ended is a run that is over, as systemd noted it down.
+type Ended struct {
+	Invocation string    `json:"invocation_id"`
+	CPU        int64     `json:"cpu_nanoseconds"` // in all
+	At         time.Time `json:"at"`
 }

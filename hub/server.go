@@ -30,6 +30,7 @@ type Server struct {
 	Started      time.Time       `json:"started,omitzero"` // zero when stopped
 	LastActivity time.Time       `json:"last_activity,omitzero"`
 	Failure      *Cause          `json:"failure,omitempty"` // why the last start or run ended badly, until the next start
+	Runs         []Counted       `json:"runs,omitempty"`    // of which not all is in the accounts yet; the last one may go on
 }
 
 // RescueProfile is a profile that is always there: a small server that looks at none of its user's configuration and needs

@@ -87,6 +87,18 @@ func (c *Client) Usage(ctx context.Context) ([]hub.Unit, error) {
 	return out.Units, err
 }
 
+// Ended returns what runs that are over consumed in all, as far as anybody still knows: of at most 100 invocations.
+func (c *Client) Ended(ctx context.Context, invocations []string) ([]hub.Ended, error) {
+	in := struct {
+		Invocations []string `json:"invocation_ids"`
+	}{invocations}
+	var out struct {
+		Runs []hub.Ended `json:"runs"`
+	}
+	err := c.call(ctx, "Ended", in, &out)
+	return out.Runs, err
+}
+
 // Headroom returns what the machine has left for further servers.
 func (c *Client) Headroom(ctx context.Context) (hub.Headroom, error) {
 	var out struct {

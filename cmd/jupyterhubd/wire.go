@@ -66,7 +66,7 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (
 		return nil, err
 	}
 	h.manager = spawner.New(spawner.Options{
-		Store: s, Spawner: h.spawnd, Sleeper: h.spawnd, Router: h.proxy, Journal: h.spawnd.Journal, Headroom: h.spawnd.Headroom,
+		Store: s, Spawner: h.spawnd, Sleeper: h.spawnd, Router: h.proxy, Journal: h.spawnd.Journal, Ended: h.spawnd.Ended, Headroom: h.spawnd.Headroom,
 		Policy: policyOf(c), URLs: urlsOf(c), Log: d.Log, Metrics: h.metrics,
 		Report:    func(active int) { d.Status("%s", serving(active)) },
 		Admission: func(ctx context.Context, user string) error { return h.porter.Admit(ctx, user) },

@@ -84,6 +84,7 @@ func (m *Manager) launched(s *server, u hub.Unit) error {
 	} else {
 		m.see(s, u)
 	}
+	m.noteRun(u)
 	if !u.State.Alive() {
 		return failure(u)
 	}

@@ -20,6 +20,8 @@ type Options struct {
 	Sleeper Sleeper // nil: no server ever sleeps
 	Probe   Probe   // nil: HTTP over the unit's socket
 	Journal Journal // nil: failures that only the hub sees come without journal lines
+	// Ended says what runs that are over consumed in all; nil: nobody knows.
+	Ended func(ctx context.Context, invocations []string) ([]hub.Ended, error)
 	// Headroom says what the machine has left; nil: nobody waits for that.
 	Headroom Headroom
 	// Admission says whether a user's account may be used at this moment; nil: whoever starts units finds out. Its refusal has a
@@ -45,6 +47,7 @@ type Manager struct {
 	sleeper   Sleeper
 	probe     Probe
 	journal   Journal
+	ended     func(ctx context.Context, invocations []string) ([]hub.Ended, error)
 	measure   Headroom
 	admission func(ctx context.Context, user string) error
 	urls      URLs
@@ -73,6 +76,7 @@ type Manager struct {
 	known     map[string]hub.Route       // the proxy's table as it was last seen, with what was changed since
 	queue     queue
 	usage     usage
+	counting  bool // the accounts are going to be brought up to date
 	bootID    string
 	inventory chan struct{} // closed by each inventory, then replaced
 }
@@ -100,12 +104,12 @@ func New(o Options) *Manager {
 		o.Report = func(int) {}
 	}
 	return &Manager{
-		store: o.Store, spawner: o.Spawner, router: o.Router, sleeper: o.Sleeper, probe: o.Probe, journal: o.Journal, measure: o.Headroom,
+		store: o.Store, spawner: o.Spawner, router: o.Router, sleeper: o.Sleeper, probe: o.Probe, journal: o.Journal, ended: o.Ended, measure: o.Headroom,
 		admission: o.Admission,
 		urls:      o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
 		report: o.Report, redo: make(chan struct{}, 1), read: make(chan struct{}), counted: make(chan struct{}, 1), nodding: make(chan struct{}, 1),
 		synced: make(chan struct{}), inventory: make(chan struct{}),
-		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, rests: map[hub.ServerRef]*rest{}, known: map[string]hub.Route{},
+		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, rests: map[hub.ServerRef]*rest{}, usage: usage{open: map[hub.ServerRef]bool{}, fresh: map[hub.ServerRef]hub.Unit{}}, known: map[string]hub.Route{},
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func (m *Manager) reconcile(inv hub.Inventory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	wanted, partial, err := m.wishes() // under the lock: a stop that ends just now must not look like a wish that nobody cares for
+	todo, err := m.unfinished() // under the lock: a stop that ends just now must not look like a wish that nobody cares for
 	if err != nil {
 		m.log.Error().Err(err).Msg("read wishes from the store")
 		return
@@ -32,7 +32,7 @@ func (m *Manager) reconcile(inv hub.Inventory) {
 	for ref, s := range m.servers {
 		m.compare(s, units[ref])
 	}
-	for ref, wish := range wanted {
+	for ref, wish := range todo.wanted {
 		if m.servers[ref] == nil {
 			m.takeUp(wish, units[ref])
 		}
@@ -47,7 +47,11 @@ func (m *Manager) reconcile(inv hub.Inventory) {
 			m.doubt(u)
 		}
 	}
-	m.reread(partial, units)
+	m.reread(todo.partial, units)
+	for _, ref := range todo.runs {
+		m.usage.open[ref] = true
+	}
+	m.countSoon()
 	m.announce()
 }
 
@@ -102,6 +106,7 @@ func (m *Manager) adopt(ref hub.ServerRef, u hub.Unit) {
 	}
 	s := m.enter(ref, hub.Starting)
 	s.unit = u
+	m.noteRun(u)
 	s.routed = u.Listening // visitors who come through the route that it has go on
 	s.progress.step(30, "Found %s running", u.Name)
 	life := m.lifeOf(s)
@@ -222,6 +227,7 @@ func (m *Manager) bury(s *server, u hub.Unit) {
 // restart waits again for a server that systemd restarts (Restart= in a drop-in).
 func (m *Manager) restart(s *server) {
 	m.change(s, hub.Starting)
+	m.noteRun(s.unit)
 	s.progress, s.began, s.routed, s.asleep = newProgress(), m.now(), false, false
 	m.redoRoutes()
 	s.progress.step(30, "systemd restarts %s", s.unit.Name)

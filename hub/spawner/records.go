@@ -111,6 +111,7 @@ type ending struct {
 	keep  bool       // the machine went down, so the wish stays
 	erase bool       // the record goes too
 	undo  *choice    // what was chosen was refused: this was chosen before
+	run   hub.Unit   // as it was last seen
 }
 
 // end clears what a server had while it ran: its token, and its OAuth client with every token and code issued through it.
@@ -132,26 +133,38 @@ func (m *Manager) end(ref hub.ServerRef, e ending) error {
 		if e.undo != nil {
 			r.Profile, r.Options = e.undo.profile, e.undo.options
 		}
+		if e.run.Invocation != "" {
+			openRun(&r, e.run.Invocation, began(e.run, now), e.run.Memory)
+		}
 		r.Started, r.LastActivity = zeroTime, now
 		return tx.PutServer(r)
 	})
 }
 
-// wishes returns every server that shall run, and the causes of failures of which not all is told.
-func (m *Manager) wishes() (wanted map[hub.ServerRef]hub.Server, partial map[hub.ServerRef]*hub.Cause, err error) {
-	wanted, partial = map[hub.ServerRef]hub.Server{}, map[hub.ServerRef]*hub.Cause{}
-	err = m.store.View(func(tx *store.Tx) error {
+// unfinished is what the records of servers say that somebody has to care for.
+type unfinished struct {
+	wanted  map[hub.ServerRef]hub.Server // shall run
+	partial map[hub.ServerRef]*hub.Cause // have failed, and not all is told
+	runs    []hub.ServerRef              // have runs of which not all is in the accounts
+}
+
+func (m *Manager) unfinished() (unfinished, error) {
+	u := unfinished{wanted: map[hub.ServerRef]hub.Server{}, partial: map[hub.ServerRef]*hub.Cause{}}
+	err := m.store.View(func(tx *store.Tx) error {
 		return tx.EachServer(func(r hub.Server) error {
 			if r.Wanted {
-				wanted[r.ServerRef] = r
+				u.wanted[r.ServerRef] = r
 			}
 			if r.Failure != nil && r.Failure.Partial {
-				partial[r.ServerRef] = r.Failure
+				u.partial[r.ServerRef] = r.Failure
+			}
+			if len(r.Runs) > 0 {
+				u.runs = append(u.runs, r.ServerRef)
 			}
 			return nil
 		})
 	})
-	return wanted, partial, err
+	return u, err
 }
 
 func ignoreAbsent(err error) error {

@@ -119,6 +119,7 @@ func (m *Manager) bringUp(life context.Context, s *server, from origin) {
 			m.queue.pace.add(m.now().Sub(s.turned))
 		}
 		s.progress.add(readyEvent(m.urls.Server(s.ref)))
+		m.countSoon()
 	case refused(err):
 		s.refusal = err
 	}

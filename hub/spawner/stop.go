@@ -126,6 +126,7 @@ func (m *Manager) Remove(ctx context.Context, ref hub.ServerRef) error {
 	}
 	m.mu.Unlock()
 	if s == nil {
+		m.closeOf(ctx, ref, hub.Unit{})
 		return m.forget(ref)
 	}
 	_, err := m.Wait(ctx, ref)
@@ -167,7 +168,11 @@ func (m *Manager) takeDown(ctx context.Context, s *server, cause *hub.Cause) {
 	} else {
 		m.mu.Lock()
 		m.outlive(s.unit, s)
+		s.unit.State = hub.UnitInactive
 		m.mu.Unlock()
+	}
+	if s.forget {
+		m.closeOf(ctx, s.ref, m.unitOf(s))
 	}
 	m.metrics.stopped(m.now().Sub(began), err)
 	m.settle(s, cause, shutdown)
@@ -177,7 +182,7 @@ func (m *Manager) takeDown(ctx context.Context, s *server, cause *hub.Cause) {
 func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
 	again := cause != nil && cause.Partial
 	cause = m.described(cause, m.unitOf(s))
-	end, state := ending{cause: cause, keep: shutdown, erase: s.forget && cause == nil}, hub.Stopped
+	end, state := ending{cause: cause, keep: shutdown, erase: s.forget && cause == nil, run: m.unitOf(s)}, hub.Stopped
 	if s.refusal != nil || s.rescue {
 		end.undo = &s.before
 	}
@@ -189,6 +194,8 @@ func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
 	err := m.end(s.ref, end)
 	m.mu.Lock()
 	m.change(s, state)
+	m.usage.open[s.ref] = true
+	m.countSoon()
 	if s.again && state == hub.Stopped && !shutdown {
 		m.startAgain(s.ref, "Server requested", choice{})
 	}

@@ -61,22 +61,30 @@ func readTail(ctx context.Context, r run, lines int) (tail, error) {
 	if !r.began.IsZero() {
 		wanted = append(wanted, "+", "_TRANSPORT=stdout", "_SYSTEMD_UNIT="+r.unit)
 	}
+	// Newest first: what the limit cuts off is the oldest.
+	b, err := askJournal(ctx, append([]string{"--reverse", "--output-fields=MESSAGE,MESSAGE_ID,_PID,_SYSTEMD_INVOCATION_ID",
+		"--lines=" + strconv.Itoa(min(lines, maxLines)+maxLeavings)}, wanted...)...)
+	if err != nil {
+		return tail{}, err
+	}
+	return r.tail(b, lines), nil
+}
+
+// askJournal returns what the journal has of whatever the arguments select, one JSON object a line.
+func askJournal(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, journalTime)
 	defer cancel()
 	synchronize(ctx)
-	// Newest first: what the limit cuts off is the oldest.
-	cmd := exec.CommandContext(ctx, journalctl, append([]string{"--quiet", "--no-pager", "--output=json", "--all", "--reverse",
-		"--output-fields=MESSAGE,MESSAGE_ID,_PID,_SYSTEMD_INVOCATION_ID", "--lines=" + strconv.Itoa(min(lines, maxLines)+maxLeavings)},
-		wanted...)...)
+	cmd := exec.CommandContext(ctx, journalctl, append([]string{"--quiet", "--no-pager", "--output=json", "--all"}, args...)...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	cmd.Dir = "/"
 	var out bounded
 	cmd.Stdout = &out
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil && !errors.Is(err, errFull) {
-		return tail{}, &hub.Error{Kind: hub.Unavailable, Text: "the journal cannot be read just now", Err: err}
+		return nil, &hub.Error{Kind: hub.Unavailable, Text: "the journal cannot be read just now", Err: err}
 	}
-	return r.tail(out.kept.Bytes(), lines), nil
+	return out.kept.Bytes(), nil
 }
 
 func isInvocation(s string) bool {

@@ -25,6 +25,7 @@ func (l *Launcher) Interface() varlink.Interface {
 			"List":               l.serveList,
 			"Watch":              l.serveWatch,
 			"Usage":              l.serveUsage,
+			"Ended":              l.serveEnded,
 			"Profiles":           l.serveProfiles,
 			"Explain":            l.serveExplain,
 			"Limit":              l.serveLimit,

@@ -22,6 +22,7 @@ func (s *Spawner) Interface() varlink.Interface {
 			"Start": s.serveStart, "Stop": s.serveStop, "List": s.serveList, "Watch": s.serveWatch, "Usage": s.serveUsage,
 			"Freeze": s.serveSleep(true), "Thaw": s.serveSleep(false), "Journal": s.serveJournal,
 			"Explain": refuse, "Limit": refuse,
+			"Ended":              nothing(map[string]any{"runs": []hub.Ended{}}),
 			"Profiles":           nothing(map[string]any{"profiles": []hub.Offer{}}),
 			"Headroom":           nothing(map[string]any{"headroom": hub.Headroom{Memory: -1, MemoryPressure: -1, IOPressure: -1, CPUPressure: -1}}),
 			"Check":              nothing(map[string]any{"findings": []string{"servers are plain processes: for development alone"}}),

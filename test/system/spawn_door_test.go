@@ -87,6 +87,7 @@ func TestATakenOverHubAtTheSpawnersDoor(t *testing.T) {
 		call("Profiles", `{"user":"root"}`), call("Profiles", `{"user":"alice","server":""}`), call("Profiles", `{"user":"../../etc"}`),
 		call("Explain", `{"user":"root","server":""}`), call("Explain", `{"user":"alice","server":"","profile":"none"}`),
 		call("Explain", `{"user":"alice","server":"","options":[]}`), call("Explain", `{"user":"alice","server":"","cmd":["/bin/sh"]}`),
+		call("Ended", `{"invocation_ids":["_UID=0"]}`), call("Ended", `{"invocation_ids":["--file=/etc/shadow"]}`), call("Ended", `{"unit":"sshd.service"}`),
 		call("Exec", `{"command":"/bin/sh"}`), call("SetProperty", `{}`), framed(`{"method":"org.freedesktop.systemd1.Manager.StartUnit"}`),
 		framed(`{"method":"Start"}`), framed(`[]`), framed(`{`), framed(``), framed(strings.Repeat("[", 5000)),
 	} {

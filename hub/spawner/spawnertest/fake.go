@@ -36,7 +36,8 @@ type Fake struct {
 	stopping map[hub.ServerRef]chan struct{} // closed to end a start under way
 	watchers map[*watcher]bool
 	calls    []string
-	looks    int                        // calls of Usage
+	looks    int // calls of Usage
+	ended    map[string]hub.Ended
 	work     map[hub.ServerRef][2]int64 // nanoseconds of CPU and bytes of memory; a second and 100 MiB where there is nothing
 }
 
@@ -44,7 +45,7 @@ type Fake struct {
 func NewFake() *Fake {
 	return &Fake{
 		scripts: map[hub.ServerRef]Script{}, units: map[hub.ServerRef]hub.Unit{},
-		stopping: map[hub.ServerRef]chan struct{}{}, watchers: map[*watcher]bool{}, work: map[hub.ServerRef][2]int64{},
+		stopping: map[hub.ServerRef]chan struct{}{}, watchers: map[*watcher]bool{}, ended: map[string]hub.Ended{}, work: map[hub.ServerRef][2]int64{},
 	}
 }
 
@@ -187,14 +188,43 @@ func (f *Fake) Usage(context.Context) ([]hub.Unit, error) {
 	var used []hub.Unit
 	for _, u := range f.units {
 		if u.State == hub.UnitActive {
-			u.Memory, u.CPU, u.Tasks = 100<<20, int64(time.Second), 10
-			if set, ok := f.work[u.ServerRef]; ok {
-				u.CPU, u.Memory = set[0], set[1]
-			}
+			w := f.worked(u.ServerRef)
+			u.Memory, u.CPU, u.Tasks = w.Memory, w.CPU, 10
 			used = append(used, u)
 		}
 	}
 	return used, nil
+}
+
+// worked is what a server has used; f.mu is held.
+func (f *Fake) worked(ref hub.ServerRef) hub.Counted {
+	if set, ok := f.work[ref]; ok {
+		return hub.Counted{CPU: set[0], Memory: set[1]}
+	}
+	return hub.Counted{CPU: int64(time.Second), Memory: 100 << 20}
+}
+
+// Forget lets nobody know any more what ended units used.
+func (f *Fake) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.ended)
+}
+
+// Ended reports what was used by units that are gone.
+func (f *Fake) Ended(_ context.Context, invocations []string) ([]hub.Ended, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away {
+		return nil, errAway()
+	}
+	var runs []hub.Ended
+	for _, id := range invocations {
+		if e, known := f.ended[id]; known {
+			runs = append(runs, e)
+		}
+	}
+	return runs, nil
 }
 
 // put changes a unit and tells it; f.mu is held.
@@ -206,6 +236,7 @@ func (f *Fake) put(u hub.Unit) {
 // remove ends a unit; a failed one stays in the inventory with its cause, as systemd keeps it.
 func (f *Fake) remove(u hub.Unit, end hub.UnitState, cause *hub.Cause) {
 	u.State, u.Listening, u.Cause = end, false, cause
+	f.ended[u.Invocation] = hub.Ended{Invocation: u.Invocation, CPU: f.worked(u.ServerRef).CPU, At: time.Now()}
 	f.tell(u)
 	if delete(f.units, u.ServerRef); cause != nil {
 		f.units[u.ServerRef] = u

@@ -1,0 +1,79 @@
+package launcher
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/varlink"
+)
+
+// consumedMessage is the catalogue's number of "a unit consumed so much", which systemd says of each that has ended.
+const consumedMessage = "ae8f7b866b0347b9af31fe1c80b127c0"
+
+// maxEnded is of how many runs a caller may ask at once.
+const maxEnded = 100
+
+// Ended returns what runs of our units consumed in all: of those that are over, and of which the journal still knows.
+func (l *Launcher) Ended(ctx context.Context, invocations []string) ([]hub.Ended, error) {
+	if len(invocations) == 0 {
+		return nil, nil
+	}
+	if len(invocations) > maxEnded {
+		return nil, hub.Errorf(hub.TooLarge, "at most %d runs can be asked for", maxEnded)
+	}
+	// INVOCATION_ID= without an underscore is a field that anybody can send; as PID 1 nobody can.
+	args := []string{"--output-fields=INVOCATION_ID,CPU_USAGE_NSEC,UNIT", "_PID=1", "MESSAGE_ID=" + consumedMessage}
+	for _, id := range invocations {
+		if !isInvocation(id) {
+			return nil, hub.Errorf(hub.Invalid, "an invocation is %d hexadecimal digits", invocationSize)
+		}
+		args = append(args, "INVOCATION_ID="+id)
+	}
+	b, err := askJournal(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	return parseEnded(b), nil
+}
+
+// parseEnded reads journalctl's JSON. What is said of units that are not ours is nobody's to know here.
+func parseEnded(b []byte) []hub.Ended {
+	runs := []hub.Ended{}
+	for line := range bytes.Lines(b) {
+		var entry struct {
+			Invocation string `json:"INVOCATION_ID"`
+			CPU        string `json:"CPU_USAGE_NSEC"`
+			Unit       string `json:"UNIT"`
+			At         string `json:"__REALTIME_TIMESTAMP"`
+		}
+		if json.Unmarshal(line, &entry) != nil || !isOurName(entry.Unit) || !isInvocation(entry.Invocation) {
+			continue // a field that stands there twice, or a line cut off by the limit
+		}
+		cpu, err1 := strconv.ParseInt(entry.CPU, 10, 64)
+		at, err2 := strconv.ParseInt(entry.At, 10, 64)
+		if err1 == nil && err2 == nil && cpu >= 0 {
+			runs = append(runs, hub.Ended{Invocation: entry.Invocation, CPU: cpu, At: time.UnixMicro(at).UTC()})
+		}
+	}
+	return runs
+}
+
+func (l *Launcher) serveEnded(ctx context.Context, r *varlink.Request) error {
+	var in struct {
+		Invocations []string `json:"invocation_ids"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	runs, err := l.Ended(ctx, in.Invocations)
+	if err != nil {
+		return err
+	}
+	return r.Reply(struct {
+		Runs []hub.Ended `json:"runs"`
+	}{append([]hub.Ended{}, runs...)})
+}
