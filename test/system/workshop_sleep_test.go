@@ -2,7 +2,9 @@ package system
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/spawner/spawnertest"
@@ -39,6 +41,37 @@ func TestARequestWakesAServerThatSleeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.becomes(alice, hub.Stopped)
+}
+
+// The culler comes by while alice's server sleeps. It looks, and wakes nobody; when her server has been idle for the culler's own time
+// it goes, as one that is awake would.
+func TestTheCullerWakesNobodyAndCountsOn(t *testing.T) {
+	t.Parallel()
+	s := unifiedStage(t)
+	s.drowsy()
+	s.start(alice)
+	s.becomes(alice, hub.Frozen)
+	asleep, err := s.hub.Server(s.ctx, alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pass := range []struct {
+		timeout string
+		then    hub.State
+	}{{"1h", hub.Frozen}, {"1s", hub.Stopped}} {
+		s.put("/etc/jupyterhub/jupyterhub.toml.d/71-culler.toml", "[culler]\ntimeout = \""+pass.timeout+"\"\n", 0o644)
+		s.eventually("alice has been idle for a second", func() bool { return time.Since(asleep.LastActivity.Time) > time.Second })
+		s.nextPass()
+		s.becomes(alice, pass.then)
+		server, err := s.hub.Server(s.ctx, alice)
+		if pass.then == hub.Frozen && (err != nil || !server.LastActivity.Equal(asleep.LastActivity.Time)) {
+			t.Errorf("after a pass that leaves it alone it was last active at %v, before at %v; %v", server.LastActivity, asleep.LastActivity, err)
+		}
+	}
+	s.run("journalctl", "--sync")
+	if journal := s.Journal(s.ctx, "jupyterhub.service"); strings.Contains(journal, "server is awake") || strings.Contains(journal, "/server/wake") {
+		t.Errorf("somebody woke it:\n%s", journal)
+	}
 }
 
 // Where control groups are of version 1 nothing can sleep: who is idle for as long is stopped.
