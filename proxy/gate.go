@@ -23,7 +23,8 @@ type gate struct {
 	certs   *certificates // nil: never TLS
 	crowd   *crowd
 	quiet   time.Duration // for a connection to say nothing; 0: as long as it likes
-	plain   *side         // gets what comes to a port that redirects
+	peers   keepalive
+	plain   *side // gets what comes to a port that redirects
 	ready   chan admitted
 	closing chan struct{}
 	once    sync.Once
@@ -35,8 +36,8 @@ type admitted struct {
 	err  error
 }
 
-func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Duration) *gate {
-	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, plain: newSide(l.Addr()), ready: make(chan admitted), closing: make(chan struct{})}
+func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Duration, peers keepalive) *gate {
+	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, peers: peers, plain: newSide(l.Addr()), ready: make(chan admitted), closing: make(chan struct{})}
 	go g.listen()
 	return g
 }
@@ -95,7 +96,7 @@ func (g *gate) admit(c net.Conn) {
 		g.turnAway(c)
 		return
 	}
-	watchPeer(c)
+	g.peers.watch(c)
 	var ring *keyring
 	if g.certs != nil {
 		ring = g.certs.serve()

@@ -53,6 +53,8 @@ type Options struct {
 	Grace          time.Duration // for the connections of a removed route; 0: 3 s
 	Drain          time.Duration // for requests under way when Serve's context ends; 0: 10 s
 	MaxConnections int           // of all clients; 0: as many as the system gives
+
+	clients keepalive // zero: attentive
 }
 
 // Settings are what may change while a Proxy runs.
@@ -105,6 +107,7 @@ func New(o Options) (*Proxy, error) {
 	o.Grace = cmp.Or(o.Grace, 3*time.Second)
 	o.BodyPause = cmp.Or(o.BodyPause, 2*time.Minute)
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)
+	o.clients = cmp.Or(o.clients, attentive())
 	p := &Proxy{options: o, table: newTable(), graves: newGraveyard(), callers: newCallers(), left: make(chan struct{})}
 	p.elders.proxy = p
 	p.hubs = newCrowd(func() trust { return nil }, func() int { return 0 }, math.MaxInt, func() {})

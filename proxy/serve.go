@@ -41,7 +41,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, entranceKey, entranceOf(c))
 	}
-	g := newGate(l, &p.certs, p.crowd, p.options.Quiet)
+	g := newGate(l, &p.certs, p.crowd, p.options.Quiet, p.options.clients)
 	go p.serveRedirects(ctx, g.plain)
 	front := &strict.Server{Handler: p, Context: context.WithoutCancel(ctx), ConnContext: server.ConnContext, Panicked: p.brokeDown,
 		HeadTime: server.ReadHeaderTimeout, IdleTime: server.IdleTimeout, MaxHead: server.MaxHeaderBytes}
@@ -90,7 +90,7 @@ func (p *Proxy) ServeAPI(ctx context.Context, l net.Listener) error {
 		certs.ring.Store(&keyring{config: p.options.APITLS})
 	}
 	go p.serveCallers(ctx, server)
-	return p.until(ctx, server, newGate(l, certs, p.hubs, 0))
+	return p.until(ctx, server, newGate(l, certs, p.hubs, 0, attentive()))
 }
 
 // MetricsHandler serves /metrics to whoever asks, for a listener of its own.

@@ -77,22 +77,7 @@ func TestNothingLeaks(t *testing.T) {
 		fails(handshake("/user/dead/ws"))
 		fails("GET /user/dying/ HTTP/1.1\r\nHost: h\r\n\r\n")
 	}
-	calm := func() (files int, heap uint64) {
-		eventually(t, "all connections are gone", func() bool { return s.p.tunnels.count() == 0 && s.p.crowd.count() == 0 })
-		for _, path := range []string{"/user/alice", "/user/refusing", "/user/dying"} {
-			up := s.p.table.get(path).up
-			eventually(t, path+" has no connection but those that wait", func() bool {
-				up.mu.Lock()
-				defer up.mu.Unlock()
-				return len(up.conns) == len(up.waiting)
-			})
-		}
-		runtime.GC()
-		runtime.GC() // what pools kept for one cycle
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return descriptors(t), m.HeapAlloc
-	}
+	calm := func() (files int, heap uint64) { return s.calm("/user/alice", "/user/refusing", "/user/dying") }
 	for i := range 50 {
 		cycle(i) // until every pool has what it needs
 	}
@@ -104,4 +89,23 @@ func TestNothingLeaks(t *testing.T) {
 	if _, now := calm(); now > heap+heap/20+1<<20 {
 		t.Errorf("%d bytes of memory have become %d", heap, now)
 	}
+}
+
+// calm waits until nothing is open but connections that wait for a next request to these routes, and returns what is then in use.
+func (s *stage) calm(routes ...string) (files int, heap uint64) {
+	s.t.Helper()
+	eventually(s.t, "all connections are gone", func() bool { return s.p.tunnels.count() == 0 && s.p.crowd.count() == 0 })
+	for _, path := range routes {
+		up := s.p.table.get(path).up
+		eventually(s.t, path+" has no connection but those that wait", func() bool {
+			up.mu.Lock()
+			defer up.mu.Unlock()
+			return len(up.conns) == len(up.waiting)
+		})
+	}
+	runtime.GC()
+	runtime.GC() // what pools kept for one cycle
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return descriptors(s.t), m.HeapAlloc
 }

@@ -112,7 +112,7 @@ func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	watchPeer(c)
+	attentive().watch(c)
 	if err := u.check(c); err != nil {
 		c.Close()
 		return nil, err
