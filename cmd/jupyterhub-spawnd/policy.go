@@ -60,7 +60,7 @@ func policy(c *config.Config) *launcher.Policy {
 		GroupSettings: len(c.Spawner.Groups) > 0,
 		Programs:      programs(c),
 	}
-	p.Services = services(c)
+	p.Services, p.Uses = services(c), uses(c)
 	for _, o := range c.Spawner.Profiles {
 		p.Profiles = append(p.Profiles, launcher.Profile{Offer: o.Offer(), AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})
 	}
@@ -227,6 +227,21 @@ func programs(c *config.Config) []launcher.Program {
 		all = append(all, launcher.Program{Table: t.path, Command: p.Cmd, SearchPath: p.SearchPath, Software: software(p)})
 	}
 	return all
+}
+
+// uses lists the options of servers that any table sets.
+func uses(c *config.Config) []string {
+	var all []string
+	for _, s := range c.Settings() {
+		if s.Section == "spawner" && s.File != "" {
+			all = append(all, s.Key)
+		}
+	}
+	for _, t := range tables(c) {
+		all = append(all, t.Keys()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // checkProperties finds the properties, in every table that may hold some, that systemd would refuse at the first start.

@@ -32,7 +32,8 @@ func limitOptions() []row[Policy] {
 		option("ip_address_allow", texts, nil, func(p *Policy) *[]string { return &p.IPAddressAllow },
 			"Addresses that servers may reach whatever ip_address_deny says: networks, \"localhost\", \"link-local\", \"multicast\", \"any\".", every(addresses)),
 		option("ip_address_deny", texts, nil, func(p *Policy) *[]string { return &p.IPAddressDeny },
-			"Addresses that servers may not reach. They need \"localhost\" for the hub's API.", every(addresses)),
+			"Addresses that servers may not reach. They need \"localhost\" for the hub's API.", every(addresses)).
+			note("What the kernel of this machine cannot keep, of this and of the limits, `jupyterhub doctor` tells."),
 		option("max", ceilings, nil, func(p *Policy) *map[string]any { return &p.Max },
 			"Up to where a command `jupyterhub limit` may raise what runs: mem_limit, mem_high, cpu_limit, cpu_weight, io_weight, tasks_max.").
 			note("What is not named here may be lowered alone."),

@@ -47,6 +47,7 @@ func (l *Launcher) check(policy *Policy) []string {
 	}
 	findings = append(findings, l.cgroups.check()...)
 	findings = append(findings, l.cgroups.checkSleep()...)
+	findings = append(findings, policy.inVain(l.cgroups, machineRoot)...)
 	return append(findings, l.checkSystemd()...)
 }
 

@@ -38,6 +38,9 @@ type Policy struct {
 	// Services are the programs that systemd runs beside the hub.
 	Services []Service
 
+	// Uses are the options of servers that root's file sets anywhere, for Check.
+	Uses []string
+
 	// Programs are what the tables of the configuration name to be run, for Check.
 	Programs []Program
 }

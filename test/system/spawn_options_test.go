@@ -1,6 +1,8 @@
 package system
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -181,5 +183,41 @@ func TestLimitsChangeLive(t *testing.T) {
 	holds("given back", "536870912", "1024")
 	if _, err := s.rootside().Limit(s.ctx, bob, &hub.Limits{MemoryMax: 1 << 30}, false); hub.KindOf(err) != hub.NotRunning {
 		t.Errorf("of what does not run: %v", err)
+	}
+}
+
+// Addresses that are denied are not reached, also by what a server starts, and those that are allowed are; others' servers are not bound.
+func TestDeniedAddressesAreNotReached(t *testing.T) {
+	s := onStage(t)
+	if _, err := os.Stat("/proc/sys/kernel/unprivileged_bpf_disabled"); err != nil {
+		t.Skip("this kernel has no BPF, by which addresses are filtered; jupyterhub doctor says so")
+	}
+	const elsewhere = "192.0.2.33"
+	s.run("ip", "address", "add", elsewhere+"/32", "dev", "lo")
+	s.afterwards("ip", "address", "delete", elsewhere+"/32", "dev", "lo")
+	s.put("/usr/local/bin/probe-singleuser", probe, 0o755)
+	s.configure("[spawner]\ncmd = [\"probe-singleuser\"]\n[spawner.user.alice]\nip_address_deny = [\"any\"]\nip_address_allow = [\"localhost\"]\n")
+	s.start(alice)
+	s.start(bob)
+	// A datagram tells at once: what the kernel does not let out is refused to its sender, or never comes.
+	reaches := func(who hub.ServerRef, address string) bool {
+		_, ok := s.tries(who, fmt.Sprintf("timeout 20 python3 -c '"+`
+import socket
+there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); there.bind(("%[1]s", 0)); there.settimeout(2)
+here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); here.bind(("127.0.0.1" if "%[1]s".startswith("127") else "%[1]s", 0))
+here.sendto(b"x", there.getsockname()); there.recv(1)`+"'", address))
+		return ok
+	}
+	for _, play := range []struct {
+		who     hub.ServerRef
+		address string
+		want    bool
+	}{{alice, "127.0.0.1", true}, {alice, elsewhere, false}, {bob, "127.0.0.1", true}, {bob, elsewhere, true}} {
+		if got := reaches(play.who, play.address); got != play.want {
+			t.Errorf("%s reaches %s: %t", play.who, play.address, got)
+		}
+	}
+	if out := s.run("sh", "-c", "jupyterhub doctor || true"); strings.Contains(out, "ip_address") {
+		t.Errorf("what holds is called in vain:\n%s", out)
 	}
 }

@@ -1,0 +1,77 @@
+package launcher
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub"
+)
+
+// machineRoot is where the kernel's files are looked for.
+const machineRoot = "/"
+
+// need is something of the kernel's without which some options do nothing.
+type need struct {
+	options []string
+	met     func(c cgroups, root string) bool
+	remedy  string
+}
+
+// needs are those of options that systemd takes and, where the kernel cannot, passes over with a word in the journal at most.
+var needs = []need{
+	{[]string{"mem_high", "mem_guarantee", "swap_limit"}, func(c cgroups, _ string) bool { return c.unified },
+		"control groups are of version 1; boot with systemd.unified_cgroup_hierarchy=1"},
+	{[]string{"swap_limit"}, func(c cgroups, _ string) bool { return !c.unified || !c.has("memory") || c.countsSwap() },
+		"the kernel does not count swap; boot with swapaccount=1"},
+	{[]string{"ip_address_allow", "ip_address_deny"}, func(c cgroups, root string) bool { return c.filters(root) },
+		"the kernel has no filters for control groups (CONFIG_CGROUP_BPF, and a hierarchy of version 2); use a kernel of the distribution's"},
+	{[]string{"io_weight", "group_io_weight"}, func(c cgroups, _ string) bool { return c.has("io") || !c.unified && c.has("blkio") },
+		"there is no io controller for control groups"},
+	{[]string{"root_image", "extension_images"}, func(_ cgroups, root string) bool {
+		return exists(filepath.Join(root, "sys/module/loop")) || exists(filepath.Join(root, "dev/loop-control"))
+	},
+		"the kernel has no loop devices; modprobe loop, or name directories instead of images"},
+}
+
+// inVain tells which options that root's file uses do nothing on this machine, each with the remedy.
+func (p *Policy) inVain(c cgroups, root string) []string {
+	var findings []string
+	for _, n := range needs {
+		used := slices.DeleteFunc(slices.Clone(n.options), func(option string) bool { return !slices.Contains(p.Uses, option) })
+		if len(used) == 0 || n.met(c, root) {
+			continue
+		}
+		does := "does"
+		if len(used) > 1 {
+			does = "do"
+		}
+		findings = append(findings, fmt.Sprintf("%s %s nothing here: %s", strings.Join(used, " and "), does, n.remedy))
+	}
+	return findings
+}
+
+// countsSwap reports whether the kernel limits what a control group has on disk. The root group has no such file.
+func (c cgroups) countsSwap() bool {
+	return exists(c.file("", hub.TopSlice, "memory.swap.max")) || !exists(c.file("", hub.TopSlice, "memory.max"))
+}
+
+// filters reports whether systemd can filter what control groups send and receive: by programs of BPF, on a hierarchy of version 2,
+// which may stand beside those of version 1.
+func (c cgroups) filters(root string) bool {
+	if !exists(filepath.Join(root, "proc/sys/kernel/unprivileged_bpf_disabled")) {
+		return false
+	}
+	var fs unix.Statfs_t
+	beside := filepath.Join(c.root, "unified")
+	return c.unified || unix.Statfs(beside, &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,0 +1,52 @@
+package launcher
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// An option that the kernel cannot keep is told, if it is used, and not otherwise.
+func TestWhatIsInVainIsTold(t *testing.T) {
+	has := func(files ...string) string {
+		dir := t.TempDir()
+		for _, f := range files {
+			if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(f)), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, f), []byte("cpu io memory pids\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	const bpf, loop, controllers = "proc/sys/kernel/unprivileged_bpf_disabled", "dev/loop-control", "cgroup.controllers"
+	all := []string{"mem_high", "swap_limit", "ip_address_deny", "io_weight", "root_image", "mem_limit"}
+	for _, play := range []struct {
+		what   string
+		groups cgroups
+		root   string
+		uses   []string
+		want   [][]string
+	}{
+		{"a machine that can all", cgroups{has(controllers, "jupyter.slice/memory.max", "jupyter.slice/memory.swap.max"), true}, has(bpf, loop), all, nil},
+		{"before any server", cgroups{has(controllers), true}, has(bpf, loop), all, nil},
+		{"no account of swap", cgroups{has(controllers, "jupyter.slice/memory.max"), true}, has(bpf, loop), all, [][]string{{"swap_limit does nothing", "swapaccount"}}},
+		{"version 1", cgroups{has("blkio/cgroup.procs"), false}, has(loop), all,
+			[][]string{{"mem_high and swap_limit do nothing", "unified_cgroup_hierarchy"}, {"ip_address_deny does nothing", "CONFIG_CGROUP_BPF"}}},
+		{"no loop devices", cgroups{has(controllers), true}, has(bpf), all, [][]string{{"root_image does nothing", "modprobe loop"}}},
+		{"nothing at all, and nothing used", cgroups{has(), false}, has(), []string{"mem_limit"}, nil},
+		{"nothing at all", cgroups{has(), true}, has(), []string{"group_io_weight", "ip_address_allow", "extension_images"},
+			[][]string{{"group_io_weight", "no io controller"}, {"ip_address_allow"}, {"extension_images"}}},
+	} {
+		got := (&Policy{Uses: play.uses}).inVain(play.groups, play.root)
+		if len(got) != len(play.want) {
+			t.Errorf("%s: %q", play.what, got)
+		}
+		for _, words := range play.want {
+			if !mentions(got, words...) {
+				t.Errorf("%s: %q lacks %q", play.what, got, words)
+			}
+		}
+	}
+}
