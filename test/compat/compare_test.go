@@ -105,6 +105,9 @@ func shapeOf(kind, body string) any {
 		var events []any
 		for _, line := range strings.Split(body, "\n") {
 			if data, ok := strings.CutPrefix(line, "data: "); ok {
+				if len(events) > 0 && failed(events[len(events)-1]) {
+					events = events[:len(events)-1] // ours tells the cause again when the journal was read
+				}
 				events = append(events, parsed(data))
 			}
 		}
@@ -118,6 +121,11 @@ func shapeOf(kind, body string) any {
 		return body == "" // metrics are compared elsewhere
 	}
 	return normal(body)
+}
+
+func failed(event any) bool {
+	e, ok := event.(map[string]any)
+	return ok && e["failed"] == true
 }
 
 func parsed(body string) any {

@@ -57,13 +57,15 @@ good, missing, malformed and too large. Statuses, headers and JSON are compared.
 	list(allowed)
 	b.WriteString("\nAnd with a host for each user and each service (`subdomain_host`), besides:\n\n| Request | JupyterHub | Here | Why |\n|---|---|---|---|\n")
 	list(allowedAtHosts)
+	b.WriteString("\nAnd on the whole way, through configurable-http-proxy there and our proxy here, to servers that run:\n\n| Request | JupyterHub | Here | Why |\n|---|---|---|---|\n")
+	list(allowedOnTheWay)
 	return b.String()
 }
 
 // Each row says something, and names what it allows in a way that can be read by machine.
 func TestAllowancesAreWhole(t *testing.T) {
 	said := map[string]bool{}
-	for _, a := range slices.Concat(allowed, allowedAtHosts) {
+	for _, a := range slices.Concat(allowed, allowedAtHosts, allowedOnTheWay) {
 		if a.request == "" || a.upstream == "" || a.ours == "" || a.why == "" || len(a.seen) == 0 || said[a.request] {
 			t.Errorf("not whole, or twice: %+v", a)
 		}

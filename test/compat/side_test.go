@@ -27,6 +27,7 @@ type side struct {
 	plain    *http.Client
 	browsers map[string]*http.Client // by whose they are
 	saved    map[string]string
+	before   func(step) error // sets the scene of a request; nil where none is needed
 }
 
 func newSide(t *testing.T, name string, dial func(context.Context) (net.Conn, error)) *side {
@@ -88,6 +89,11 @@ const patience = 30 * time.Second
 
 // ask sends one request and saves what is to be saved of the answer.
 func (s *side) ask(st step) (reply, error) {
+	if s.before != nil {
+		if err := s.before(st); err != nil {
+			return reply{}, err
+		}
+	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	client, whose := s.plain, ""

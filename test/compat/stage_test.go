@@ -41,6 +41,7 @@ type siteScope struct {
 type siteRole struct {
 	rbac.Role
 	Services []string `json:"services"`
+	Users    []string `json:"users"`
 }
 
 func readSite(t *testing.T) (s site) {
@@ -120,7 +121,7 @@ func startOurs(t *testing.T, log io.Writer, all hosts.Hosts) *side {
 		uid := int64(1000 + len(name)) // as the machine of these plays has it
 		state := ""
 		if name == "bob" { // as testdata/jupyterhub_config.py has it
-			state = `{"from": "the login"}`
+			state = `{"pam_environment": {"FROM": "login"}}`
 		}
 		doors.Put(authtest.Account{State: state, Account: hub.Account{Name: name, UID: uid, GID: uid, Home: "/home/" + name, Groups: []string{name}}, Password: "secret"})
 	}

@@ -2,7 +2,6 @@ package system
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,7 +26,8 @@ const keysSealed = "auth states are sealed with the first key now"
 func TestALoginsStateIsSealed(t *testing.T) {
 	s := onStage(t)
 	s.account("keeper", "battery staple")
-	s.put("/usr/local/lib/pam_cast.so", pamModule(t), 0o755)
+	s.run("cc", "-shared", "-fPIC", "-o", "/usr/local/lib/pam_cast.so", "/usr/src/jupyterhub/hub/auth/pam/conv/testdata/pam_cast.c", "-lpam")
+	s.afterwards("rm", "/usr/local/lib/pam_cast.so")
 	s.put(pamFile+".kept", s.run("cat", pamFile)+"\n", 0o644)
 	s.afterwards("mv", pamFile+".kept", pamFile)
 	s.put(pamFile, "auth optional /usr/local/lib/pam_cast.so env=KRB5CCNAME=FILE:ticket-of-keeper env=OTHER=stays-with-root\n"+s.run("cat", pamFile)+"\n", 0o644)
@@ -93,18 +93,4 @@ func (s *stage) keeps(user, want string) {
 	if string(u.AuthState.Value) != want {
 		s.t.Errorf("of %s is kept %s, want %s", user, u.AuthState.Value, want)
 	}
-}
-
-// pamModule builds the module that the tests of the conversation play with.
-func pamModule(t *testing.T) string {
-	t.Helper()
-	built := filepath.Join(t.TempDir(), "pam_cast.so")
-	if out, err := exec.CommandContext(t.Context(), "cc", "-shared", "-fPIC", "-o", built, "../../hub/auth/pam/conv/testdata/pam_cast.c", "-lpam").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	b, err := os.ReadFile(built)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

@@ -1,4 +1,5 @@
-# The JupyterHub that conversations are held with: no proxy, no accounts, and servers that answer from inside the hub.
+# The JupyterHub that conversations are held with: no accounts, and servers that answer from inside the hub. It has no proxy, or a
+# configurable-http-proxy, whose command HUB_PROXY is, at ports from HUB_PORT on.
 import json
 import os
 from inspect import isawaitable
@@ -68,14 +69,19 @@ class Doors(DummyAuthenticator):
         name = super().authenticate(handler, data)
         if isawaitable(name):
             name = await name
-        return name and {"name": name, "auth_state": {"from": "the login"} if name == "bob" else None}
+        return name and {"name": name, "auth_state": {"pam_environment": {"FROM": "login"}} if name == "bob" else None}
 
 c = get_config()  # noqa: F821
 c.Application.log_level = "WARN"
-c.JupyterHub.hub_bind_url = "http+unix://" + quote(f"{home}/hub.sock", safe="")
 c.JupyterHub.db_url = f"sqlite:///{home}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{home}/cookie_secret"
-c.JupyterHub.proxy_class = Table
+if "HUB_PROXY" in os.environ:
+    public, hub, api = (f"http://127.0.0.1:{int(os.environ['HUB_PORT']) + n}" for n in range(3))
+    c.JupyterHub.bind_url, c.JupyterHub.hub_bind_url, c.ConfigurableHTTPProxy.api_url = public, hub, api
+    c.ConfigurableHTTPProxy.command = [os.environ["HUB_PROXY"]]
+else:
+    c.JupyterHub.hub_bind_url = "http+unix://" + quote(f"{home}/hub.sock", safe="")
+    c.JupyterHub.proxy_class = Table
 c.JupyterHub.spawner_class = Play
 c.JupyterHub.authenticator_class = Doors
 c.Authenticator.allow_all = True
