@@ -65,6 +65,7 @@ type Hall struct {
 	seconds *prometheus.HistogramVec
 	reports prometheus.Counter
 	logins  logins
+	budget  budget // of the log
 }
 
 // New puts the rooms' rows into the table. It refuses a row that says neither which scopes it needs nor that it is public,

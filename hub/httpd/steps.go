@@ -62,7 +62,23 @@ func (h *Hall) account(v *visit, r *http.Request, took time.Duration) {
 	h.audit(v, r, status)
 	h.seconds.WithLabelValues(methodLabel(r.Method), v.label, strconv.Itoa(status)).Observe(took.Seconds())
 	h.logins.observe(r.Method, v.label, status, took)
-	line := h.log.WithLevel(level(v, status)).Str("req", v.id).Str("method", methodLabel(r.Method)).Str("path", loggable(r.URL)).
+	h.write(v, r, status, took)
+}
+
+// write writes the request's line, if its level is wanted and the budget has one left.
+func (h *Hall) write(v *visit, r *http.Request, status int, took time.Duration) {
+	at := level(v, status)
+	if at < h.log.GetLevel() {
+		return
+	}
+	ok, leftOut := h.budget.spend(h.now())
+	if !ok {
+		return
+	}
+	if leftOut > 0 {
+		h.log.Warn().Int("count", leftOut).Msg("there were more requests than the log takes in")
+	}
+	line := h.log.WithLevel(at).Str("req", v.id).Str("method", methodLabel(r.Method)).Str("path", loggable(r.URL)).
 		Int("status", status).Dur("took", took)
 	if v.who != "" {
 		line = line.Str("user", v.who)
