@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,15 @@ type adminPage struct {
 	Total   int
 	First   int // number of the first row on the page, from 1
 	Last    int
-	Earlier string // addresses of the neighbouring pages; empty where there are none
+	Page    int // from 1
+	Pages   int
+	Start   string // addresses of other pages; empty where there are none
+	Earlier string
 	Later   string
+	End     string
 	Running int
+	Picks   bool // users may be picked by what runs
+	Active  bool // only those with a server that runs are shown
 	Usage   bool // memory and CPU may be seen
 	Adds    bool // users may be added
 	Halts   bool // all servers may be stopped
@@ -59,17 +66,22 @@ type adminServer struct {
 // than PageSize users.
 func (room *Room) admin(w http.ResponseWriter, r *http.Request) error {
 	q, a := r.URL.Query(), auth.FromContext(r.Context())
-	offset, _ := strconv.Atoi(q.Get("offset")) // anything else is the first page
-	offset = max(offset, 0)
+	offset, err := strconv.Atoi(q.Get("offset"))
+	if err != nil || offset < 0 {
+		offset = 0 // anything else is the first page
+	}
 	find := store.UserQuery{Offset: offset, Limit: room.PageSize, NameContains: q.Get("search"), Sort: order(a, q.Get("sort"))}
 	reach := a.Scopes.Horizon("list:users")
 	if !reach.All {
 		find.Keep = func(name string) bool { return reach.ShowsUser(name, a.Groups(name)) }
 	}
 	var users []hub.User
-	p := adminPage{Search: find.NameContains, Sort: find.Sort, Usage: a.Has("admin:server_state")}
+	p := adminPage{Search: find.NameContains, Sort: find.Sort, Usage: a.Has("admin:server_state"), Picks: a.Has("read:servers")}
+	if p.Active = p.Picks && q.Get("state") == "active"; p.Active {
+		find.Only = ownersOf(room.Workshop.Active())
+	}
 	p.Adds, p.Halts = a.Has("admin:users"), a.Has("delete:servers")
-	err := room.Store.View(func(tx *store.Tx) (err error) {
+	err = room.Store.View(func(tx *store.Tx) (err error) {
 		users, p.Total, err = tx.Users(find)
 		return err
 	})
@@ -83,6 +95,16 @@ func (room *Room) admin(w http.ResponseWriter, r *http.Request) error {
 		p.Scripts = append(p.Scripts, "admin.js")
 	}
 	return room.show(w, http.StatusOK, "admin", p)
+}
+
+// ownersOf names whose servers these are, which is nobody and not everybody where there are none.
+func ownersOf(servers []hub.Live) []string {
+	names := make([]string, 0, len(servers))
+	for _, live := range servers {
+		names = append(names, live.User)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // order returns a sort that the store knows. The order of activity tells as much as the times do.
@@ -160,17 +182,21 @@ func (p *adminPage) paging(at string, offset, size int) {
 				q.Set(key, value)
 			}
 		}
+		if p.Active {
+			q.Set("state", "active")
+		}
 		if offset > 0 {
 			q.Set("offset", strconv.Itoa(offset))
 		}
 		return at + "?" + q.Encode()
 	}
 	p.First, p.Last = offset+1, offset+len(p.Rows)
+	p.Page, p.Pages = offset/size+1, (p.Total+size-1)/size
 	if offset > 0 {
-		p.Earlier = address(p.Sort, max(offset-size, 0))
+		p.Start, p.Earlier = address(p.Sort, 0), address(p.Sort, max(offset-size, 0))
 	}
 	if p.Last < p.Total && len(p.Rows) > 0 {
-		p.Later = address(p.Sort, offset+size)
+		p.Later, p.End = address(p.Sort, offset+size), address(p.Sort, (p.Pages-1)*size)
 	}
 	for _, s := range [][2]string{{"User", "name"}, {"Last activity", "last_activity"}} {
 		link := sortLink{Label: s[0], Href: address(s[1], 0)}

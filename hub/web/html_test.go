@@ -85,8 +85,8 @@ func formValues(form *html.Node, button string) url.Values {
 				values.Set(name, attr(n, "value"))
 			}
 		case n.Data == "select":
-			for _, o := range elements(n, "option") {
-				if hasAttr(o, "selected") {
+			for i, o := range elements(n, "option") {
+				if i == 0 || hasAttr(o, "selected") {
 					values.Set(name, attr(o, "value"))
 				}
 			}

@@ -23,6 +23,7 @@ type Workshop interface {
 	StopAll(ctx context.Context) (int, error)
 	Server(ref hub.ServerRef) (hub.Live, error)
 	Servers(user string) []hub.Live
+	Active() []hub.Live
 	Usage(ctx context.Context) (map[hub.ServerRef]hub.Unit, error)
 }
 

@@ -251,6 +251,17 @@ func (w *workshop) Servers(user string) (lives []hub.Live) {
 	return lives
 }
 
+func (w *workshop) Active() (lives []hub.Live) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, live := range w.servers {
+		if live.State.Active() {
+			lives = append(lives, live)
+		}
+	}
+	return lives
+}
+
 func (w *workshop) Create(ref hub.ServerRef, display string) (hub.Live, error) {
 	w.put(ref.User, ref.Server, hub.Stopped)
 	w.started = append(w.started, "create "+ref.String()+" "+display)

@@ -15,6 +15,12 @@ function size(bytes) {
   return bytes.toFixed(i ? 1 : 0) + " " + units[i];
 }
 
+// say shows a value, or a dash for none.
+function say(cell, text) {
+  cell.textContent = text ?? "–";
+  cell.classList.toggle("none", text === undefined);
+}
+
 async function look() {
   const answer = await fetch(table.dataset.usageUrl, {
     headers: { Accept: "application/json", "X-XSRFToken": document.body.dataset.xsrfToken },
@@ -26,7 +32,7 @@ async function look() {
   const now = performance.now();
   for (const cell of table.querySelectorAll("[data-memory]")) {
     const unit = used.get(cell.dataset.memory);
-    cell.textContent = unit?.memory_bytes === undefined ? "–" : size(unit.memory_bytes);
+    say(cell, unit?.memory_bytes === undefined ? undefined : size(unit.memory_bytes));
   }
   const seen = new Map();
   for (const cell of table.querySelectorAll("[data-cpu]")) {
@@ -34,12 +40,12 @@ async function look() {
     const cpu = used.get(name)?.cpu_nanoseconds;
     const last = before.get(name);
     if (cpu === undefined) {
-      cell.textContent = "–";
+      say(cell, undefined);
       continue;
     }
     seen.set(name, { cpu, at: now });
     if (last && cpu >= last.cpu && now > last.at) {
-      cell.textContent = ((cpu - last.cpu) / 1e4 / (now - last.at)).toFixed(0) + " %";
+      say(cell, ((cpu - last.cpu) / 1e4 / (now - last.at)).toFixed(0) + " %");
     }
   }
   before = seen;
