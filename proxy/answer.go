@@ -36,6 +36,7 @@ func (ex *exchange) deliver(answer strict.Answer) {
 func (ex *exchange) passHead(answer strict.Answer, trailers []string) {
 	removeHops(answer.Header)
 	ex.ps.route.jar.filterAnswer(answer.Header)
+	ex.ps.takeBack(answer.Header)
 	ex.ps.manners.rewrite(&http.Response{StatusCode: answer.Status, Header: answer.Header}, ex.ps)
 	h := ex.w.Header()
 	for name, values := range answer.Header {

@@ -15,6 +15,7 @@ type passage struct {
 	route     *route
 	manners   *Manners
 	client    client
+	above     string      // domain of which the browser has cookies that another host's page may have set; "": none
 	sessions  []sessionID // that the request's cookies name
 	ended     bool        // one of these has ended
 	failure   error       // why the upstream did not answer

@@ -360,6 +360,9 @@ func (p *Proxy) read(r *http.Request) (*passage, *problem) {
 	}
 	at, _ := r.Context().Value(entranceKey).(entrance)
 	ps.client = whoAsks(r, at, *p.trusted.Load())
+	if p.tossed(ps) {
+		ps.above = p.hubHost()
+	}
 	if p.graves.any.Load() || wantsWebSocket(r) {
 		ps.sessions = sessionsOf(r.Header)
 		ps.ended = p.graves.holds(ps.sessions, p.options.Now())

@@ -51,8 +51,13 @@ func (p *Proxy) answerStopped(w http.ResponseWriter, ps *passage, user string) {
 
 // atHub reports whether a Host is the hub's own, among several.
 func (p *Proxy) atHub(host string) bool {
-	_, own, several := strings.Cut(p.options.HubOrigin, "://")
-	return several && hostKey(own) == hostKey(host)
+	return p.options.HubOrigin != "" && hostKey(host) == p.hubHost()
+}
+
+// hubHost is the hub's host among several.
+func (p *Proxy) hubHost() string {
+	_, host, _ := strings.Cut(p.options.HubOrigin, "://")
+	return hostKey(host)
 }
 
 // redirect leads to a path of this host, or to a whole address, with the query that came.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
 	"jupyterhubd/test/testbed"
@@ -18,12 +20,19 @@ type house struct {
 	t   *testing.T
 	hub *client.Client // as root
 	url string         // of the proxy, as a browser outside reaches it, with a slash at its end
+
+	flags []chromedp.ExecAllocatorOption // of the browser
 }
 
 // visit returns the shared machine. The hub knows the cast, and nobody has a server before and after the play.
 func visit(t *testing.T) *house {
 	t.Helper()
-	h := &house{Bed: testbed.Shared(t), t: t}
+	return settle(t, testbed.Shared(t))
+}
+
+func settle(t *testing.T, bed *testbed.Bed) *house {
+	t.Helper()
+	h := &house{Bed: bed, t: t}
 	if _, err := exec.LookPath(chromium); err != nil {
 		t.Fatalf("%v: make packages-test", err)
 	}

@@ -47,6 +47,7 @@ func (h *house) open(width, height int) *tab {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.UserDataDir(h.t.TempDir()),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(width, height), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(patience), chromedp.CombinedOutput(said))
+	options = append(options, h.flags...)
 	browser, end := chromedp.NewExecAllocator(context.WithoutCancel(h.t.Context()), options...)
 	ctx, closeTab := chromedp.NewContext(browser)
 	x := &tab{t: h.t, h: h, ctx: ctx, sockets: map[network.RequestID]bool{}, moved: make(chan struct{})}
