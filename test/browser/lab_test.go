@@ -51,27 +51,38 @@ func TestAliceWorks(t *testing.T) {
 	}
 	x.picture("launcher")
 
-	x.clicks(".jp-LauncherCard[data-category=Notebook]")
-	x.sees(".jp-Notebook .jp-Cell .cm-content")
-	x.clicks(".jp-Notebook .jp-Cell .cm-content")
-	x.becomes(`document.activeElement.matches(".jp-Notebook .cm-content")`)
-	x.do(input.InsertText("import os; print('cell of uid', os.getuid(), 6 * 7)"))
-	x.runFirstCell()
+	x.writesCell("import os; print('cell of uid', os.getuid(), 6 * 7)")
 	if out, want := x.text(".jp-OutputArea-output pre"), "cell of uid "+h.run("id", "--user", "alice")+" 42"; out != want {
 		t.Errorf("the cell prints %q, want %q", out, want)
 	}
 	x.picture("notebook")
 
-	// An upgrade of the proxy, in the middle of it.
+	x.worksThroughReload()
+}
+
+// writesCell opens a new notebook, and writes and runs its first cell.
+func (x *tab) writesCell(code string) {
+	x.t.Helper()
+	x.clicks(".jp-LauncherCard[data-category=Notebook]")
+	x.sees(".jp-Notebook .jp-Cell .cm-content")
+	x.clicks(".jp-Notebook .jp-Cell .cm-content")
+	x.becomes(`document.activeElement.matches(".jp-Notebook .cm-content")`)
+	x.do(input.InsertText(code))
+	x.runFirstCell()
+}
+
+// worksThroughReload upgrades the proxy while the notebook is open, and goes on with the next cell, over the same WebSockets.
+func (x *tab) worksThroughReload() {
+	x.t.Helper()
 	open := x.openSockets()
-	h.run("systemctl", "reload", "jupyterhub-proxy")
+	x.h.run("systemctl", "reload", "jupyterhub-proxy")
 	x.clicks(".jp-Notebook .jp-Cell:last-child .cm-content")
 	x.do(input.InsertText("print(6 * 8)"), chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(input.ModifierShift)))
 	x.becomes(`[...document.querySelectorAll(".jp-OutputArea-output pre")].some((out) => out.textContent.trim() == "48")`)
 	now := x.openSockets()
 	maps.DeleteFunc(open, func(id network.RequestID, _ bool) bool { return now[id] })
 	if len(now) == 0 || len(open) > 0 {
-		t.Errorf("of the notebook's WebSockets %d were closed by a reload of the proxy, %d are open", len(open), len(now))
+		x.t.Errorf("of the notebook's WebSockets %d were closed by a reload of the proxy, %d are open", len(open), len(now))
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -287,6 +288,12 @@ func (x *tab) says(selector, words string) {
 	if text := x.text(selector); !strings.Contains(text, words) {
 		x.t.Errorf("at %s, %s says %q, and not %q", x.at(), selector, text, words)
 	}
+}
+
+// trustsEverybody lets the browser take certificates of nobody's, as of a site that has just been installed.
+func (x *tab) trustsEverybody() {
+	x.t.Helper()
+	x.do(security.SetIgnoreCertificateErrors(true))
 }
 
 // mustBeQuiet holds when the console has said nothing since the last time; it is about pages of ours.
