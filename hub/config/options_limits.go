@@ -28,7 +28,7 @@ func limitOptions() []row[Policy] {
 		option("io_weight", count, 0, func(p *Policy) *int64 { return &p.IOWeight },
 			"Share of the disks when they are busy, 1 to 10000 (IOWeight=); 0 is systemd's default, 100.", within(0, 10000)),
 		option("runtime_max", span, 0, func(p *Policy) *Duration { return &p.RuntimeMax },
-			"How long a server may run before it is ended (RuntimeMaxSec=); 0 is for ever.", zeroOrSpan(seconds(60))),
+			"How long a server may run before it is ended (RuntimeMaxSec=); 0 is for ever. The home page says when, and JupyterLab 15, 5 and 1 minutes before.", zeroOrSpan(seconds(60))),
 		option("ip_address_allow", texts, nil, func(p *Policy) *[]string { return &p.IPAddressAllow },
 			"Addresses that servers may reach whatever ip_address_deny says: networks, \"localhost\", \"link-local\", \"multicast\", \"any\".", every(addresses)),
 		option("ip_address_deny", texts, nil, func(p *Policy) *[]string { return &p.IPAddressDeny },

@@ -46,7 +46,8 @@ func (room *Room) Routes() []auth.Route {
 			starts(page("GET", "/hub/spawn"+at, target, room.spawn, "start:servers")),
 			page("POST", "/hub/spawn"+at, target, room.spawnForm, "start:servers"))
 		if at != "" {
-			rows = append(rows, page("GET", "/hub/spawn-pending"+at, target, room.pending, "start:servers"))
+			rows = append(rows, page("GET", "/hub/spawn-pending"+at, target, room.pending, "start:servers"),
+				page("GET", "/hub/time-left"+at, target, room.timeLeft, "access:servers"))
 		}
 	}
 	for _, at := range []string{"/hub/user/{user}", "/hub/user/{user}/{rest...}"} {

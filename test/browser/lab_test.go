@@ -101,6 +101,19 @@ func (x *tab) runFirstCell() {
 	x.t.Fatalf("the cell has no output\n%s", x.text("body"))
 }
 
+// Alice's server may run for ten minutes. She works in JupyterLab and looks at nothing else: there she is told to save her work. Her
+// JupyterLab is the unmodified one; what tells her was installed beside it, and stays where she has no extensions of her own.
+func TestJupyterLabSaysWhenTheTimeIsOver(t *testing.T) {
+	h := visit(t)
+	h.configure("[spawner.user.alice]\nruntime_max = \"10m\"\n")
+	x := h.open(1280, 800)
+	x.visit("")
+	x.logIn("alice")
+	x.sees(".jp-LauncherCard[data-category=Notebook]")
+	x.becomes(`[...document.querySelectorAll(".Toastify__toast")].some((toast) => /over in [0-9]+ minutes.*Save your work/.test(toast.textContent))`)
+	x.picture("time-left")
+}
+
 // Alice logs out in one tab while a notebook is open in another: within seconds its connections are cut, and nothing that
 // the browser held opens her server again.
 func TestLogoutClosesWhatIsOpen(t *testing.T) {
