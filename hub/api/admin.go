@@ -46,17 +46,30 @@ func (room *Room) changeUser(w http.ResponseWriter, r *http.Request) error {
 	if change.name != change.old && len(activeOnly(room.Workshop.Servers(change.old))) > 0 {
 		return hub.Errorf(hub.Invalid, "Stop the servers of %s first: they carry the old name", change.old)
 	}
-	var u hub.User
-	whole := room.wholeAdmin(auth.FromContext(r.Context()))
-	err = room.Store.Update(func(tx *store.Tx) error {
-		u, err = change.apply(tx, whole)
-		return err
-	})
+	u, err := room.changed(auth.FromContext(r.Context()), change)
 	if err != nil {
 		return err
 	}
 	by := readerOf(auth.FromContext(r.Context()))
 	return writeJSON(w, http.StatusOK, room.withAuthState(room.userModel(by, u, activeOnly(room.Workshop.Servers(u.Name)))))
+}
+
+// SetAdmin makes a user an admin, or an admin a user like others. Forbidden unless the actor is an admin without limits.
+func (room *Room) SetAdmin(a auth.Actor, user string, admin bool) error {
+	if err := room.known(user); err != nil {
+		return err
+	}
+	_, err := room.changed(a, userChange{old: user, name: user, admin: &admin})
+	return err
+}
+
+func (room *Room) changed(a auth.Actor, c userChange) (u hub.User, err error) {
+	whole := room.wholeAdmin(a)
+	err = room.Store.Update(func(tx *store.Tx) error {
+		u, err = c.apply(tx, whole)
+		return err
+	})
+	return u, err
 }
 
 // userChange is what a PATCH wants.

@@ -7,7 +7,7 @@
 // workshop does), or where a route is written (the proxy does).
 //
 // Way in: Room.Routes, one row an endpoint; and for pages whose forms do the same, NewToken, RevokeToken, AddUsers,
-// RemoveUser, Share, Unshare, LeaveShare, NewShareCode, RevokeShareCode, Offer and AcceptShare, which check what they are told
+// RemoveUser, SetAdmin, Share, Unshare, LeaveShare, NewShareCode, RevokeShareCode, Offer and AcceptShare, which check what they are told
 // and leave the plate to the caller. Way out: hub/store for what is remembered, Workshop for servers, Proxy for routes, Daemon
 // for the process itself; wire types of hub/client.
 //

@@ -280,3 +280,25 @@ func TestRemovedUsersAreLockedOutFirst(t *testing.T) {
 	w.ask(admin, "DELETE", "/hub/api/users/alice").is(204)
 	w.ask(admin, "GET", "/hub/api/users/alice").is(404)
 }
+
+// The page's buttons go by the API's rules: only who is an admin without limits makes admins, or ends that.
+func TestAdminsAreMadeByAdmins(t *testing.T) {
+	w := newWorld(t)
+	admin, limited := w.actorOf(w.token("admin")), w.actorOf(w.token("admin", "admin:users"))
+	if err := w.room.SetAdmin(limited, "bob", true); hub.KindOf(err) != hub.Forbidden {
+		t.Errorf("a limited token makes an admin: %v", err)
+	}
+	if err := w.room.SetAdmin(admin, "bob", true); err != nil {
+		t.Fatal(err)
+	}
+	w.ask(w.token("admin"), "GET", "/hub/api/users/bob").is(200, `"admin":true`)
+	if err := w.room.SetAdmin(limited, "bob", false); hub.KindOf(err) != hub.Forbidden {
+		t.Errorf("a limited token takes an admin's rights: %v", err)
+	}
+	if err := w.room.SetAdmin(admin, "bob", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.room.SetAdmin(admin, "nobody", true); hub.KindOf(err) != hub.NotFound {
+		t.Errorf("nobody became an admin: %v", err)
+	}
+}

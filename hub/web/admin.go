@@ -36,6 +36,7 @@ type adminPage struct {
 	Adds    bool // users may be added
 	Halts   bool // all servers may be stopped
 	Query   string
+	Groups  string // of the machine, which decide who is an admin; empty where it is decided here
 }
 
 type sortLink struct {
@@ -51,6 +52,7 @@ type adminRow struct {
 	Admin    bool
 	Activity *time.Time // nil: may not be seen
 	Removes  bool       // the user may be removed
+	Promotes bool       // the user may be made an admin, or be one no more
 	Servers  []adminServer
 }
 
@@ -80,6 +82,7 @@ func (room *Room) admin(w http.ResponseWriter, r *http.Request) error {
 	if p.Active = p.Picks && q.Get("state") == "active"; p.Active {
 		find.Only = ownersOf(room.Workshop.Active())
 	}
+	p.Groups = strings.Join(room.AdminGroups, ", ")
 	p.Adds, p.Halts = a.Has("admin:users"), a.Has("delete:servers")
 	err = room.Store.View(func(tx *store.Tx) (err error) {
 		users, p.Total, err = tx.Users(find)
@@ -148,6 +151,7 @@ func (room *Room) fill(r *http.Request, p *adminPage, users []hub.User) {
 func userRow(a auth.Actor, u hub.User) adminRow {
 	who := rbac.UserResource(u.Name)
 	row := adminRow{Name: u.Name, Removes: u.Name != a.Owner.Name && a.May("delete:users", who)}
+	row.Promotes = u.Name != a.Owner.Name && a.Admin() && a.May("admin:users", who)
 	row.Admin = u.Admin && (a.May("read:users:name", who) || a.May("read:roles:users", who))
 	if a.May("read:users:activity", who) {
 		row.Activity = &u.LastActivity
@@ -246,6 +250,12 @@ func (room *Room) adminAction(r *http.Request) error {
 			return err
 		}
 		return room.Directory.RemoveUser(r.Context(), a, user)
+	case "promote", "demote":
+		auth.Concern(r, "user "+user)
+		if err := a.Authorize([]string{"admin:users"}, rbac.UserResource(user)); err != nil {
+			return err
+		}
+		return room.Directory.SetAdmin(a, user, action == "promote")
 	case "stop-all":
 		if err := a.Authorize([]string{"delete:servers"}, rbac.Resource{}); err != nil {
 			return err

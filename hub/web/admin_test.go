@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/store"
+	"jupyterhubd/hub/web"
 )
 
 // Vulnerability: the page of users shows more than the API does to the same person.
@@ -46,6 +48,40 @@ func TestAdminPageShowsNoMoreThanScopesDo(t *testing.T) {
 	byName, byActivity := names(alice.get("/hub/admin?sort=name")), names(alice.get("/hub/admin?sort=-last_activity"))
 	if !slices.Equal(byName, byActivity) {
 		t.Errorf("the order tells who was active: %v", byActivity)
+	}
+}
+
+// An admin makes others admins, and ends that; never for themselves, who would lock themselves out, and not where groups of the
+// machine decide it. Who is no admin has no such button, and is refused before anybody is asked.
+func TestAdminsAreMadeOnTheAdminPage(t *testing.T) {
+	w := newWorld(t, nil)
+	w.must(w.store.Update(func(tx *store.Tx) error {
+		_, err := tx.PutUser(hub.User{Name: "carl", UID: hub.NoUID, Admin: true, Created: today})
+		return err
+	}))
+	w.addUser("bob")
+	admin, alice := w.admin(), w.alice()
+	page := admin.get("/hub/admin?search=b")
+	w.pressFirst(admin, page, "promote-user").wantLocation(http.StatusSeeOther, "/hub/admin?search=b&sort=name")
+	w.pressFirst(admin, admin.get("/hub/admin?search=carl"), "demote-user").wantLocation(http.StatusSeeOther, "/hub/admin?search=carl&sort=name")
+	if want := []string{"bob an admin: true", "carl an admin: false"}; !slices.Equal(w.directory.said, want) {
+		t.Errorf("asked for %q, want %q", w.directory.said, want)
+	}
+	if own := admin.get("/hub/admin?search=admin"); hasClass(own, "demote-user") {
+		t.Error("the admin can lock themselves out")
+	}
+	w.gives("alice", "warden")
+	if p := alice.get("/hub/admin"); hasClass(p, "promote-user") {
+		t.Error("alice has a button that would be refused")
+	}
+	alice.post("/hub/admin", url.Values{"_xsrf": {attr(alice.get("/hub/admin").all("body")[0], "data-xsrf-token")}, "action": {"promote"}, "user": {"alice"}}).want(http.StatusForbidden)
+	if len(w.directory.said) != 2 {
+		t.Errorf("asked for %q", w.directory.said)
+	}
+	w = newWorld(t, func(o *web.Options) { o.AdminGroups = []string{"sudo", "wheel"} })
+	w.addUser("bob")
+	if p := w.admin().get("/hub/admin?search=bob").want(http.StatusOK, "members of sudo, wheel are"); hasClass(p, "promote-user") {
+		t.Error("what the button does would end at the next login")
 	}
 }
 

@@ -53,6 +53,11 @@ func (d *directory) AddUsers(_ auth.Actor, names []string, admin bool) ([]hub.Us
 	return nil, d.refuse
 }
 
+func (d *directory) SetAdmin(_ auth.Actor, name string, admin bool) error {
+	d.said = append(d.said, fmt.Sprintf("%s an admin: %t", name, admin))
+	return d.refuse
+}
+
 func (d *directory) RemoveUser(_ context.Context, _ auth.Actor, name string) error {
 	d.said = append(d.said, "remove "+name)
 	return d.refuse

@@ -33,6 +33,7 @@ type Directory interface {
 	NewToken(a auth.Actor, user, note string, life time.Duration, scopes []string) (value string, _ hub.Token, err error)
 	RevokeToken(user, id string) error
 	AddUsers(a auth.Actor, names []string, admin bool) ([]hub.User, error)
+	SetAdmin(a auth.Actor, user string, admin bool) error
 	RemoveUser(ctx context.Context, a auth.Actor, name string) error
 	// Share shares a server with a user or a group, by name: Forbidden for more than the actor holds, or whom they may not see.
 	Share(a auth.Actor, wish hub.Share) (hub.Share, error)
@@ -65,7 +66,8 @@ type Options struct {
 	RedirectToServer bool   // a login leads to the user's server, which starts if need be; otherwise to the home page
 	NamedServers     bool
 	ShutdownOnLogout bool
-	InsecureHTTP     bool // passwords may be typed over plain HTTP from other machines
+	AdminGroups      []string // of the machine: who is in one is an admin from the next login on, and nobody else
+	InsecureHTTP     bool     // passwords may be typed over plain HTTP from other machines
 	Profiles         []Profile
 	OptionsForm      string                                                      // HTML with the fields to ask at a start, in place of the form made from Profiles
 	Offers           func(ctx context.Context, user string) ([]hub.Offer, error) // which of these a user may choose; nil: all
