@@ -24,6 +24,7 @@ type forwarder struct {
 	fail    func(w http.ResponseWriter, ps *passage, err error) // answers when the upstream did not
 	done    func(status int)                                    // counts answers
 	touch   func(*upstream)
+	rouse   func(*upstream)
 }
 
 // carry streams the request up and the answer down. What the client aborts is aborted upstream, and an upstream that dies in
@@ -74,7 +75,13 @@ var (
 
 // ask sends the request and returns the head of the answer. A link that waited may turn out to be dead only when it is used:
 // then another one is made, if the upstream cannot have seen the request or would not mind seeing it twice (RFC 9112 9.3.1).
+//
+// A server may be laid to sleep while it is at work on this, and is woken then: by us if the route is marked already when we
+// have been counted, else by whoever marks it.
 func (ex *exchange) ask() (strict.Answer, error) {
+	ex.up.asked.Add(1)
+	defer ex.up.asked.Add(-1)
+	ex.rouse(ex.up)
 	head := ex.heads.get(headBuffer)
 	defer ex.heads.put(head)
 	*head = ex.head((*head)[:0])

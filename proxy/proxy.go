@@ -118,7 +118,7 @@ func New(o Options) (*Proxy, error) {
 	p.crowd = newCrowd(func() trust { return *p.trusted.Load() }, func() int { return p.bounds.Load().ClientConnections },
 		cmp.Or(o.MaxConnections, math.MaxInt), func() { p.metrics.refused.WithLabelValues("connection").Inc() })
 	p.metrics = newMetrics(p)
-	p.forward = forwarder{fail: p.fail, done: p.metrics.proxied, touch: p.touch}
+	p.forward = forwarder{fail: p.fail, done: p.metrics.proxied, touch: p.touch, rouse: p.rouse}
 	if o.ErrorTarget != "" {
 		to, err := readTarget(o.ErrorTarget)
 		if err != nil {
@@ -210,6 +210,9 @@ func (p *Proxy) set(r *route) {
 			p.touch(r.up) // but that a server is laid to sleep, or woken, is no use of it
 		}
 		r.up.slumber.lull(r.about.Wake)
+		if r.up.asked.Load() > 0 {
+			p.rouse(r.up)
+		}
 		r.load = p.loads.hold(r.about)
 		if old != nil {
 			p.loads.drop(old.about)

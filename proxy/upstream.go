@@ -52,6 +52,7 @@ type upstream struct {
 	active  atomic.Int64 // last activity, nanoseconds
 	told    atomic.Int64 // when its absence was last logged, nanoseconds
 	slumber slumber
+	asked   atomic.Int64 // requests that wait for the head of their answer
 
 	mu      sync.Mutex // guards the fields below
 	conns   map[*upstreamConn]struct{}

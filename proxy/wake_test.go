@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 )
@@ -63,6 +64,32 @@ func TestRequestsWakeWhoSleeps(t *testing.T) {
 	answer <- 204
 	eventually(t, "it is awake", func() bool { return slumber.wake.Load() == nil })
 	s.get("/user/alice/")
+	silent(t, asked)
+}
+
+// A request is on its way when its server is laid to sleep, and would never be answered: the server is woken again.
+func TestWhoIsAskedIsWoken(t *testing.T) {
+	s, asked, answer, _ := bedroom(t)
+	come, awake := make(chan bool), make(chan bool)
+	wakes := sync.OnceFunc(func() { close(awake) })
+	defer wakes()
+	up := newServer(t, func(http.ResponseWriter, *http.Request) {
+		come <- true
+		<-awake
+	})
+	s.alice(up.URL)
+	done := make(chan int, 1)
+	go func() { done <- s.get("/user/alice/").status }()
+	<-come
+	s.route("/user/alice", up.URL, asleep)
+	await(t, asked)
+	answer <- 204
+	wakes()
+	if status := <-done; status != http.StatusOK {
+		t.Errorf("the answer is %d", status)
+	}
+	s.alice(up.URL)
+	s.route("/user/alice", up.URL, asleep)
 	silent(t, asked)
 }
 
