@@ -58,8 +58,8 @@ func TestPlaysOnAGuest(t *testing.T) {
 	if err := testbed.Build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	const limit = 25 * time.Minute
-	ctx, done := context.WithTimeout(t.Context(), limit)
+	const limit = 30 * time.Minute
+	ctx, done := context.WithTimeout(t.Context(), limit+5*time.Minute) // whoever hangs says where first
 	defer done()
 	plays := os.Getenv("GUEST_RUN")
 	if plays == "" {
