@@ -150,8 +150,8 @@ func software(p config.Policy) launcher.Software {
 
 func settings(p config.Policy) launcher.Settings {
 	return launcher.Settings{
-		Software: software(p),
-		Command:  p.Cmd, Args: p.Args, SearchPath: p.SearchPath,
+		Software: software(p), CreateHome: p.CreateHome,
+		Command: p.Cmd, Args: p.Args, SearchPath: p.SearchPath,
 		Environment: p.Environment, DefaultURL: p.DefaultURL, NotebookDir: p.NotebookDir, DisableUserConfig: p.DisableUserConfig, TCP: p.TCP,
 		WorkingDir: p.UserWorkingdir, Shell: p.DefaultShell, ExtraPaths: p.ExtraPaths,
 		MemLimit: int64(p.MemLimit), MemHigh: int64(p.MemHigh), MemGuarantee: int64(p.MemGuarantee), SwapLimit: swap(p.SwapLimit),

@@ -35,6 +35,7 @@ type Policy struct {
 	RootImage            string
 	ExtensionDirectories []string
 	ExtensionImages      []string
+	CreateHome           bool
 	UserWorkingdir       string // "": the home directory
 	DefaultShell         string // "": the account's own
 	ExtraPaths           []string
@@ -125,6 +126,9 @@ func commandOptions() []row[Policy] {
 			"For programs that cannot listen on a Unix socket: cmd listens on {port} of 127.0.0.1, and its unit stands in for it at the socket.").
 			note("jupyterhub-exec chooses a free port, puts it for {port} in cmd and args, and says it in JUPYTERHUB_SERVICE_URL. The port is " +
 				"open to every account of this machine: the program has to ask who comes."),
+		option("create_home", boolean, false, func(p *Policy) *bool { return &p.CreateHome },
+			"Make a home directory that is missing before a server starts, from /etc/skel and for its user alone, as pam_mkhomedir does.").
+			note("By mkhomedir_helper of Linux-PAM, when what is mounted there has been mounted."),
 		option("user_workingdir", text, "", func(p *Policy) *string { return &p.UserWorkingdir },
 			"Directory in which servers start; empty is the home directory.", emptyOr(pathOrHome)).
 			note("{username} and {home} are filled in. See notebook_dir for what the file browser shows."),

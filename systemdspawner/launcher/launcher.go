@@ -30,6 +30,8 @@ type Launcher struct {
 
 	loading sync.Mutex // one reading of the configuration at a time, with its taking over
 
+	homes sync.Mutex // one home at a time is made
+
 	serving sync.Mutex // one round of the services at a time
 
 	mu      sync.Mutex    // guards bus and changed

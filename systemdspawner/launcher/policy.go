@@ -80,6 +80,7 @@ type Settings struct {
 	TCP               bool              // the command listens at {port}, which jupyterhub-exec chooses and relays to
 
 	Software   Software
+	CreateHome bool     // a home directory that is missing is made from /etc/skel
 	WorkingDir string   // "" is the home directory
 	Shell      string   // SHELL; "" is the account's own
 	ExtraPaths []string // come first in PATH

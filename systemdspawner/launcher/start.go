@@ -202,6 +202,9 @@ func (l *Launcher) took(ctx context.Context, b *bus, ref hub.ServerRef) bool {
 
 // submit makes the unit's directory, limits its slices, and starts it.
 func (l *Launcher) submit(ctx context.Context, b *bus, e *entry, o Order, c Composition) (string, error) {
+	if err := l.makeHome(ctx, b, o); err != nil {
+		return "", err
+	}
 	if err := l.sockets.make(c.Unit, o.Person.Account.UID); err != nil {
 		return "", refused(hub.Unknown, hub.CauseSystem, notSetUp, err)
 	}

@@ -25,7 +25,7 @@ mount --bind "$bed/machine/boot_id" "$root/proc/sys/kernel/random/boot_id" # of 
 mount -t sysfs -o ro sysfs "$root/sys"
 
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-for n in null zero full random urandom tty fuse; do
+for n in null zero full random urandom tty fuse autofs; do
 	[ -e "/dev/$n" ] || continue
 	: >"$root/dev/$n"
 	mount --bind "/dev/$n" "$root/dev/$n"
