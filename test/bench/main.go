@@ -25,21 +25,23 @@ type size struct {
 	running int           // servers that run while the hub restarts
 	idle    time.Duration // nobody does anything
 	sockets int           // WebSockets open at once
+	some    int           // routes in a table
+	many    int           // the same, for more than a university
 	calm    time.Duration // after they were opened, and after they were closed
 }
 
-// full takes about eight minutes on two cores; quick shows that everything can be measured.
+// full takes less than twenty minutes on two cores; quick shows that everything can be measured.
 var (
-	full = size{rounds: 5, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, idle: time.Minute,
-		sockets: 2000, calm: 10 * time.Second}
+	full = size{rounds: 3, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, idle: time.Minute,
+		sockets: 2000, some: 5000, many: 100_000, calm: 10 * time.Second}
 	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, running: 3, idle: time.Second,
-		sockets: 20, calm: 100 * time.Millisecond}
+		sockets: 20, some: 20, many: 50, calm: 100 * time.Millisecond}
 )
 
 // numbers fills in the braces of rows.
 func (z size) numbers() *strings.Replacer {
 	return strings.NewReplacer("{burst}", fmt.Sprint(z.burst), "{large}", fmt.Sprint(z.large),
-		"{sockets}", fmt.Sprint(z.sockets), "{users}", fmt.Sprint(z.users), "{running}", fmt.Sprint(z.running))
+		"{sockets}", fmt.Sprint(z.sockets), "{some}", fmt.Sprint(z.some), "{many}", fmt.Sprint(z.many), "{calm}", fmt.Sprint(z.calm), "{users}", fmt.Sprint(z.users), "{running}", fmt.Sprint(z.running))
 }
 
 type options struct {
@@ -51,7 +53,7 @@ type options struct {
 
 func main() {
 	short := flag.Bool("short", false, "measure next to nothing, to see that everything can be measured")
-	rounds := flag.Int("rounds", 0, "turns of each contender (default 5)")
+	rounds := flag.Int("rounds", 0, "turns of each contender (default 3)")
 	only := flag.String("only", "", "subjects to measure, with commas between them: "+strings.Join(subjectNames(), ","))
 	file := flag.String("json", "", "also write the figures of every round to this file")
 	verbose := flag.Bool("verbose", false, "say what is being done")
@@ -116,6 +118,9 @@ var subjects = []subject{
 	{"users", (*stage).measureUsers},
 	{"activity", (*stage).measureActivity},
 	{"proxy", (*stage).measureProxy},
+	{"routes", (*stage).measureRoutes},
+	{"fairness", (*stage).measureFairness},
+	{"upgrade", (*stage).measureUpgrade},
 	{"spawn", (*stage).measureSpawn},
 	{"death", (*stage).measureDeath},
 	{"burst", (*stage).measureBurst},

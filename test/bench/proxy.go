@@ -2,38 +2,8 @@ package main
 
 import (
 	"context"
-	_ "embed"
-	"errors"
-	"strconv"
 	"time"
-
-	"jupyterhubd/hub"
-	proxyclient "jupyterhubd/proxy/client"
 )
-
-//go:embed upstream.conf
-var upstreamConfig string
-
-//go:embed nginx.conf
-var nginxConfig string
-
-// Units and addresses of the proxies.
-const (
-	upstreamUnit = "bench-upstream.service" // what all of them lead to
-	nginxUnit    = "bench-nginx.service"
-	chpUnit      = "bench-chp.service"
-	upstreamURL  = "http://127.0.0.1:9000"
-	nginxURL     = "http://127.0.0.1:9001"
-	chpURL       = "http://127.0.0.1:9002"
-)
-
-// Every proxy has the first core for itself; the load and what the proxies lead to have the second.
-var proxyCore, restCore = 0, 1
-
-// lane is a proxy that is measured.
-type lane struct {
-	name, unit, url string
-}
 
 // measureProxy loads each proxy with small requests over kept connections, and takes its processor time from the kernel:
 // requests a second depend on what else runs, the time that one costs hardly does.
@@ -50,14 +20,19 @@ func (s *stage) measureProxy(ctx context.Context) error {
 
 // scoreLanes lets the proxies take turns at each kind of load.
 func (s *stage) scoreLanes(ctx context.Context, lanes []lane) error {
-	var contenders, slow, large, sockets []contender
-	for _, l := range lanes {
-		contenders = append(contenders, contender{l.name, func(ctx context.Context) error { return s.scoreLane(ctx, l) }})
-		slow = append(slow, contender{l.name, func(ctx context.Context) error { return s.scoreLatency(ctx, l) }})
-		large = append(large, contender{l.name, func(ctx context.Context) error { return s.scoreBodies(ctx, l) }})
-		sockets = append(sockets, contender{l.name, func(ctx context.Context) error { return s.scoreSockets(ctx, l) }})
+	turns := func(score func(context.Context, lane) error, of func(lane) bool) (all []contender) {
+		for _, l := range lanes {
+			if of(l) {
+				all = append(all, contender{l.name, func(ctx context.Context) error { return score(ctx, l) }})
+			}
+		}
+		return all
 	}
-	if err := s.inTurn(ctx, 1, sockets...); err != nil { // before anything has made the proxies large
+	everyone, rivals := func(lane) bool { return true }, func(l lane) bool { return !l.aside }
+	if err := s.inTurn(ctx, 1, turns(s.scoreSockets, everyone)...); err != nil { // before anything has made the proxies large
+		return err
+	}
+	if err := s.inTurn(ctx, 1, turns(s.scoreKept, everyone)...); err != nil {
 		return err
 	}
 	for _, l := range lanes {
@@ -65,9 +40,19 @@ func (s *stage) scoreLanes(ctx context.Context, lanes []lane) error {
 			return err
 		}
 	}
-	if err := s.inTurn(ctx, s.size.rounds, contenders...); err != nil {
+	if err := s.inTurn(ctx, s.size.rounds, turns(s.scoreLane, everyone)...); err != nil {
 		return err
 	}
+	if err := s.noteRss(ctx, lanes); err != nil {
+		return err
+	}
+	if err := s.inTurn(ctx, s.size.rounds, turns(s.scoreLatency, rivals)...); err != nil {
+		return err
+	}
+	return s.inTurn(ctx, s.size.rounds, turns(s.scoreBodies, rivals)...)
+}
+
+func (s *stage) noteRss(ctx context.Context, lanes []lane) error {
 	for _, l := range lanes {
 		p, err := s.process(ctx, l.unit)
 		if err != nil {
@@ -79,21 +64,24 @@ func (s *stage) scoreLanes(ctx context.Context, lanes []lane) error {
 		}
 		s.scores.note("proxy-rss", l.name, rss)
 	}
-	if err := s.inTurn(ctx, s.size.rounds, slow...); err != nil {
-		return err
-	}
-	return s.inTurn(ctx, s.size.rounds, large...)
+	return nil
 }
 
-// scoreLatency asks one thing at a time, and what the server takes by itself does not count.
+// pacedConnections share a thousand requests a second among them, each asking every so many milliseconds.
+const pacedConnections = 16
+
+// paced is that load. A wait is drawn for each request, so that they do not come together.
+func paced(url string, d time.Duration) load {
+	return load{url: url, connections: pacedConnections, token: "none", core: &restCore, time: d, script: pacedScript}
+}
+
+// scoreLatency asks a thousand times a second, and what the server takes by itself does not count.
 func (s *stage) scoreLatency(ctx context.Context, l lane) error {
-	one := load{url: upstreamURL + "/bench/", connections: 1, token: "none", core: &restCore}
-	bare, err := s.wrk(ctx, one)
+	bare, err := s.wrk(ctx, paced(upstreamURL+"/bench/", s.size.load/2))
 	if err != nil {
 		return err
 	}
-	one.url = l.url
-	r, err := s.wrk(ctx, one)
+	r, err := s.wrk(ctx, paced(l.url, s.size.load/2))
 	if err != nil {
 		return err
 	}
@@ -145,74 +133,4 @@ func (s *stage) scoreLane(ctx context.Context, l lane) error {
 // small are requests for 1 KiB over many connections.
 func small(l lane, d time.Duration) load {
 	return load{url: l.url, connections: 64, token: "none", core: &restCore, time: d}
-}
-
-// ownLane is the route of ours that leads to what the others lead to. The hub leaves alone what it did not add.
-var ownLane = hub.Route{Spec: "/bench/", Target: upstreamURL, UID: hub.NoUID}
-
-// openLanes starts the proxies, binds ours to its core, and gives it a route.
-func (s *stage) openLanes(ctx context.Context) ([]lane, error) {
-	program := fetched("debian/usr/sbin/nginx")
-	if !s.there("nginx, nor is any proxy measured", program) {
-		return nil, errMissing
-	}
-	units := []unit{nginxAs(program, upstreamUnit, upstreamConfig, &restCore), nginxAs(program, nginxUnit, nginxConfig, &proxyCore)}
-	lanes := []lane{{ours, proxyUnit, s.own.url + ownLane.Spec}, {nginx, nginxUnit, nginxURL + "/bench/"}}
-	if s.chp != nil {
-		command := append(s.chp[:len(s.chp):len(s.chp)], "--ip=127.0.0.1", "--port=9002", "--api-ip=127.0.0.1", "--api-port=9003",
-			"--log-level=error", "--default-target="+upstreamURL)
-		units = append(units, unit{name: chpUnit, environ: []string{"PATH=" + searchPath}, command: command, core: &proxyCore})
-		lanes = append(lanes, lane{chp, chpUnit, chpURL + "/bench/"})
-	}
-	if _, err := s.bed.Run(ctx, "sh", "-ec", `mkdir -p /var/lib/nginx; head -c "$1" /dev/zero >"$2/large"`, "sh", strconv.Itoa(largeBody), here); err != nil { // Debian's nginx insists
-		return nil, err
-	}
-	if err := s.startUnits(ctx, units...); err != nil {
-		return nil, err
-	}
-	for _, l := range lanes[1:] {
-		if err := s.awaitAnswer(ctx, l.url); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.bindOwn(ctx, onCore(&proxyCore)); err != nil {
-		return nil, err
-	}
-	if err := s.openSocketLanes(ctx); err != nil {
-		return nil, err
-	}
-	return lanes, proxyclient.New(s.bed.Path("/run/jupyterhub-proxy/api.sock"), "").Add(ctx, ownLane)
-}
-
-func nginxAs(program, name, config string, core *int) unit {
-	file := here + "/" + name + ".conf"
-	return unit{name: name, config: config, core: core, command: []string{program, "-e", "stderr", "-p", here, "-c", file}}
-}
-
-// bindOwn restarts our proxy with a line more in its unit, or without.
-func (s *stage) bindOwn(ctx context.Context, text string) error {
-	const file = "/run/systemd/system/" + proxyUnit + ".d/bench.conf"
-	if err := s.bed.WriteFile(ctx, file, "[Service]\n"+text, 0o644); err != nil {
-		return err
-	}
-	if err := s.systemctl(ctx, []string{"daemon-reload"}, []string{"restart", proxyUnit}); err != nil {
-		return err
-	}
-	return s.bed.AwaitHub(ctx)
-}
-
-// closeLanes leaves things as they were.
-func (s *stage) closeLanes(ctx context.Context, lanes []lane) error {
-	table := proxyclient.New(s.bed.Path("/run/jupyterhub-proxy/api.sock"), "")
-	if err := errors.Join(table.Delete(ctx, ownLane.Spec), table.Delete(ctx, socketRoute.Spec)); err != nil {
-		return err
-	}
-	stop := []string{"stop", upstreamUnit, echoUnit}
-	for _, l := range lanes[1:] {
-		stop = append(stop, l.unit)
-	}
-	if err := s.systemctl(ctx, stop); err != nil {
-		return err
-	}
-	return s.bindOwn(ctx, "")
 }

@@ -8,6 +8,10 @@ const (
 	jupyterhubSandboxed = "JupyterHub, same sandbox"
 	nginx               = "nginx"
 	chp                 = "configurable-http-proxy"
+	haproxy             = "haproxy"
+	httputil            = "httputil"
+	tenRoutes           = "10 routes"
+	quiet               = "nobody storms"
 )
 
 // row is a line of the table: a figure of ours, whose it is compared with, and what is aimed at. An empty what is that of the
@@ -63,22 +67,39 @@ var rows = []row{
 	{"large-burst-convoy", "", "", "", goal{atMost: 0.65}},
 
 	{"proxy-cpu", "proxy a small keep-alive request: processor time", "us", nginx, goal{atMost: 2}},
+	{"proxy-cpu", "", "us", haproxy, goal{}},
+	{"proxy-cpu", "", "us", httputil, goal{}},
 	{"proxy-cpu", "", "us", chp, goal{atMost: 0.2}},
 	{"proxy-rate", "  requests on one core", "/s", nginx, goal{}},
 	{"proxy-rate", "", "/s", chp, goal{}},
-	{"proxy-added-p50", "  added to the latency of one at a time, p50", "us", nginx, goal{}},
+	{"proxy-added-p50", "  added to the latency at 1,000 a second, p50", "us", nginx, goal{}},
 	{"proxy-added-p50", "", "us", chp, goal{atMost: 0.5}},
 	{"proxy-added-p99", "  the same, p99", "us", nginx, goal{}},
 	{"proxy-added-p99", "", "us", chp, goal{atMost: 0.5}},
+	{"routes-some", "  with {some} routes: processor time", "us", tenRoutes, goal{atMost: 1.1}},
+	{"routes-many", "  with {many} routes: processor time", "us", tenRoutes, goal{atMost: 1.1}},
+	{"fair-p99", "  p99 of one user's while another storms with 256 connections", "us", quiet, goal{}},
 	{"body-cpu", "proxy bodies of 10 MB: processor time for 1 GB", "ms", nginx, goal{}},
 	{"body-cpu", "", "ms", chp, goal{atMost: 0.35}},
 	{"socket-memory", "an idle WebSocket of {sockets}, after traffic: memory of the proxy's own", "KiB", nginx, goal{atMost: 1}},
+	{"socket-memory", "", "KiB", haproxy, goal{}},
+	{"socket-memory", "", "KiB", httputil, goal{}},
 	{"socket-memory", "", "KiB", chp, goal{}},
 	{"socket-memory", "", "KiB", "", goal{atMost: 17}},
-	{"socket-after", "  memory soon after they have ended, times what it was before (Rss)", "x", nginx, goal{}},
+	{"socket-after", "  memory {calm} after they have ended, times what it was before (Rss)", "x", nginx, goal{}},
 	{"socket-after", "", "x", "", goal{atMost: 1.5}},
+	{"kept-memory", "a kept connection of {sockets}, idle: memory of the proxy's own", "KiB", nginx, goal{}},
+	{"kept-memory", "", "KiB", haproxy, goal{}},
+	{"kept-memory", "", "KiB", httputil, goal{}},
+	{"kept-memory", "", "KiB", chp, goal{}},
 	{"proxy-rss", "  memory after that (Rss)", "MiB", nginx, goal{}},
 	{"proxy-rss", "", "MiB", chp, goal{}},
+	{"upgrade-reload-failed", "reload of the proxy with {sockets} WebSockets and 64 busy clients: failed requests", "", "", goal{none: true}},
+	{"upgrade-reload-dropped", "  dropped WebSockets", "", "", goal{none: true}},
+	{"upgrade-reload-longest", "  longest answer", "ms", "", goal{}},
+	{"upgrade-restart-failed", "restart of the proxy, the same: failed requests", "", "", goal{none: true}},
+	{"upgrade-restart-dropped", "  dropped WebSockets", "", "", goal{none: true}},
+	{"upgrade-restart-longest", "  longest answer", "ms", "", goal{}},
 
 	{"api-16", "GET /hub/api/user, 16 connections", "/s", jupyterhub, goal{atLeast: 10}},
 	{"api-1-p50", "GET /hub/api/user, 1 connection, p50", "us", jupyterhub, goal{atMost: 0.25}},

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
-	proxyclient "jupyterhubd/proxy/client"
 )
 
 // The server behind WebSockets: the stand-in for jupyterhub-singleuser gives back what it gets.
@@ -38,7 +37,7 @@ func (s *stage) openSocketLanes(ctx context.Context) error {
 			return fmt.Errorf("add a route to configurable-http-proxy: %d, %w", status, err)
 		}
 	}
-	return proxyclient.New(s.bed.Path("/run/jupyterhub-proxy/api.sock"), "").Add(ctx, socketRoute)
+	return s.table().Add(ctx, socketRoute)
 }
 
 // scoreSockets opens many WebSockets through a proxy, sends something through each, and looks at the memory that is the proxy's
@@ -56,7 +55,7 @@ func (s *stage) scoreSockets(ctx context.Context, l lane) error {
 	if err != nil {
 		return err
 	}
-	sockets, err := s.openSockets(ctx, l)
+	sockets, err := s.openMany(ctx, l, greet)
 	if err != nil {
 		return err
 	}
@@ -86,8 +85,34 @@ func (s *stage) rest(ctx context.Context) {
 	}
 }
 
-// openSockets opens them one after another. What is open when it fails is closed.
-func (s *stage) openSockets(ctx context.Context, l lane) (open []net.Conn, err error) {
+// scoreKept opens many connections, asks for something small over each, and looks at the memory that they take while all are
+// kept for a next request.
+func (s *stage) scoreKept(ctx context.Context, l lane) error {
+	p, err := s.process(ctx, l.unit)
+	if err != nil {
+		return err
+	}
+	before, err := p.anonymous()
+	if err != nil {
+		return err
+	}
+	kept, err := s.openMany(ctx, l, askOnce)
+	if err != nil {
+		return err
+	}
+	s.rest(ctx)
+	during, err := p.anonymous()
+	for _, c := range kept {
+		c.Close()
+	}
+	if err == nil {
+		s.scores.note("kept-memory", l.name, max(0.01, during-before)/float64(len(kept)))
+	}
+	return err
+}
+
+// openMany opens connections to a proxy one after another, and begins with each. What is open when it fails is closed.
+func (s *stage) openMany(ctx context.Context, l lane, begin func(net.Conn) error) (open []net.Conn, err error) {
 	defer func() {
 		if err != nil {
 			for _, c := range open {
@@ -105,11 +130,28 @@ func (s *stage) openSockets(ctx context.Context, l lane) (open []net.Conn, err e
 			return open, err
 		}
 		open = append(open, c)
-		if err := greet(c); err != nil {
-			return open, fmt.Errorf("WebSocket %d: %w", len(open), err)
+		c.SetDeadline(time.Now().Add(patience))
+		if err := begin(c); err != nil {
+			return open, fmt.Errorf("connection %d: %w", len(open), err)
 		}
 	}
 	return open, nil
+}
+
+// askOnce asks for something small, and leaves the connection open.
+func askOnce(c net.Conn) error {
+	if _, err := io.WriteString(c, "GET "+ownLane.Spec+" HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
+		return err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("the answer is %s", answer.Status)
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
 }
 
 // message is what goes through each: a text of 1,000 bytes in a frame.
@@ -117,7 +159,6 @@ func message() []byte { return append([]byte{0x81, 126, 1000 >> 8, 1000 & 255}, 
 
 // greet opens a WebSocket and has a message sent back.
 func greet(c net.Conn) error {
-	c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(c, "GET "+socketRoute.Spec+" HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
 		return err
@@ -130,11 +171,16 @@ func greet(c net.Conn) error {
 	if answer.StatusCode != http.StatusSwitchingProtocols {
 		return fmt.Errorf("the answer is %s", answer.Status)
 	}
+	return talk(c, br)
+}
+
+// talk has a message sent back over an open WebSocket.
+func talk(c io.Writer, from io.Reader) error {
 	text := message()
 	if _, err := c.Write(text); err != nil {
 		return err
 	}
-	_, err = io.ReadFull(br, text)
+	_, err := io.ReadFull(from, text)
 	return err
 }
 

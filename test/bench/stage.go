@@ -68,20 +68,25 @@ func open(ctx context.Context, o options) (*stage, error) {
 
 func (s *stage) close() error { return s.bed.End() }
 
-// installSingleUser builds the stand-in for jupyterhub-singleuser and puts it where nobody but root can write.
+// installSingleUser puts the stand-in for jupyterhub-singleuser where nobody but root can write.
 func (s *stage) installSingleUser(ctx context.Context) error {
-	file := filepath.Join(os.TempDir(), s.bed.Name+"-singleuser")
+	return s.install(ctx, "./singleuser", singleUser)
+}
+
+// install builds a program of this directory and puts it somewhere in the bed.
+func (s *stage) install(ctx context.Context, source, path string) error {
+	file := filepath.Join(os.TempDir(), s.bed.Name+"-"+filepath.Base(source))
 	defer os.Remove(file)
-	build := exec.CommandContext(ctx, "go", "build", "-o", file, "./singleuser")
+	build := exec.CommandContext(ctx, "go", "build", "-o", file, source)
 	build.Dir, build.Env = sourceDir(), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the single-user server: %w\n%s", err, out)
+		return fmt.Errorf("build %s: %w\n%s", source, err, out)
 	}
 	program, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	return s.bed.WriteFile(ctx, singleUser, string(program), 0o755)
+	return s.bed.WriteFile(ctx, path, string(program), 0o755)
 }
 
 // sourceDir is where this file was compiled from.

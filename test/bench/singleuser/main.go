@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -45,20 +47,22 @@ func listen(args []string, service string) (net.Listener, error) {
 }
 
 // echo gives a WebSocket back every byte that comes, without looking at frames.
-func echo(w http.ResponseWriter) {
+func echo(w http.ResponseWriter, r *http.Request) {
 	c, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer c.Close()
-	if _, err := io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"); err == nil {
+	accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) // RFC 6455 4.2.2; haproxy looks at it
+	if _, err := io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "+
+		base64.StdEncoding.EncodeToString(accept[:])+"\r\n\r\n"); err == nil {
 		io.Copy(c, rw)
 	}
 }
 
 func answer(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") != "" {
-		echo(w)
+		echo(w, r)
 		return
 	}
 	w.Header().Set("X-JupyterHub-Version", "6.1.1")
