@@ -72,6 +72,7 @@ type Proxy struct {
 	options Options
 	table   *table
 	tunnels tunnels
+	thrift  thrift
 	graves  *graveyard
 	ledger  *ledger
 	moved   atomic.Bool // somebody was active whom the ledger does not know to be
@@ -109,7 +110,7 @@ func New(o Options) (*Proxy, error) {
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)
 	o.clients = cmp.Or(o.clients, attentive())
 	p := &Proxy{options: o, table: newTable(), graves: newGraveyard(), callers: newCallers(), left: make(chan struct{})}
-	p.elders.proxy = p
+	p.elders.proxy, p.tunnels.thrift = p, &p.thrift
 	p.hubs = newCrowd(func() trust { return nil }, func() int { return 0 }, math.MaxInt, func() {})
 	p.certs = certificates{log: o.Log, now: o.Now, changed: make(chan struct{}, 1)}
 	p.trusted.Store(&trust{})

@@ -20,6 +20,7 @@ import (
 const (
 	readHeadTime = 30 * time.Second
 	idleClient   = 10 * time.Minute // above that of the usual balancers in front
+	parkTime     = 5 * time.Second  // for the next request; then a connection costs next to nothing
 	maxHead      = 128 << 10        // bytes; tornado's limit is 64 KiB, and login loops collect cookies (D24)
 )
 
@@ -44,7 +45,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	g := newGate(l, &p.certs, p.crowd, p.options.Quiet, p.options.clients)
 	go p.serveRedirects(ctx, g.plain)
 	front := &strict.Server{Handler: p, Context: context.WithoutCancel(ctx), ConnContext: server.ConnContext, Panicked: p.brokeDown,
-		HeadTime: server.ReadHeaderTimeout, IdleTime: server.IdleTimeout, MaxHead: server.MaxHeaderBytes}
+		HeadTime: server.ReadHeaderTimeout, IdleTime: server.IdleTimeout, ParkTime: parkTime, Parked: p.thrift.note, MaxHead: server.MaxHeaderBytes}
 	return p.until(ctx, server, fork{g, front}, front)
 }
 

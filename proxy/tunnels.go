@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -17,7 +16,7 @@ type tunnels struct {
 	gone   sync.WaitGroup
 	loops  []*loop
 	next   int // the loop that gets the next tunnel
-	left   int // how many have ended since memory was given back
+	thrift *thrift
 }
 
 // mostLoops is how many goroutines carry tunnels at most: one a processor, and few are enough.
@@ -83,28 +82,9 @@ func (ts *tunnels) remove(t *tunnel) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	delete(ts.open, t)
-	if ts.left++; ts.left == manyLeft {
-		time.AfterFunc(emptyFor, ts.giveBack)
-	}
+	ts.thrift.note()
 	t.load.open(-1)
 	ts.gone.Done()
-}
-
-// When so many have ended, and are more than those that are open a moment later, the memory that they took goes back to the
-// system: the collector by itself would take minutes until it comes round, and keep what it finds.
-const (
-	manyLeft = 200
-	emptyFor = 3 * time.Second
-)
-
-func (ts *tunnels) giveBack() {
-	ts.mu.Lock()
-	worth := ts.left > len(ts.open)
-	ts.left = 0
-	ts.mu.Unlock()
-	if worth {
-		debug.FreeOSMemory()
-	}
 }
 
 func (ts *tunnels) count() int {

@@ -38,23 +38,31 @@ func (a *alarm) off() { a.rings.Store(0) }
 
 // exactness is how exact the times of connections are.
 func (s *Server) exactness() time.Duration {
-	return max(10*time.Millisecond, min(time.Second, s.HeadTime/4, s.IdleTime/4))
+	exact := min(time.Second, s.HeadTime/4, s.IdleTime/4)
+	if s.ParkTime > 0 {
+		exact = min(exact, s.ParkTime/4)
+	}
+	return max(10*time.Millisecond, exact)
 }
 
 // within gives the connection a time for what it does now.
-func (c *conn) within(limit time.Duration) {
-	due := time.Now().Add(limit).UnixNano()
+func (c *conn) within(limit time.Duration) { c.dueAt(time.Now().Add(limit)) }
+
+func (c *conn) dueAt(t time.Time) {
+	due := t.UnixNano()
 	c.due.Store(due)
 	c.server.alarm.set(due, c.server.sweep)
 }
 
-// sweep wakes connections that have waited for too long, and sets the alarm for the one that is next.
+// sweep parks or wakes connections that have waited for too long, and sets the alarm for the one that is next.
 func (s *Server) sweep() {
 	s.alarm.off()
 	now := time.Now()
 	late, next := s.waiting(now.UnixNano())
 	for _, c := range late {
-		c.wake()
+		if due := c.due.Load(); !c.rest(now) && due != 0 && due < now.UnixNano() {
+			c.wake()
+		}
 	}
 	if next != 0 {
 		s.alarm.set(max(next, now.Add(s.exactness()).UnixNano()), s.sweep)

@@ -11,6 +11,8 @@
 // impossible Host; a body in a WebSocket handshake. In chunked bodies: sizes that are not plain hexadecimal, and the same faults
 // of lines. A bad body fails the read of the body, since its answer may be under way.
 //
+// A connection that is kept and not used for a while is parked: it has no goroutine and no buffer until its client speaks again.
+//
 // It must not know routes, users, or headers that have nothing to do with framing.
 //
 // Way in: Server.Serve, with a connection (under TLS: the decrypted side); Wrap, for a connection that net/http will serve. Way

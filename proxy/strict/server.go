@@ -22,9 +22,11 @@ type Server struct {
 	Handler     http.Handler
 	Context     context.Context                                 // of all requests, before ConnContext
 	ConnContext func(context.Context, net.Conn) context.Context // what a connection leaves in its requests' contexts; may be nil
+	Parked      func()                                          // hears of connections that are parked; may be nil
 	Panicked    func(value any, stack []byte)                   // hears of handlers that panic; may be nil
 	HeadTime    time.Duration                                   // for a request's head, once it has begun
 	IdleTime    time.Duration                                   // between two requests
+	ParkTime    time.Duration                                   // between two requests, until the connection is parked; 0: never
 	MaxHead     int                                             // bytes
 
 	closing atomic.Bool
@@ -52,17 +54,21 @@ const (
 type conn struct {
 	server *Server
 	net    net.Conn
-	br     *bufio.Reader
+	base   *http.Request // that all of its requests are made of
+	br     *bufio.Reader // nil while it is parked
 	phase  atomic.Int32
 	due    atomic.Int64 // when it has waited for too long, in Unix nanoseconds; 0: never
 	since  time.Time
 	cancel context.CancelFunc
-	key    uint64 // at the watch
+	key    uint64 // at the watch; 0: the watch cannot see it
+	parked bool   // guarded by the watch's mu
+
+	resting resting
 }
 
 const inBuffer = 4 << 10
 
-// Serve serves one connection until it ends, or is given away.
+// Serve serves one connection until it ends, is given away, or is parked: then it goes on by itself when the client speaks again.
 func (s *Server) Serve(nc net.Conn) {
 	ctx, cancel := context.WithCancel(s.Context)
 	c := &conn{server: s, net: nc, cancel: cancel, since: time.Now()}
@@ -74,15 +80,37 @@ func (s *Server) Serve(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	defer cancel()
-	c.br = bufio.NewReaderSize(nc, inBuffer)
-	base := (&http.Request{URL: &url.URL{}}).WithContext(ctx)
-	base.RemoteAddr = nc.RemoteAddr().String()
-	if c.serve(base) {
-		nc.Close()
-		s.release(c)
+	c.base = (&http.Request{URL: &url.URL{}}).WithContext(ctx)
+	c.base.RemoteAddr = nc.RemoteAddr().String()
+	c.run()
+}
+
+// run serves the connection from its beginning, or from where it was parked.
+func (c *conn) run() {
+	server := c.server
+	c.br = bufio.NewReaderSize(c.net, inBuffer)
+	switch c.serve() {
+	case closed:
+		c.cancel()
+		c.net.Close()
+		c.server.release(c)
+	case givenAway:
+		c.cancel()
+	case parked: // somebody else may be serving it already
+		if server.Parked != nil {
+			server.Parked()
+		}
 	}
 }
+
+// ending is why a connection is not served any more.
+type ending int
+
+const (
+	closed ending = iota
+	givenAway
+	parked
+)
 
 // add takes a connection in.
 func (s *Server) add(c *conn) bool {
@@ -120,6 +148,7 @@ func (s *Server) isClosing() bool { return s.closing.Load() }
 func (c *conn) wake() {
 	c.cancel()
 	c.net.SetDeadline(time.Unix(1, 0))
+	c.server.watch.unpark(c)
 }
 
 // Shutdown lets requests under way finish, closes what waits, and returns ctx's error when that takes too long.
@@ -169,19 +198,22 @@ func (s *Server) Close() {
 	}
 }
 
-// serve answers requests, each made of a copy of base, and reports whether the connection is to be closed here.
-func (c *conn) serve(base *http.Request) bool {
+// serve answers requests, each made of a copy of base.
+func (c *conn) serve() ending {
 	request, answer := make(http.Header, 16), make(http.Header, 16)
 	for {
 		if !c.await() {
-			return true
+			if c.park() {
+				return parked
+			}
+			return closed
 		}
 		r := new(http.Request)
-		*r = *base
+		*r = *c.base
 		r.Header = request
 		if err := c.read(r); err != nil {
 			c.refuse(err)
-			return true
+			return closed
 		}
 		w := &response{c: c, r: r, header: answer}
 		w.body, _ = r.Body.(*requestBody)
@@ -189,8 +221,11 @@ func (c *conn) serve(base *http.Request) bool {
 		w.borrow()
 		persists := c.answer(w)
 		w.giveBack()
+		if w.hijacked {
+			return givenAway
+		}
 		if !persists {
-			return !w.hijacked
+			return closed
 		}
 		if w.timed {
 			c.net.SetDeadline(time.Time{})
@@ -198,7 +233,7 @@ func (c *conn) serve(base *http.Request) bool {
 		clear(request)
 		clear(answer)
 		if !c.phase.CompareAndSwap(int32(busy), int32(idle)) || c.server.isClosing() {
-			return true
+			return closed
 		}
 	}
 }
@@ -206,17 +241,12 @@ func (c *conn) serve(base *http.Request) bool {
 // await waits for the first byte of a request.
 func (c *conn) await() bool {
 	if c.br.Buffered() == 0 {
-		limit := c.server.IdleTime
-		if phase(c.phase.Load()) == fresh {
-			limit = c.server.HeadTime
-		}
-		c.within(limit)
+		c.dueAt(c.patience())
 		if _, err := c.br.Peek(1); err != nil {
 			return false
 		}
 	}
-	was := c.phase.Swap(int32(busy))
-	return phase(was) != over
+	return c.rise()
 }
 
 func (c *conn) read(r *http.Request) error {

@@ -38,29 +38,33 @@ func (w *watch) begin() error {
 func (w *watch) add(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_ = control(c.net, func(fd int) error { // fails for what has no descriptor, as in tests
-		if w.poll == nil {
-			if err := w.begin(); err != nil {
-				return err
-			}
-		}
-		w.last++
-		c.key = w.last
-		w.conns[c.key] = c
-		event := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(c.key), Pad: int32(c.key >> 32)}
-		return unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, fd, &event)
-	})
+	if w.poll == nil && w.begin() != nil {
+		return
+	}
+	w.last++
+	c.key = w.last
+	if w.look(c, unix.EPOLL_CTL_ADD, whileServed) != nil {
+		c.key = 0 // it has no descriptor, as in tests
+		w.end()
+		return
+	}
+	w.conns[c.key] = c
 }
 
 // remove ends the goroutine with the last connection.
 func (w *watch) remove(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conns[c.key] != c {
+	if c.key == 0 || w.conns[c.key] != c {
 		return
 	}
 	delete(w.conns, c.key)
 	_ = control(c.net, func(fd int) error { return unix.EpollCtl(w.fd, unix.EPOLL_CTL_DEL, fd, nil) }) // in vain when it is closed
+	w.end()
+}
+
+// end ends the goroutine when nothing is watched. The caller holds mu.
+func (w *watch) end() {
 	if len(w.conns) == 0 {
 		w.poll.Close()
 		w.poll = nil
@@ -84,16 +88,16 @@ func (w *watch) run(poll *os.File) {
 			return
 		}
 		for _, event := range events[:n] {
-			w.left(uint64(uint32(event.Fd)) | uint64(uint32(event.Pad))<<32)
+			w.happened(uint64(uint32(event.Fd))|uint64(uint32(event.Pad))<<32, event.Events)
 		}
 	}
 }
 
-func (w *watch) left(key uint64) {
+func (w *watch) happened(key uint64, events uint32) {
 	w.mu.Lock()
 	c := w.conns[key]
 	w.mu.Unlock()
-	if c != nil {
+	if c != nil && !w.unpark(c) && events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.cancel()
 	}
 }

@@ -19,7 +19,7 @@ func (s *stage) measureUpgrade(ctx context.Context) error {
 	if err := s.startUnits(ctx, nginxAs(program, upstreamUnit, upstreamConfig, nil)); err != nil {
 		return err
 	}
-	if err := s.openSocketLanes(ctx); err != nil {
+	if err := s.startEcho(ctx); err != nil {
 		return err
 	}
 	if err := s.table().Add(ctx, ownLane); err != nil {
