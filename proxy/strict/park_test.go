@@ -3,9 +3,11 @@ package strict
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -40,6 +42,12 @@ func awaitParked(t *testing.T, s *Server, n int) {
 // parking is a server that parks soon, with a client that has been answered.
 func parking(t *testing.T, idle, park time.Duration) (*Server, net.Conn) {
 	t.Helper()
+	return parkingOver(t, idle, park, func(c net.Conn) net.Conn { return c }, func(c net.Conn) net.Conn { return c })
+}
+
+// parkingOver is parking with something between the connection and what is said over it.
+func parkingOver(t *testing.T, idle, park time.Duration, served, dialed func(net.Conn) net.Conn) (*Server, net.Conn) {
+	t.Helper()
 	s := &Server{Handler: http.NotFoundHandler(), Context: t.Context(), HeadTime: 20 * time.Second, IdleTime: idle, ParkTime: park, MaxHead: 1 << 20}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -48,7 +56,7 @@ func parking(t *testing.T, idle, park time.Duration) (*Server, net.Conn) {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
-			go s.Serve(c)
+			go s.Serve(served(c))
 		}
 	}()
 	c, err := net.Dial("tcp", l.Addr().String())
@@ -56,6 +64,7 @@ func parking(t *testing.T, idle, park time.Duration) (*Server, net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	c = dialed(c)
 	c.SetDeadline(time.Now().Add(30 * time.Second))
 	again(t, c)
 	return s, c
@@ -63,17 +72,28 @@ func parking(t *testing.T, idle, park time.Duration) (*Server, net.Conn) {
 
 // A parked connection answers as if it had never been, again and again, also when a head comes in pieces.
 func TestParkedConnectionsAnswer(t *testing.T) {
-	s, c := parking(t, time.Minute, time.Millisecond)
-	for range 5 {
-		awaitParked(t, s, 1)
-		again(t, c)
-	}
-	awaitParked(t, s, 1)
-	io.WriteString(c, "GET / HTT")
-	awaitParked(t, s, 0)
-	io.WriteString(c, "P/1.1\r\nHost: h\r\n\r\n")
-	if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
-		t.Error(err)
+	plain := func(c net.Conn) net.Conn { return c }
+	keys := httptest.NewTLSServer(nil)
+	keys.Close()
+	for name, over := range map[string]struct{ served, dialed func(net.Conn) net.Conn }{
+		"plain": {plain, plain},
+		"TLS": {func(c net.Conn) net.Conn { return tls.Server(c, keys.TLS) },
+			func(c net.Conn) net.Conn { return tls.Client(c, &tls.Config{InsecureSkipVerify: true}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, c := parkingOver(t, time.Minute, time.Millisecond, over.served, over.dialed)
+			for range 5 {
+				awaitParked(t, s, 1)
+				again(t, c)
+			}
+			awaitParked(t, s, 1)
+			io.WriteString(c, "GET / HTT")
+			awaitParked(t, s, 0)
+			io.WriteString(c, "P/1.1\r\nHost: h\r\n\r\n")
+			if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
