@@ -35,6 +35,9 @@ func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	counted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	defer func() { a.called(r, counted) }()
 	if !a.mayEnter(r) {
+		if r.ContentLength != 0 {
+			w.Header()["Connection"] = []string{"close"} // otherwise net/http reads the body first
+		}
 		refuse(counted, hub.Errorf(hub.Forbidden, "the proxy's API is for the hub"))
 		return
 	}
