@@ -81,22 +81,11 @@ func (a *app) run(ctx context.Context, args []string) int {
 	case err == nil:
 		return a.status
 	case !errors.As(err, &failed):
-		a.complain(err, usageHint(root, args))
+		a.complain(usageError(root, args, err), usageHint(root, args))
 		return exitUsage
 	}
 	a.complain(failed.err, failed.hint)
 	return exitFailed
-}
-
-// usageHint answers for a wrong command line.
-func usageHint(root *cobra.Command, args []string) string {
-	if cmd, _, err := root.Find(args); err == nil && cmd != root {
-		return cmd.CommandPath() + " --help shows how it is used"
-	}
-	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
-		return "did you mean jupyterhub " + near[0] + "?"
-	}
-	return "jupyterhub --help lists what there is"
 }
 
 // complain prints an error of one or many lines, and what to do about it.

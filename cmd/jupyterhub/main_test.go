@@ -148,8 +148,18 @@ jupyterhub: hint: did you mean jupyterhub status?
 [2]
 `)
 	compare(t, m.run("backup"), `
-jupyterhub: error: accepts 1 arg(s), received 0
+jupyterhub: error: jupyterhub backup wants FILE
 jupyterhub: hint: jupyterhub backup --help shows how it is used
+[2]
+`)
+	compare(t, m.run("users", "lst"), `
+jupyterhub: error: unknown command "lst" for "jupyterhub users"
+jupyterhub: hint: did you mean jupyterhub users list?
+[2]
+`)
+	compare(t, m.run("servers", "frobnicate"), `
+jupyterhub: error: unknown command "frobnicate" for "jupyterhub servers"
+jupyterhub: hint: jupyterhub servers --help shows how it is used
 [2]
 `)
 	compare(t, m.run("edit", "alice", "--named", "--slice"), `

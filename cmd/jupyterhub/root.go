@@ -20,18 +20,31 @@ Exit status: 0 done, 1 it went wrong or the configuration has mistakes, 2 wrong 
   jupyterhub check-config && systemctl reload jupyterhub
   jupyterhub token alice --expires-in 30d
   jupyterhub backup /var/backups/jupyterhub.db`,
-		SilenceErrors:      true,
-		SilenceUsage:       true,
-		DisableSuggestions: true, // they are hints, see usageHint
-		// Two letters are enough for a suggestion.
-		SuggestionsMinimumDistance: 2,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		DisableSuggestions:         true, // they are hints, see usageHint
+		SuggestionsMinimumDistance: nearEnough,
 	}
 	root.PersistentFlags().StringVar(&a.places.config, "config", a.places.config, "`directory` of jupyterhub.toml and jupyterhub.toml.d")
-	root.AddCommand(a.usersCommand(), a.groupsCommand(), a.serversCommand(), a.sharesCommand(), a.tokensCommand(), a.rolesCommand(), a.servicesCommand())
-	root.AddCommand(a.statusCommand(), a.tokenCommand(), a.checkConfigCommand(), a.showConfigCommand(), a.checkLoginCommand(),
-		a.editCommand(), a.explainCommand(), a.limitCommand(), a.usageCommand(), a.doctorCommand(), a.reloadCommand(), a.backupCommand(),
-		a.versionCommand())
+	section(root, "hub", "What the hub knows:", a.usersCommand(), a.groupsCommand(), a.serversCommand(), a.sharesCommand(), a.tokensCommand(),
+		a.rolesCommand(), a.servicesCommand(), a.tokenCommand())
+	section(root, "machine", "What runs on the machine:", a.statusCommand(), a.doctorCommand(), a.usageCommand(), a.limitCommand(), a.explainCommand(),
+		a.editCommand(), a.backupCommand())
+	section(root, "configuration", "The configuration:", a.checkConfigCommand(), a.showConfigCommand(), a.checkLoginCommand(), a.reloadCommand())
+	root.AddCommand(a.versionCommand())
 	return root
+}
+
+// nearEnough is how many letters may be wrong in a command for it to be suggested.
+const nearEnough = 2
+
+// section adds commands that stand together in the help.
+func section(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = id
+	}
+	root.AddCommand(commands...)
 }
 
 func (a *app) versionCommand() *cobra.Command {

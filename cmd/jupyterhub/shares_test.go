@@ -86,8 +86,8 @@ func TestSharesWantToKnowWithWhom(t *testing.T) {
 		"code alice --expires-in soon":         "is no span of time",
 		"revoke alice/gpu":                     "jupyterhub shares codes alice/gpu lists those that there are",
 		"revoke alice/gpu sc_3 --all":          "name codes, or say --all",
-		"leave bob":                            "accepts 2 arg(s)",
-		"list":                                 "accepts 1 arg(s)",
+		"leave bob":                            "jupyterhub shares leave wants USER OWNER[/SERVER]",
+		"list":                                 "jupyterhub shares list wants USER[/SERVER]",
 		"with class --group --json --user bob": "unknown flag: --user",
 	} {
 		if out := m.run(append([]string{"shares"}, strings.Fields(line)...)...); !strings.Contains(out, want) || strings.Contains(out, "[0]") {

@@ -40,6 +40,7 @@ func noun(use, short, example string, verbs ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return errors.New(cmd.CommandPath() + " needs a verb")
 	}}
+	cmd.SuggestionsMinimumDistance = nearEnough
 	cmd.AddCommand(verbs...)
 	return cmd
 }
@@ -48,9 +49,25 @@ func noun(use, short, example string, verbs ...*cobra.Command) *cobra.Command {
 func (a *app) command(v verb) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{Use: v.use, Short: v.short, Long: v.long, Example: v.example, Args: v.args, ValidArgsFunction: a.completes(v.names),
-		RunE: did(func(cmd *cobra.Command, args []string) error { return a.answer(cmd.Context(), v, args, asJSON) })}
+		RunE: did(func(cmd *cobra.Command, args []string) error {
+			return orSeeList(cmd, a.answer(cmd.Context(), v, args, asJSON))
+		})}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, in the API's own shapes")
 	return cmd
+}
+
+// orSeeList says of what is not there where one sees what is.
+func orSeeList(cmd *cobra.Command, err error) error {
+	var failed *failure
+	if hub.KindOf(err) != hub.NotFound || errors.As(err, &failed) {
+		return err
+	}
+	for _, list := range cmd.Parent().Commands() {
+		if list.Name() == "list" {
+			return hinted(err, "%s %s shows what there is", cmd.Parent().CommandPath(), list.Use)
+		}
+	}
+	return err
 }
 
 func (a *app) answer(ctx context.Context, v verb, args []string, asJSON bool) error {

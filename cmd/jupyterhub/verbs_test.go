@@ -46,6 +46,7 @@ alice  yes    class staff  1        2026-11-24 12:00
 	compare(t, m.run("users", "change", "alice", "--admin=false"), "\n[0]\n")
 	compare(t, m.run("users", "remove", "alice", "nobody"), `
 jupyterhub: error: No such user: nobody
+jupyterhub: hint: jupyterhub users list shows what there is
 [1]
 `)
 	var u client.User
@@ -114,6 +115,7 @@ alice/gpu  stopped  -      -       -
 	compare(t, m.run("servers", "remove", "alice/gpu"), "\n[0]\n")
 	compare(t, m.run("servers", "start", "bob"), `
 jupyterhub: error: No such user: bob
+jupyterhub: hint: jupyterhub servers list [USER] shows what there is
 [1]
 `)
 }
@@ -158,6 +160,7 @@ jupyterhub: error: DIR/two.token must hold one line, the token
 `)
 	compare(t, m.run("services", "remove", "wiki"), `
 jupyterhub: error: Service wiki is not modifiable at runtime
+jupyterhub: hint: jupyterhub services list shows what there is
 [1]
 `)
 }
