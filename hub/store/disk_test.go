@@ -22,6 +22,10 @@ func TestMain(m *testing.M) {
 		fmt.Println(playFullDisk(dir))
 		os.Exit(0)
 	}
+	if dir := os.Getenv(killed); dir != "" {
+		fmt.Fprintln(os.Stderr, playKilled(dir))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
