@@ -169,6 +169,33 @@ func TestAGuestLinksItsSocketToAnothers(t *testing.T) {
 	s.eventually("its own socket, by a link, is its own", func() bool { return s.answers("/user/guest-attacker/api") == http.StatusOK })
 }
 
+// A real JupyterLab runs for a guest, who logs in as an account: a cell is run in the guest's home, by the guest's user, and what it wrote
+// is there in the next server.
+func TestAGuestRunsACell(t *testing.T) {
+	s := onStage(t)
+	s.afterwards("sh", "-c", "rm -rf /var/lib/jupyter-guests /var/lib/private/jupyter-guests")
+	s.configure("[spawner.user.alice]\ndynamic_users = true\n")
+	p := s.player("alice")
+	p.logIn("/hub/home")
+	for _, want := range []string{"None", "kept"} {
+		p.startServer()
+		if lab := p.get("/user/alice/lab"); lab.status != http.StatusOK {
+			t.Fatalf("JupyterLab is at %s, %d:\n%s", lab.url, lab.status, lab.text)
+		}
+		told := strings.Fields(p.kernel().run(`import os, pathlib
+kept = pathlib.Path.home() / "kept"
+print(os.getuid(), os.path.expanduser("~"), os.getcwd() == os.path.realpath(os.path.expanduser("~")), kept.read_text() if kept.exists() else None)
+kept.write_text("kept")`))
+		if len(told) < 4 || len(told[0]) != 5 || !strings.HasPrefix(told[1], "/var/lib/jupyter-guests/alice-") || told[2] != "True" || told[3] != want {
+			t.Fatalf("the cell prints %q, want %s at the end", told, want)
+		}
+		if _, err := s.hub.StopServer(s.ctx, alice, false); err != nil {
+			t.Fatal(err)
+		}
+		s.becomes(alice, hub.Stopped)
+	}
+}
+
 // guests lets every server be a guest's probe, until the play ends.
 func (s *stage) guests() {
 	s.t.Helper()

@@ -12,7 +12,8 @@ import (
 // Every option of root's file that becomes a property is read back from the unit that runs with it.
 func TestEveryOptionReachesTheUnit(t *testing.T) {
 	s := onStage(t)
-	s.run("mkdir", "-p", "/srv/course", "/srv/work")
+	s.run("mkdir", "-p", "/srv/course", "/srv/work", "/srv/bound", "/srv/read")
+	s.run("chmod", "a+w", "/srv/course", "/srv/work")
 	s.probed(`
 user_workingdir = "/srv/work"
 default_shell = "/bin/sh"
@@ -38,7 +39,7 @@ notebook_dir = "~/work"
 default_url = "/tree"
 disable_user_config = true
 environment = { COURSE = "of {username}" }
-unit_extra_properties = { Nice = 3, LimitNOFILE = "1024:4096", SupplementaryGroups = ["games", "audio"], OOMScoreAdjust = 100, UMask = "0027" }
+unit_extra_properties = { Nice = 3, LimitNOFILE = "1024:4096", SupplementaryGroups = ["games", "audio"], BindPaths = "/srv/work:/srv/bound", BindReadOnlyPaths = ["/srv/course:/srv/read", "-/srv/none"], OOMScoreAdjust = 100, UMask = "0027" }
 `, "alice")
 	s.start(alice)
 	unit := hub.UnitName(alice)
@@ -65,6 +66,8 @@ unit_extra_properties = { Nice = 3, LimitNOFILE = "1024:4096", SupplementaryGrou
 	if !strings.HasPrefix(told, want) {
 		t.Errorf("the server is told %q\nwant %q", told, want)
 	}
+	s.can(alice, "touch /srv/bound/x && test -e /srv/work/x")
+	s.cannot(alice, "touch /srv/read/x")
 	// The kernel keeps of a promise what each group above may keep.
 	for _, slice := range []string{"jupyter.slice", "jupyter-user_alice.slice"} {
 		if got := s.property(slice, "MemoryMin"); got != "67108864" {
