@@ -13,7 +13,7 @@ import (
 	"jupyterhubd/hub"
 )
 
-// measureDeath kills running servers. The floor is the signal by which systemd says that a unit has failed; ours is the answer of
+// measureDeath kills running servers. The floor is the signal by which systemd says that a unit with the same properties has failed; ours is the answer of
 // the API that gives the user the cause.
 func (s *stage) measureDeath(ctx context.Context) error {
 	f, err := s.newFloor(ctx)

@@ -49,7 +49,7 @@ var rows = []row{
 	{"spawn", "start a server: POST to its first answer through the proxy, p50", "ms", bareUnit, goal{atMost: 1.3}},
 	{"spawn", "", "ms", jupyterhub, goal{atMost: 0.3}},
 	{"spawn", "", "ms", jupyterhubSandboxed, goal{}},
-	{"death", "a server is killed: until the API tells the user why, p50; systemd's own signal", "ms", bareUnit, goal{atMost: 5}},
+	{"death", "a server is killed: until the API tells the user why, p50; systemd's signal of the same unit", "ms", bareUnit, goal{atMost: 5}},
 	{"crowd", "  beside {running} running servers, times what it takes alone", "x", jupyterhub, goal{}},
 	{"crowd", "", "x", "", goal{atMost: 1.3}},
 	{"burst", "start {burst} at once", "starts/s", bareUnit, goal{atLeast: 0.85}},
