@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,7 +23,10 @@ func TestHostsOfTheirOwn(t *testing.T) {
 	bed := ownStage(t, "").Bed
 	settle(t, bed).apart()
 	for name, play := range map[string]func(*stage){
-		"alice works at her host": (*stage).aliceAtHerHost,
+		"alice works at her host":          (*stage).aliceAtHerHost,
+		"a service has a host of its own":  (*stage).serviceAtItsHost,
+		"nobody claims another host":       (*stage).claimedHosts,
+		"named servers are at their users": (*stage).namedServersAtTheirHost,
 	} {
 		t.Run(name, func(t *testing.T) { play(settle(t, bed)) })
 	}
@@ -108,6 +112,100 @@ func (s *stage) aliceAtHerHost() {
 	}
 	if unit := hub.UnitName(alice); s.run("systemctl", "is-active", unit) != "active" {
 		s.t.Error("the logout has stopped her server")
+	}
+}
+
+// A service of the configuration is reached at its host and nowhere else, and knows where it is.
+func (s *stage) serviceAtItsHost() {
+	s.put("/usr/local/bin/wiki", strings.Replace(wiki, `os.environ.get("GREETING")`, `os.environ["JUPYTERHUB_PUBLIC_URL"]`, 1), 0o755)
+	s.configure("[[hub.services]]\nname = \"wiki\"\nurl = \"http://127.0.0.1:9310\"\ncommand = [\"wiki\"]\n")
+	p, at := s.guest("alice"), "https://wiki--service."+hubHost+":8000/services/wiki/"
+	var said wikiSays
+	s.eventually("the service answers at its host", func() bool {
+		page := p.get(at + "page")
+		return page.status == http.StatusOK && json.Unmarshal([]byte(page.text), &said) == nil
+	})
+	if said.Greeting != at || said.Prefix != "/services/wiki/" || said.Path != "/services/wiki/page" || said.Hub.Name != "wiki" {
+		s.t.Errorf("it says %+v", said)
+	}
+	for _, elsewhere := range []string{"/services/wiki/page", p.own + "/services/wiki/page"} {
+		if page := p.get(elsewhere); page.status == http.StatusOK && strings.Contains(page.text, "greeting") {
+			s.t.Errorf("it answers at %s as well", elsewhere)
+		}
+	}
+}
+
+// Vulnerability: where a request goes and what is believed of its cookies is decided by a host, and clients can write several.
+// Attack: alice's browser, as a page of mallory's could make it, asks at mallory's host and says in every header that it asks at the hub's;
+// and the other way round, at the hub's for what is to be set for mallory's.
+// Verified: the Host alone counts. At mallory's host the hub believes no cookie and leads to its own; at its own it is as ever.
+func (s *stage) claimedHosts() {
+	p := s.guest("alice")
+	p.logIn("/hub/home")
+	login := p.http.Jar.Cookies(mustParse(s.t, p.door))
+	p.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	ask := func(host, claim, path string) *http.Response {
+		r := p.request(s.ctx, http.MethodGet, "https://"+host+":8000"+path, nil)
+		for _, c := range login {
+			r.AddCookie(c)
+		}
+		for name, value := range map[string]string{"X-Forwarded-Host": claim, "X-Host": claim, "Forwarded": "host=" + claim, "X-Original-Host": claim} {
+			r.Header.Set(name, value)
+		}
+		got, err := p.http.Do(r)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		got.Body.Close()
+		return got
+	}
+	const mallorys = "mallory." + hubHost
+	if got := ask(mallorys, hubHost+":8000", "/hub/home"); got.Header.Get("Location") != "https://"+hubHost+":8000/hub/home" {
+		s.t.Errorf("at mallory's host the hub's page answers %d %s", got.StatusCode, got.Header.Get("Location"))
+	}
+	if got := ask(mallorys, hubHost+":8000", "/hub/api/user"); got.StatusCode != http.StatusForbidden {
+		s.t.Errorf("at mallory's host the hub's API answers %d to a cookie", got.StatusCode)
+	}
+	if got := ask(hubHost, mallorys+":8000", "/hub/home"); got.StatusCode != http.StatusOK {
+		s.t.Errorf("at the hub's host the home page answers %d", got.StatusCode)
+	}
+	if got := ask(mallorys, "alice."+hubHost+":8000", "/user/alice/api"); got.StatusCode != http.StatusFailedDependency {
+		s.t.Errorf("alice's server, asked for at mallory's host, answers %d", got.StatusCode)
+	}
+	for _, c := range ask(hubHost, mallorys+":8000", "/hub/logout").Cookies() {
+		if strings.Contains(c.Domain, "mallory") {
+			s.t.Errorf("the hub sets %s", c)
+		}
+	}
+}
+
+// All servers of a user's are at that user's host, each below its name, and each asks for its own login.
+func (s *stage) namedServersAtTheirHost() {
+	s.mocked("alice")
+	lab := hub.ServerRef{User: "alice", Server: "lab"}
+	s.start(alice)
+	s.start(lab)
+	s.t.Cleanup(func() {
+		if _, err := s.hub.StopServer(context.WithoutCancel(s.ctx), lab, true); err != nil {
+			s.t.Error(err)
+		}
+	})
+	p := s.guest("alice")
+	for _, ref := range []hub.ServerRef{alice, lab} {
+		live, err := s.hub.Server(s.ctx, ref)
+		if want := strings.TrimSuffix(p.own+"/user/"+strings.TrimSuffix(ref.String(), "/"), "/") + "/"; err != nil || live.URL != want {
+			s.t.Errorf("%s is at %s, want %s: %v", ref, live.URL, want, err)
+		}
+		if at := p.get(live.URL + "api"); at.status != http.StatusOK || at.url.Host != "alice."+hubHost+":8000" {
+			s.t.Errorf("%s answers %d at %s", ref, at.status, at.url)
+		}
+	}
+	if _, err := s.hub.StopServer(s.ctx, lab, false); err != nil {
+		s.t.Fatal(err)
+	}
+	p.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if at := p.get(p.own + "/user/alice/api"); at.status != http.StatusOK {
+		s.t.Errorf("after the named server's end the other answers %d", at.status)
 	}
 }
 
