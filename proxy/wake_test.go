@@ -8,9 +8,9 @@ import (
 )
 
 // bedroom is a hub that is asked to wake alice's server, and the server, which answers when it was woken.
-func bedroom(t *testing.T) (s *stage, asked chan string, answer chan int, up *server) {
+func bedroom(t *testing.T, o Options) (s *stage, asked chan string, answer chan int, up *server) {
 	t.Helper()
-	s = newStage(t, Options{})
+	s = newStage(t, o)
 	asked, answer = make(chan string, 100), make(chan int, 100)
 	hub := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Forwarded-For") != "" {
@@ -46,10 +46,21 @@ func silent(t *testing.T, asked chan string) {
 	}
 }
 
+// Where servers are at hosts of their own the hub is asked all the same, though it is at another.
+func TestRequestsWakeWhoSleepsAtAnotherHost(t *testing.T) {
+	s, asked, answer, up := bedroom(t, Options{HostRouting: true, HubBase: "/", HubOrigin: "https://hub.example"})
+	s.route("/alice.hub.example/user/alice", up.URL, asleep)
+	answer <- 204
+	s.get("/user/alice/", "Host: alice.hub.example")
+	if got := await(t, asked); got != "POST /hub/api/users/alice/server/wake?key=k" {
+		t.Errorf("the hub was asked for %s", got)
+	}
+}
+
 // The first request to a server that sleeps has the hub wake it, once; those that follow go their way. When the hub could not,
 // the next one asks again.
 func TestRequestsWakeWhoSleeps(t *testing.T) {
-	s, asked, answer, up := bedroom(t)
+	s, asked, answer, up := bedroom(t, Options{})
 	s.route("/user/alice", up.URL, asleep)
 	answer <- 503
 	s.get("/user/alice/")
@@ -69,7 +80,7 @@ func TestRequestsWakeWhoSleeps(t *testing.T) {
 
 // A request is on its way when its server is laid to sleep, and would never be answered: the server is woken again.
 func TestWhoIsAskedIsWoken(t *testing.T) {
-	s, asked, answer, _ := bedroom(t)
+	s, asked, answer, _ := bedroom(t, Options{})
 	come, awake := make(chan bool), make(chan bool)
 	wakes := sync.OnceFunc(func() { close(awake) })
 	defer wakes()
@@ -95,7 +106,7 @@ func TestWhoIsAskedIsWoken(t *testing.T) {
 
 // What is said on a WebSocket that was open before wakes as well.
 func TestFramesWakeWhoSleeps(t *testing.T) {
-	s, asked, answer, up := bedroom(t)
+	s, asked, answer, up := bedroom(t, Options{})
 	s.alice(up.URL)
 	c := s.open("/user/alice/")
 	defer c.CloseNow()
@@ -129,7 +140,7 @@ func TestSleepIsNoActivity(t *testing.T) {
 
 // A route that says nonsense wakes nobody and leads where it led.
 func TestNonsenseWakesNobody(t *testing.T) {
-	s, asked, _, up := bedroom(t)
+	s, asked, _, up := bedroom(t, Options{})
 	for _, wake := range []string{`"user"`, `7`, `"/user/alice/x"`, `"/hub/%zz"`} {
 		s.route("/user/alice", up.URL, `"user": "alice", "wake": `+wake)
 		s.get("/user/alice/")
