@@ -216,7 +216,7 @@ func (w *workshop) put(user, name string, state hub.State) {
 	ref := hub.ServerRef{User: user, Server: name}
 	live := hub.Live{Server: hub.Server{ServerRef: ref, Created: today}, State: state, URL: w.hosts.User(user) + "/user/" + url.PathEscape(user) + "/"}
 	if name != "" {
-		live.URL += name + "/"
+		live.URL += url.PathEscape(name) + "/"
 	}
 	if state.Active() {
 		live.Started, live.LastActivity = today.Add(-time.Hour), today.Add(-time.Minute)
