@@ -93,8 +93,8 @@ func TestTLSConnectionsOutliveAReload(t *testing.T) {
 	l.closed(third, 1012)
 }
 
-// overTLS lets the proxy speak TLS for the rest of the play, and puts a load on it.
-func (s *stage) overTLS() *loaded {
+// overTLS lets the proxy speak TLS for the rest of the play, with more lines for [proxy], and puts a load on it.
+func (s *stage) overTLS(more ...string) *loaded {
 	s.t.Helper()
 	const dir = "/etc/jupyterhub/tls"
 	s.run("mkdir", "--parents", dir)
@@ -102,7 +102,7 @@ func (s *stage) overTLS() *loaded {
 	s.run("sh", "-c", `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null &&
 		chown -R jupyterhub-proxy "$1"`, "sh", dir)
 	l := s.load(&tls.Config{InsecureSkipVerify: true})
-	s.configure(fmt.Sprintf("[proxy]\ntls_certificate = %q\ntls_key = %q\n", dir+"/cert.pem", dir+"/key.pem"))
+	s.configure(fmt.Sprintf("[proxy]\ntls_certificate = %q\ntls_key = %q\n%s\n", dir+"/cert.pem", dir+"/key.pem", strings.Join(more, "\n")))
 	return l
 }
 
@@ -128,6 +128,18 @@ func TestTheNinthReloadEndsTheOldest(t *testing.T) {
 	if log := s.Journal(s.ctx, proxyUnit); !strings.Contains(log, told) {
 		t.Errorf("nobody tells of the end:\n%s", log)
 	}
+}
+
+// Who does not end in time is ended: after drain_timeout the old process closes what it has left, with 1012, and goes.
+func TestAnOldProxyEndsInTime(t *testing.T) {
+	s := onStage(t)
+	l := s.overTLS(`drain_timeout = "2s"`)
+	old := l.open(3, nil)
+	s.reloaded()
+	others := l.open(3, nil)
+	l.closed(old, 1012)
+	s.eventually("the old process has gone", func() bool { return len(s.processes()) == 1 })
+	l.alive(others)
 }
 
 // After a reload the new process is systemd's as the first was: it answers the watchdog, its death is seen at once, and what follows
