@@ -103,7 +103,7 @@ check: packages-build ## the quick part, CHECK_SECONDS=120 at most: gofmt, vet a
 		[ $$code -ne 124 ] || echo 'make check has to be quick: what takes long belongs to make test, behind testing.Short.' \
 			'With an empty build cache on a slow machine: make check CHECK_SECONDS=300'; exit $$code; }
 
-release-check: test ## what is longer: fuzzing, a hundred thousand connections, upgrades with thousands of WebSockets, every conversation on the whole way, User Mode Linux, the Debian package
+release-check: test ## what is longer: fuzzing, a hundred thousand connections, upgrades with thousands of WebSockets, ten thousand starts, every conversation on the whole way, User Mode Linux, the Debian package
 	@for package in $$($(GO) list ./...); do \
 		$(GO) test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
 			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$package || exit 1; done || exit 1; done
@@ -111,6 +111,7 @@ release-check: test ## what is longer: fuzzing, a hundred thousand connections, 
 	RELEASE=1 $(GO) test -count=1 -run 'Outlive' ./test/system
 	RELEASE=1 $(GO) test -count=1 -run 'WholeWay' ./test/compat
 	$(MAKE) uml
+	$(MAKE) bench BENCHFLAGS='-only churn -starts 10000 -strict'
 	$(MAKE) deb
 	DEB=dist/jupyterhubd_$(RELEASE)_$$(dpkg --print-architecture).deb $(GO) test -count=1 -run TestDebianPackage ./test/system
 

@@ -119,6 +119,11 @@ func (f *floor) unitOf(a hub.Account) string { return "floor-" + a.Name + ".serv
 
 // start starts the account's unit and returns when its server has answered.
 func (f *floor) start(ctx context.Context, a hub.Account) error {
+	return f.startWith(ctx, a, func(sd.Property) bool { return true })
+}
+
+// startWith leaves out properties.
+func (f *floor) startWith(ctx context.Context, a hub.Account, wanted func(sd.Property) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	c, err := f.compose(a)
@@ -135,8 +140,9 @@ func (f *floor) start(ctx context.Context, a hub.Account) error {
 	if err := os.Chown(dir, int(a.UID), 0); err != nil {
 		return err
 	}
+	properties := slices.DeleteFunc(c.Properties, func(p sd.Property) bool { return !wanted(p) })
 	done := make(chan string, 1)
-	if _, err := f.bus.StartTransientUnitContext(ctx, f.unitOf(a), "fail", c.Properties, done); err != nil {
+	if _, err := f.bus.StartTransientUnitContext(ctx, f.unitOf(a), "fail", properties, done); err != nil {
 		return fmt.Errorf("start %s: %w", f.unitOf(a), err)
 	}
 	if err := f.await(ctx, done); err != nil {

@@ -23,6 +23,8 @@ type size struct {
 	load    time.Duration // of one turn of a load generator
 	users   int           // in the list of users
 	running int           // servers that run while the hub restarts
+	churn   int           // starts in a row, of which none may be lost
+	units   int           // that run while root's side begins anew
 	idle    time.Duration // nobody does anything
 	sockets int           // WebSockets open at once
 	some    int           // routes in a table
@@ -32,21 +34,23 @@ type size struct {
 
 // full takes less than twenty minutes on two cores; quick shows that everything can be measured.
 var (
-	full = size{rounds: 3, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, idle: time.Minute,
+	full = size{rounds: 3, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, churn: 300, units: 1000, idle: time.Minute,
 		sockets: 2000, some: 5000, many: 100_000, calm: 10 * time.Second}
-	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, running: 3, idle: time.Second,
+	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, running: 3, churn: 8, units: 10, idle: time.Second,
 		sockets: 20, some: 20, many: 50, calm: 100 * time.Millisecond}
 )
 
 // numbers fills in the braces of rows.
 func (z size) numbers() *strings.Replacer {
 	return strings.NewReplacer("{burst}", fmt.Sprint(z.burst), "{large}", fmt.Sprint(z.large),
-		"{sockets}", fmt.Sprint(z.sockets), "{some}", fmt.Sprint(z.some), "{many}", fmt.Sprint(z.many), "{calm}", fmt.Sprint(z.calm), "{users}", fmt.Sprint(z.users), "{running}", fmt.Sprint(z.running))
+		"{sockets}", fmt.Sprint(z.sockets), "{some}", fmt.Sprint(z.some), "{many}", fmt.Sprint(z.many), "{calm}", fmt.Sprint(z.calm), "{users}", fmt.Sprint(z.users), "{running}", fmt.Sprint(z.running),
+		"{churn}", fmt.Sprint(z.churn), "{churners}", fmt.Sprint(churners), "{units}", fmt.Sprint(z.units))
 }
 
 type options struct {
 	size    size
 	only    []string
+	strict  bool // what may not happen at all is an error
 	json    string
 	verbose io.Writer
 }
@@ -55,15 +59,20 @@ func main() {
 	short := flag.Bool("short", false, "measure next to nothing, to see that everything can be measured")
 	rounds := flag.Int("rounds", 0, "turns of each contender (default 3)")
 	only := flag.String("only", "", "subjects to measure, with commas between them: "+strings.Join(subjectNames(), ","))
+	starts := flag.Int("starts", 0, "starts of the subject churn (default 300)")
+	strict := flag.Bool("strict", false, "fail if something happened that may not happen at all, such as a start that was lost")
 	file := flag.String("json", "", "also write the figures of every round to this file")
 	verbose := flag.Bool("verbose", false, "say what is being done")
 	flag.Parse()
-	o := options{size: full, json: *file, verbose: io.Discard}
+	o := options{size: full, strict: *strict, json: *file, verbose: io.Discard}
 	if *short {
 		o.size = quick
 	}
 	if *rounds > 0 {
 		o.size.rounds = *rounds
+	}
+	if *starts > 0 {
+		o.size.churn = *starts
 	}
 	if *only != "" {
 		o.only = strings.Split(*only, ",")
@@ -99,6 +108,9 @@ func run(ctx context.Context, out io.Writer, o options) error {
 		failed = append(failed, err)
 	}
 	r.print(out)
+	if o.strict {
+		failed = append(failed, r.forbidden()...)
+	}
 	if o.json != "" {
 		failed = append(failed, r.write(o.json))
 	}
@@ -122,10 +134,14 @@ var subjects = []subject{
 	{"fairness", (*stage).measureFairness},
 	{"upgrade", (*stage).measureUpgrade},
 	{"spawn", (*stage).measureSpawn},
+	{"properties", (*stage).measureProperties},
+	{"churn", (*stage).measureChurn},
+	{"sleep", (*stage).measureSleep},
 	{"death", (*stage).measureDeath},
 	{"burst", (*stage).measureBurst},
 	{"memory", (*stage).measureMemory},
 	{"restart", (*stage).measureRestart},
+	{"reconcile", (*stage).measureReconcile},
 }
 
 func subjectNames() (names []string) {

@@ -20,6 +20,7 @@ type report struct {
 	Machine string   `json:"machine"`
 	Seconds float64  `json:"seconds"`
 	Lines   []line   `json:"figures"`
+	Costs   []cost   `json:"properties,omitempty"`
 	Missing []string `json:"missing,omitempty"` // references that could not be had
 }
 
@@ -40,7 +41,7 @@ type line struct {
 
 // report fills the rows of which there are figures.
 func (s scores) report(size size, missing []string) *report {
-	r := &report{Machine: machine(), Missing: missing}
+	r := &report{Machine: machine(), Costs: s.costs(), Missing: missing}
 	numbers := size.numbers()
 	for _, row := range rows {
 		mine, theirs := s[row.figure][ours], s[row.figure][row.against]
@@ -101,9 +102,34 @@ func (r *report) print(w io.Writer) {
 	for line := range strings.Lines(table.String()) {
 		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
 	}
+	r.printCosts(w)
 	for _, m := range r.Missing {
 		fmt.Fprintln(w, m)
 	}
+}
+
+// printCosts says what each property costs a start.
+func (r *report) printCosts(w io.Writer) {
+	if len(r.Costs) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nWhat a property adds to the start of a bare unit, in milliseconds\n\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "property\tbeside all others\tby itself")
+	for _, c := range r.Costs {
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\n", c.Name, c.Beside, c.Alone)
+	}
+	_ = t.Flush() // what cannot be printed was not printed above, either
+}
+
+// forbidden are what happened of what may not happen at all.
+func (r *report) forbidden() (found []error) {
+	for _, l := range r.Lines {
+		if l.Goal == (goal{none: true}).String() && slices.Max(l.Ours) > 0 {
+			found = append(found, fmt.Errorf("%s: %v", strings.TrimSpace(l.What), slices.Max(l.Ours)))
+		}
+	}
+	return found
 }
 
 // number writes three significant digits.

@@ -96,17 +96,16 @@ func TestFailureIsTold(t *testing.T) {
 				t.Errorf("the page offers a rescue: %t\n%s", !rescue, at.words())
 			}
 
-			_, err := s.hub.StartServer(s.ctx, bob, client.StartRequest{})
-			if !isPartial(err) && !strings.Contains(hub.TextOf(err), f.sentence) {
-				t.Errorf("the API says %q", hub.TextOf(err))
+			// A machine that is slow has said by then that the server starts.
+			ready, err := s.hub.StartServer(s.ctx, bob, client.StartRequest{})
+			if ready || err != nil && !isPartial(err) && !strings.Contains(hub.TextOf(err), f.sentence) {
+				t.Errorf("the API says %t, %q", ready, hub.TextOf(err))
 			}
+			s.becomes(bob, hub.Failed)
 			cause := s.lastEvent(bob).Cause
 			if cause == nil || cause.Kind != f.kind || !strings.Contains(cause.Message, f.sentence) ||
 				!strings.Contains(strings.Join(cause.Journal, "\n"), f.journal) || !strings.Contains(cause.Detail, f.detail) {
 				t.Errorf("the API's cause is %+v", cause)
-			}
-			if state := s.state(bob); state != hub.Failed {
-				t.Errorf("the server is %s", state)
 			}
 		})
 	}

@@ -138,7 +138,7 @@ func TestAGuaranteeOfMemoryHolds(t *testing.T) {
 // for next.
 func TestASleepingServerGivesItsMemoryBack(t *testing.T) {
 	s := wholeStage(t)
-	s.configure("[spawner]\nsleep_after = \"5s\"\nbusy_cpu = 0.9\n")
+	s.configure("[spawner]\nsleep_after = \"30s\"\nbusy_cpu = 0.5\n")
 	p := s.player("alice")
 	p.logIn("/hub/home")
 	p.startServer()

@@ -102,7 +102,7 @@ func TestRealSpawnerKeepsItsPromisesOfSleep(t *testing.T) {
 // that was open all the while, wakes it and finds the variable.
 func TestAKernelRemembersThroughItsSleep(t *testing.T) {
 	s := unifiedStage(t)
-	s.configure("[spawner]\nsleep_after = \"3s\"\nbusy_cpu = 0.9\n")
+	s.configure("[spawner]\nsleep_after = \"8s\"\nbusy_cpu = 0.9\n")
 	p := s.player("alice")
 	p.logIn("/hub/home")
 	p.startServer()

@@ -67,5 +67,6 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-JupyterHub-Version", "6.1.1")
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"version":"2.0.0"}`) // a client that left needs no answer
+	// Whose it is, so that whoever asks sees whether it was led to the right one. A client that left needs no answer.
+	_, _ = fmt.Fprintf(w, `{"version":"2.0.0","user":%q}`, os.Getenv("JUPYTERHUB_USER"))
 }
