@@ -45,7 +45,8 @@ for t in threads: t.join()
 print(json.dumps({"bad": count, "good": good}))
 `
 
-// A storm of bad logins keeps nobody else out and closes no door for good.
+// A storm of bad logins keeps nobody else out and closes no door for good. How long somebody waits at most is told by
+// hub/auth's TestThousandBadLogins, whose clock is not this machine's.
 func TestAThousandBadLogins(t *testing.T) {
 	s := onStage(t)
 	out := s.run("python3", "-c", storm, "alice", s.Password("alice"), "127.0.0.1")
@@ -56,8 +57,9 @@ func TestAThousandBadLogins(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if got.Good[0] != 302 || got.Good[1] > 10 {
-		t.Errorf("the good login got %v after %v s", got.Good[0], got.Good[1])
+	t.Logf("the good login got %v after %v s", got.Good[0], got.Good[1])
+	if got.Good[0] != 302 {
+		t.Error("the good login was refused")
 	}
 	if got.Bad["403"]+got.Bad["429"] != 1000 {
 		t.Errorf("the bad ones got %v", got.Bad)
