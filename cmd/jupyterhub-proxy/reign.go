@@ -74,19 +74,24 @@ func (r *reign) status() string {
 	return fmt.Sprintf("%s; %d processes before this one keep %d connections, of which %d are WebSockets", said, processes, connections, webSockets)
 }
 
-// tellStatus keeps that line up to date as long as this process speaks for the unit.
+// tellStatus keeps that line up to date as long as this process speaks for the unit, and others are left before it. None comes
+// later: an idle proxy is woken by nobody.
 func (r *reign) tellStatus(ctx context.Context) error {
 	look := time.NewTicker(statusEvery)
 	defer look.Stop()
-	for last := r.status(); ; {
+	for last := ""; ; {
+		left, _, _ := r.proxy.Elders()
+		if now := r.status(); now != last {
+			last = now
+			r.Status("%s", now)
+		}
+		if left == 0 {
+			return nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
-		}
-		if now := r.status(); now != last {
-			last = now
-			r.Status("%s", now)
 		}
 	}
 }
