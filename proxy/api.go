@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/descriptor"
 )
 
 // maxBody is what a route's data may take, in bytes.
@@ -87,7 +88,7 @@ func apiPeer(c net.Conn) (int64, bool) {
 		}
 		c = above.NetConn()
 	}
-	who, ok := peerOf(c)
+	who, ok := descriptor.Peer(c)
 	return int64(who.Uid), ok
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub/descriptor"
 )
 
 // A bag is one end of a pair of sockets whose other end has sent packets with parked tunnels into it and is closed. The kernel
@@ -48,7 +50,7 @@ func packet(some []parked, send func([]int) error) error {
 		return err
 	}
 	defer f.Close()
-	fds := []int{descriptorOf(f)}
+	fds := []int{descriptor.Of(f)}
 	for _, k := range some {
 		fds = append(fds, k.client, k.server)
 	}
@@ -75,7 +77,7 @@ func unpack(files []*os.File) ([]parked, error) {
 		for at, fd := range map[int]*int{1 + 2*i: &k.client, 2 + 2*i: &k.server} {
 			var failed error
 			// A copy, since the runtime would close the file's own some day.
-			if *fd, failed = unix.FcntlInt(uintptr(descriptorOf(files[at])), unix.F_DUPFD_CLOEXEC, 3); failed != nil {
+			if *fd, failed = unix.FcntlInt(uintptr(descriptor.Of(files[at])), unix.F_DUPFD_CLOEXEC, 3); failed != nil {
 				err = errors.Join(err, failed)
 			}
 		}
@@ -118,7 +120,7 @@ func bags(all []parked) (full []*os.File, err error) {
 // sendTo sends copies of descriptors into a socket as long as it takes them.
 func sendTo(in *os.File) func([]int) error {
 	return func(fds []int) error {
-		return unix.Sendmsg(descriptorOf(in), []byte("t"), unix.UnixRights(fds...), nil, unix.MSG_DONTWAIT)
+		return unix.Sendmsg(descriptor.Of(in), []byte("t"), unix.UnixRights(fds...), nil, unix.MSG_DONTWAIT)
 	}
 }
 

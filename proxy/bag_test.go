@@ -7,6 +7,8 @@ import (
 
 	"github.com/coder/websocket"
 	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub/descriptor"
 )
 
 // Plain WebSockets outlive a restart in what systemd stores: more than fit into one packet, in one bag.
@@ -15,7 +17,7 @@ func TestTunnelsOutliveARestart(t *testing.T) {
 	var stored []*os.File
 	keep := func(files []*os.File) error {
 		for _, f := range files {
-			fd, err := unix.FcntlInt(uintptr(descriptorOf(f)), unix.F_DUPFD_CLOEXEC, 3)
+			fd, err := unix.FcntlInt(uintptr(descriptor.Of(f)), unix.F_DUPFD_CLOEXEC, 3)
 			if err != nil {
 				return err
 			}
@@ -65,10 +67,10 @@ func TestAStrangeBagIsThrownAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := packet([]parked{{route: "/nobody", client: descriptorOf(null), server: descriptorOf(null), state: []byte("{}")}}, sendTo(ours)); err != nil {
+	if err := packet([]parked{{route: "/nobody", client: descriptor.Of(null), server: descriptor.Of(null), state: []byte("{}")}}, sendTo(ours)); err != nil {
 		t.Fatal(err)
 	}
-	if err := sendTo(ours)([]int{descriptorOf(null), descriptorOf(null)}); err != nil {
+	if err := sendTo(ours)([]int{descriptor.Of(null), descriptor.Of(null)}); err != nil {
 		t.Fatal(err)
 	}
 	ours.Close()

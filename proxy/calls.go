@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/descriptor"
 )
 
 // calls lets calls of the API wait while the table goes to another proxy, and passes them on to it from then on: whoever
@@ -91,7 +92,7 @@ func passOn(l *wire) http.Handler {
 		}
 		defer ours.Close() // net.FileConn makes a copy
 		defer theirs.Close()
-		if err := l.send(message{Do: doCaller}, descriptorOf(theirs)); err != nil {
+		if err := l.send(message{Do: doCaller}, descriptor.Of(theirs)); err != nil {
 			return nil, err
 		}
 		return net.FileConn(ours)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub/descriptor"
 )
 
 // link is a connection to an upstream over which one request goes after the other. Nobody watches it while it waits: whether the
@@ -56,7 +58,7 @@ func (u *upstream) take(ctx context.Context, fresh bool) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &link{conn: c, raw: rawOf(c)}, nil
+	return &link{conn: c, raw: descriptor.Below(c)}, nil
 }
 
 // pop takes the link that came back last out of those that wait: the others can grow old.
@@ -140,26 +142,6 @@ func (l *link) quiet() bool {
 		quiet = n == 0 && err == nil
 	})
 	return err == nil && quiet
-}
-
-// rawOf returns what lies below the wrappings of a connection to an upstream.
-func rawOf(c net.Conn) syscall.RawConn {
-	for {
-		switch below := c.(type) {
-		case *upstreamConn:
-			c = below.Conn
-		case interface{ NetConn() net.Conn }:
-			c = below.NetConn()
-		case syscall.Conn:
-			raw, err := below.SyscallConn()
-			if err != nil {
-				return nil
-			}
-			return raw
-		default:
-			return nil
-		}
-	}
 }
 
 // plain returns what lies below the counting of a connection that is not encrypted; nil for others.

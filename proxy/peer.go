@@ -8,26 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerOf returns who is at the other end of a Unix socket (SO_PEERCRED): for a connection that we made, the process that
-// called listen(2), whatever path led there; for one that we accepted, the one that called connect(2). ok is false for other
-// kinds of connection.
-func peerOf(c net.Conn) (who unix.Ucred, ok bool) {
-	sock, isUnix := c.(*net.UnixConn)
-	if !isUnix {
-		return unix.Ucred{}, false
-	}
-	raw, err := sock.SyscallConn()
-	if err != nil {
-		return unix.Ucred{}, false
-	}
-	err = raw.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			who, ok = *cred, true
-		}
-	})
-	return who, ok && err == nil
-}
-
 // keepalive is when the kernel finds out that the other end of a TCP connection is gone.
 type keepalive struct {
 	net.KeepAliveConfig

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/descriptor"
 )
 
 // Succession is what a proxy needs to know to be followed by another process without an interruption.
@@ -47,7 +48,7 @@ func (p *Proxy) Bequeath(ctx context.Context, conn *net.UnixConn, s Succession) 
 			l.close()
 		}
 	}()
-	if who, ok := peerOf(conn); !ok || who.Uid != 0 && int64(who.Uid) != owner() {
+	if who, ok := descriptor.Peer(conn); !ok || who.Uid != 0 && int64(who.Uid) != owner() {
 		return hub.Errorf(hub.Forbidden, "a proxy is followed by one of the same user, not of uid %d", who.Uid)
 	}
 	if !p.bequeathing.TryLock() {
@@ -98,12 +99,12 @@ func (p *Proxy) introduce(l *wire, s Succession) (pid int, over []*wire, err err
 		if !ok {
 			return 0, nil, fmt.Errorf("hand over the door %s: a %T has no descriptor", door.Name, door.Listener)
 		}
-		estate.Names, beside = append(estate.Names, door.Name), append(beside, descriptorOf(held))
+		estate.Names, beside = append(estate.Names, door.Name), append(beside, descriptor.Of(held))
 	}
 	elders, over := p.elders.bequeath()
 	defer closeAll(elders)
 	for _, f := range elders {
-		estate.Names, beside = append(estate.Names, ""), append(beside, descriptorOf(f))
+		estate.Names, beside = append(estate.Names, ""), append(beside, descriptor.Of(f))
 	}
 	if err := l.send(estate, beside...); err != nil {
 		return 0, nil, err
@@ -120,7 +121,7 @@ func (p *Proxy) crown(l *wire, s Succession, pid int) error {
 		return err
 	}
 	defer table.Close()
-	if err := l.send(message{Do: doTable}, descriptorOf(table)); err != nil {
+	if err := l.send(message{Do: doTable}, descriptor.Of(table)); err != nil {
 		return err
 	}
 	_, files, err := l.expect(doServing, beginTime)

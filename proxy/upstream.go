@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/descriptor"
 )
 
 // Limits of the connections to one upstream.
@@ -142,7 +143,7 @@ func (u *upstream) check(c net.Conn) error {
 	if !u.target.unix || u.uid == hub.NoUID {
 		return nil
 	}
-	who, ok := peerOf(c)
+	who, ok := descriptor.Peer(c)
 	if !ok {
 		return &strangerError{want: u.uid, got: hub.NoUID}
 	}
@@ -189,6 +190,9 @@ type upstreamConn struct {
 	net.Conn
 	up *upstream
 }
+
+// NetConn returns the connection below.
+func (c *upstreamConn) NetConn() net.Conn { return c.Conn }
 
 // CloseWrite tells the upstream that no more comes.
 func (c *upstreamConn) CloseWrite() error {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -222,16 +221,6 @@ func (l *wire) answered(m message) {
 func (l *wire) file() (*os.File, error) { return l.conn.File() }
 
 func (l *wire) close() { l.conn.Close() }
-
-// descriptorOf returns the descriptor of something that stays open meanwhile; -1 when it is closed. Unlike os.File.Fd it does not
-// make it wait: other processes, or a listener of ours, may share it.
-func descriptorOf(c syscall.Conn) int {
-	at := -1
-	if raw, err := c.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { at = int(fd) }) // fails for what is closed: then at stays, ignoring
-	}
-	return at
-}
 
 // pair makes two sockets that are connected with each other, of a type of unix(7).
 func pair(kind int) (ours, theirs *os.File, err error) {

@@ -3,7 +3,7 @@ package varlink
 import (
 	"net"
 
-	"golang.org/x/sys/unix"
+	"jupyterhubd/hub/descriptor"
 )
 
 // Cred is who is at the other end of a Unix socket when the connection was made (SO_PEERCRED).
@@ -18,22 +18,9 @@ func nobody() Cred { return Cred{PID: -1, UID: ^uint32(0), GID: ^uint32(0)} }
 
 // PeerOf asks the kernel who is at the other end of c.
 func PeerOf(c net.Conn) Cred {
-	sock, ok := c.(*net.UnixConn)
+	who, ok := descriptor.Peer(c)
 	if !ok {
 		return nobody()
 	}
-	raw, err := sock.SyscallConn()
-	if err != nil {
-		return nobody()
-	}
-	cred := nobody()
-	err = raw.Control(func(fd uintptr) {
-		if u, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			cred = Cred{PID: u.Pid, UID: u.Uid, GID: u.Gid}
-		}
-	})
-	if err != nil {
-		return nobody()
-	}
-	return cred
+	return Cred{PID: who.Pid, UID: who.Uid, GID: who.Gid}
 }

@@ -1,12 +1,14 @@
 package strict
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub/descriptor"
 )
 
 // watch hears from the kernel when a client closes its side, while nobody reads from it. It is one goroutine for all
@@ -104,22 +106,11 @@ func (w *watch) happened(key uint64, events uint32) {
 
 // control calls f with the descriptor below a connection.
 func control(c net.Conn, f func(fd int) error) error {
-	for {
-		switch below := c.(type) {
-		case syscall.Conn:
-			raw, err := below.SyscallConn()
-			if err != nil {
-				return err
-			}
-			failed := error(nil)
-			if err := raw.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
-				return err
-			}
-			return failed
-		case interface{ NetConn() net.Conn }:
-			c = below.NetConn()
-		default:
-			return errNoDescriptor
-		}
+	raw := descriptor.Below(c)
+	if raw == nil {
+		return errNoDescriptor
 	}
+	failed := error(nil)
+	err := raw.Control(func(fd uintptr) { failed = f(int(fd)) })
+	return errors.Join(err, failed)
 }

@@ -13,12 +13,13 @@ var mayImport = []struct {
 	{"hub/account", "hub", "what NSS says of an account is the same for whoever asks"},
 	{"hub/client", "hub", "the wire types are also a stranger's way to our API"},
 	{"hub/config", "hub", "configuration is translated into each part's options by mains, and by nobody else"},
+	{"hub/descriptor", "", "how to get at a descriptor is the same for everybody who has to"},
 	{"hub/hosts", "hub", "how a name becomes a host's is the same for everybody who leads there"},
 	{"hub/credential", "hub", "the hub writes it and a user's first process reads it: it is linked by both, and carries nothing else in"},
 	{"hub/rbac", "hub", "scopes are pure functions over a catalogue"},
 	{"hub/crypt", "hub", "what seals knows neither where keys come from nor what is sealed"},
 	{"hub/store", "hub hub/crypt", "the cellar remembers nouns and judges nothing"},
-	{"hub/varlink", "hub", "the wire of the locked doors is linked by root"},
+	{"hub/varlink", "hub hub/descriptor", "the wire of the locked doors is linked by root"},
 
 	// Rooms: know the porter's actor and the furniture, never each other.
 	{"hub/auth", "hub hub/hosts hub/rbac hub/store hub/varlink", "the porter says who asks; every room may look at that"},
@@ -37,13 +38,13 @@ var mayImport = []struct {
 	{"systemdspawner", "hub hub/varlink", "the hub's side of a locked door knows the door alone"},
 	{"systemdspawner/localprocess", "hub hub/varlink", "a spawner for development knows the door alone, as anybody's would"},
 	{"systemdspawner/launcher", "hub hub/account hub/credential hub/varlink", "root's side of servers: no storage, no sessions, no HTTP"},
-	{"proxy", "hub proxy/strict", "the proxy runs without the hub, and decides nothing that the hub decides"},
+	{"proxy", "hub hub/descriptor proxy/strict", "the proxy runs without the hub, and decides nothing that the hub decides"},
 	{"proxy/client", "hub", "who edits a table needs nothing of who serves by it"},
-	{"proxy/strict", "", "what a request may look like is a question of RFCs"},
+	{"proxy/strict", "hub/descriptor", "what a request may look like is a question of RFCs"},
 	{"idleculler", "hub hub/client", "the culler speaks the API like any stranger"},
 
 	// Front doors: wiring, and the only readers of the configuration.
-	{"cmd/internal/daemon", "hub", "life under systemd is the same whatever the work"},
+	{"cmd/internal/daemon", "hub hub/descriptor", "life under systemd is the same whatever the work"},
 	{"cmd/jupyterhub", "hub hub/account hub/auth/pam hub/client hub/config hub/varlink systemdspawner", "the admin's command line asks at the hub's doors as the hub does; " +
 		"it never opens the cellar"},
 	{"cmd/jupyterhub-exec", "hub/credential", "the first process of a user's unit is already the user's: it turns a credential into an environment"},

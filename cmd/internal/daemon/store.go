@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jupyterhubd/hub/descriptor"
 )
 
 // barrierTime is how long systemd may take to have read everything that it was told.
@@ -74,7 +75,7 @@ func tell(state string, files ...*os.File) error {
 	defer unix.Close(fd)
 	var fds []int
 	for _, f := range files {
-		fds = append(fds, descriptorOf(f))
+		fds = append(fds, descriptor.Of(f))
 	}
 	var rights []byte
 	if len(fds) > 0 {
@@ -102,13 +103,4 @@ func barrier() error {
 		return fmt.Errorf("systemd has not read what it was told in %s", barrierTime)
 	}
 	return nil
-}
-
-// descriptorOf returns a file's descriptor without making it wait, as os.File.Fd would for everybody who shares it.
-func descriptorOf(f syscall.Conn) int {
-	at := -1
-	if raw, err := f.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { at = int(fd) }) // fails for what is closed: then at stays, ignoring
-	}
-	return at
 }
