@@ -86,15 +86,20 @@ func TestNextDefault(t *testing.T) {
 // slashes and drops tabs and newlines.
 func FuzzNext(f *testing.F) {
 	for _, s := range []string{"/hub/home", "//evil.example", `/\evil.example`, "https://hub.example//evil.example", "///hub.example/x", "/\t/evil.example",
-		"https:/hub.example", "//hub.example:80/x", `https://hub.example\@evil.example`, "/%5C%5Cevil.example", "/a?b#c", "//hub.example", "/.//evil.example"} {
+		"https:/hub.example", "//hub.example:80/x", `https://hub.example\@evil.example`, "/%5C%5Cevil.example", "/a?b#c", "//hub.example", "/.//evil.example",
+		"https://alice.hub.example/x", "//alice.hub.example//evil.example", `https://evil.example\.hub.example/`, "https://evil.example#.hub.example/"} {
 		f.Add(s)
 	}
 	base, err := url.Parse("https://hub.example/hub/login")
 	if err != nil {
 		f.Fatal(err)
 	}
+	several, err := hosts.New("https://hub.example", hosts.IDNA)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		got, ok := Next("https://hub.example", hosts.Hosts{}, raw)
+		got, ok := Next("https://hub.example", several, raw)
 		if !ok {
 			return
 		}
@@ -106,7 +111,10 @@ func FuzzNext(f *testing.F) {
 		if err != nil || u.Host != base.Host || u.Scheme != base.Scheme || u.User != nil {
 			t.Errorf("%q leads to %v (%v)", raw, u, err)
 		}
-		if again, ok := Next("https://hub.example", hosts.Hosts{}, got); !ok || again != got {
+		if one, okOne := Next("https://hub.example", hosts.Hosts{}, raw); okOne && one != got {
+			t.Errorf("%q leads to %q, and with one host to %q", raw, got, one)
+		}
+		if again, ok := Next("https://hub.example", several, got); !ok || again != got {
 			t.Errorf("%q, accepted as %q, is then %q, %v", raw, got, again, ok)
 		}
 	})

@@ -21,7 +21,7 @@ const hubHost = "hub.test"
 // Each user has a host below the hub's, with https and a wildcard certificate. One machine is changed over for all that is played.
 func TestHostsOfTheirOwn(t *testing.T) {
 	bed := ownStage(t, "").Bed
-	settle(t, bed).apart()
+	settle(t, bed).changedOver()
 	for name, play := range map[string]func(*stage){
 		"alice works at her host":          (*stage).aliceAtHerHost,
 		"a service has a host of its own":  (*stage).serviceAtItsHost,
@@ -41,6 +41,29 @@ func (s *stage) apart() {
 	s.put("/etc/jupyterhub/jupyterhub.toml.d/60-hosts.toml", "[hub]\nsubdomain_host = \"https://"+hubHost+":8000\"\nallow_named_servers = true\n"+
 		"[proxy]\ntls_certificate = \""+dir+"/cert.pem\"\ntls_key = \""+dir+"/key.pem\"\n", 0o644)
 	s.run("systemctl", "restart", "jupyterhub.service", proxyUnit)
+}
+
+// changedOver gives everybody a host while a server of alice's runs. It goes on: its address of before leads to the new one, where it lets
+// her in, though it was told of another when it started.
+func (s *stage) changedOver() {
+	s.t.Helper()
+	before := s.player("alice")
+	before.logIn("/hub/home")
+	before.startServer()
+	pid := s.mainPID(hub.UnitName(alice))
+	s.apart()
+	p := s.guest("alice")
+	p.logIn("/hub/home")
+	s.eventually("her server of before is at her host", func() bool {
+		at := p.get("/user/alice/lab")
+		return at.status == http.StatusOK && at.url.Host == "alice."+hubHost+":8000" && strings.Contains(at.text, "jupyter-config-data")
+	})
+	if out := p.kernel().run("print(6 * 7)"); out != "42\n" {
+		s.t.Errorf("its kernel prints %q", out)
+	}
+	if now := s.mainPID(hub.UnitName(alice)); now != pid {
+		s.t.Errorf("her server was started anew: %s, %s", pid, now)
+	}
 }
 
 // guest is a player who comes to the hub by its name, and knows its certificate.
