@@ -174,3 +174,38 @@ func TestAnswersTellOfAnInterruption(t *testing.T) {
 		t.Error("nobody asked")
 	}
 }
+
+// What may not happen at all is an error for whoever wants it strictly, and nothing else is.
+func TestWhatMayNotHappen(t *testing.T) {
+	s := scores{}
+	s.note("churn-lost", ours, 0)
+	s.note("churn-lost", ours, 1)
+	s.note("churn-astray", ours, 0)
+	s.note("wake", ours, 9)
+	s.note("wake", bareThaw, 1) // behind its goal, which is no error
+	found := s.report(quick, nil).forbidden()
+	if len(found) != 1 || !strings.Contains(found[0].Error(), "starts of 8 that were lost: 1") {
+		t.Errorf("found %v", found)
+	}
+}
+
+// The table of properties has what each adds, the dearest first, below all of them.
+func TestTheCostsOfProperties(t *testing.T) {
+	s := scores{}
+	for _, p := range protections() {
+		s.note("property-without", p.name, 50)
+		s.note("property-alone", p.name, 20)
+	}
+	s.note("property-without", everyProperty, 60)
+	s.note("property-alone", noProtection, 15)
+	s["property-alone"]["PrivateTmp"][0] = 30
+	costs := s.costs()
+	if len(costs) != len(protections())+1 || costs[0] != (cost{"all of them", 45, 45}) || costs[1] != (cost{"PrivateTmp", 10, 15}) || costs[2].Alone != 5 {
+		t.Errorf("costs %+v", costs)
+	}
+	var table bytes.Buffer
+	s.report(quick, nil).print(&table)
+	if !strings.Contains(table.String(), "PrivateTmp") {
+		t.Errorf("printed\n%s", table.String())
+	}
+}
