@@ -12,7 +12,7 @@ import (
 
 // The accounts are written from what systemd counts of each run since its beginning. How much of that is in them already stands in the
 // server's record and changes in the same transaction: so a hub may be killed at any moment, and the next one goes on where it
-// was. Of a run that ended while nobody looked the journal knows what it used in all.
+// was. Of a run that ended while nobody looked the journal knows what it used in all, if that was a second or more.
 const (
 	firstNote = 200 * time.Millisecond // after a start, so that many are noted in one transaction
 	firstLook = 10 * time.Second       // after a start or an end, so that many are looked at together
