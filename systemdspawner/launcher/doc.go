@@ -10,7 +10,8 @@
 // Every line of it runs as root, so what is not needed for that is not here.
 //
 // Way in: New; Launcher.Run, which keeps the connection to systemd; Launcher.Interface, which a main serves. Way out:
-// systemd over D-Bus, getent through package account, journalctl by fixed path, the cgroup file system.
+// systemd over D-Bus, getent through package account, journalctl by fixed path, the cgroup file system, and for a home that is missing
+// mkhomedir_helper, in a unit of its own.
 //
 // What is true stands in systemd. The roster here is a picture of it, drawn anew from the list of units after every
 // connection and kept by signals in between; a launcher that is killed and started again misses nothing. A failed unit is
