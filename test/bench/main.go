@@ -16,34 +16,37 @@ import (
 
 // size says how much is measured.
 type size struct {
-	rounds  int           // turns of each contender
-	serial  int           // servers started one after another in a turn
-	burst   int           // servers started at once
-	large   int           // the same, fewer times
-	load    time.Duration // of one turn of a load generator
-	users   int           // in the list of users
-	running int           // servers that run while the hub restarts
-	churn   int           // starts in a row, of which none may be lost
-	units   int           // that run while root's side begins anew
-	idle    time.Duration // nobody does anything
-	sockets int           // WebSockets open at once
-	some    int           // routes in a table
-	many    int           // the same, for more than a university
-	calm    time.Duration // after they were opened, and after they were closed
+	rounds     int           // turns of each contender
+	serial     int           // servers started one after another in a turn
+	burst      int           // servers started at once
+	large      int           // the same, fewer times
+	load       time.Duration // of one turn of a load generator
+	users      int           // in the list of users
+	population int           // users on a large site
+	logins     int           // in a row
+	rain       time.Duration // of activity, beside the logins
+	running    int           // servers that run while the hub restarts
+	churn      int           // starts in a row, of which none may be lost
+	units      int           // that run while root's side begins anew
+	idle       time.Duration // nobody does anything
+	sockets    int           // WebSockets open at once
+	some       int           // routes in a table
+	many       int           // the same, for more than a university
+	calm       time.Duration // after they were opened, and after they were closed
 }
 
 // full takes less than twenty minutes on two cores; quick shows that everything can be measured.
 var (
-	full = size{rounds: 3, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, running: 50, churn: 300, units: 1000, idle: time.Minute,
+	full = size{rounds: 3, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, population: 100_000, logins: 9, rain: 6 * time.Second, running: 50, churn: 300, units: 1000, idle: time.Minute,
 		sockets: 2000, some: 5000, many: 100_000, calm: 10 * time.Second}
-	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, running: 3, churn: 8, units: 10, idle: time.Second,
+	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, population: 300, logins: 1, rain: time.Second, running: 3, churn: 8, units: 10, idle: time.Second,
 		sockets: 20, some: 20, many: 50, calm: 100 * time.Millisecond}
 )
 
 // numbers fills in the braces of rows.
 func (z size) numbers() *strings.Replacer {
 	return strings.NewReplacer("{burst}", fmt.Sprint(z.burst), "{large}", fmt.Sprint(z.large),
-		"{sockets}", fmt.Sprint(z.sockets), "{some}", fmt.Sprint(z.some), "{many}", fmt.Sprint(z.many), "{calm}", fmt.Sprint(z.calm), "{users}", fmt.Sprint(z.users), "{running}", fmt.Sprint(z.running),
+		"{sockets}", fmt.Sprint(z.sockets), "{some}", fmt.Sprint(z.some), "{many}", fmt.Sprint(z.many), "{calm}", fmt.Sprint(z.calm), "{users}", fmt.Sprint(z.users), "{population}", fmt.Sprint(z.population), "{running}", fmt.Sprint(z.running),
 		"{churn}", fmt.Sprint(z.churn), "{churners}", fmt.Sprint(churners), "{units}", fmt.Sprint(z.units))
 }
 
@@ -123,12 +126,13 @@ type subject struct {
 	measure func(*stage, context.Context) error
 }
 
-// subjects in the order in which they are measured: what wants a fresh machine first.
+// subjects in the order in which they are measured: what wants a fresh machine first, and what leaves much behind last.
 var subjects = []subject{
 	{"idle", (*stage).measureIdle},
 	{"api", (*stage).measureAPI},
 	{"users", (*stage).measureUsers},
 	{"activity", (*stage).measureActivity},
+	{"rain", (*stage).measureRain},
 	{"proxy", (*stage).measureProxy},
 	{"routes", (*stage).measureRoutes},
 	{"fairness", (*stage).measureFairness},
@@ -142,6 +146,7 @@ var subjects = []subject{
 	{"memory", (*stage).measureMemory},
 	{"restart", (*stage).measureRestart},
 	{"reconcile", (*stage).measureReconcile},
+	{"population", (*stage).measurePopulation},
 }
 
 func subjectNames() (names []string) {

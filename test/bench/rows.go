@@ -113,6 +113,10 @@ var rows = []row{
 	{"api-proxy-16", "GET /hub/api/user through the proxy, 16 connections", "/s", jupyterhub, goal{}},
 	{"users-p50", "list of {users} users, p50", "us", jupyterhub, goal{atMost: 0.1}},
 	{"activity-16", "POST .../activity, 16 connections", "/s", jupyterhub, goal{atLeast: 20}},
+	{"activity-durable", "  until it is in the database's file", "ms", "", goal{atMost: 1000}},
+	{"login-rain", "  a login meanwhile, times what it takes alone, p50", "x", "", goal{atMost: 1.5}},
+	{"population-page", "first page of {population} users, times that of {users}", "x", "", goal{atMost: 2}},
+	{"population-start", "from exec to READY with {population} users, times with {users}", "x", "", goal{atMost: 2}},
 
 	{"idle-pss", "memory of all daemons, idle (Pss)", "MiB", jupyterhub, goal{}},
 	{"idle-rss", "  (Rss)", "MiB", jupyterhub, goal{atMost: 0.25}},
