@@ -29,9 +29,35 @@ func register(r prometheus.Registerer, s *store.Store) *startup {
 		})
 		return n
 	})
-	r.MustRegister(took.whole, took.sight, users, &activeUsers{store: s, now: time.Now},
+	r.MustRegister(took.whole, took.sight, users, storeStats{s}, &activeUsers{store: s, now: time.Now},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return took
+}
+
+// storeStats show what the store does.
+type storeStats struct{ store *store.Store }
+
+var (
+	storeBytes   = prometheus.NewDesc("jupyterhub_store_bytes", "Size of the database's file", nil, nil)
+	storeWrites  = prometheus.NewDesc("jupyterhub_store_writes_total", "Transactions written to the database", nil, nil)
+	storeWriting = prometheus.NewDesc("jupyterhub_store_write_seconds_total", "Time that the disk took for them", nil, nil)
+	activity     = prometheus.NewDesc("jupyterhub_activity_notes_total", "Signs of activity of users, servers, tokens and sessions", nil, nil)
+)
+
+// Describe is prometheus.Collector's.
+func (storeStats) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{storeBytes, storeWrites, storeWriting, activity} {
+		ch <- d
+	}
+}
+
+// Collect is prometheus.Collector's.
+func (c storeStats) Collect(ch chan<- prometheus.Metric) {
+	s := c.store.Stats()
+	ch <- prometheus.MustNewConstMetric(storeBytes, prometheus.GaugeValue, float64(s.Bytes))
+	ch <- prometheus.MustNewConstMetric(storeWrites, prometheus.CounterValue, float64(s.Writes))
+	ch <- prometheus.MustNewConstMetric(storeWriting, prometheus.CounterValue, s.Writing.Seconds())
+	ch <- prometheus.MustNewConstMetric(activity, prometheus.CounterValue, float64(s.Notes))
 }
 
 // startup measures the hub's own start.

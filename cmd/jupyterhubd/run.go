@@ -92,11 +92,15 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 	h.started.sight.Observe(time.Since(seeing).Seconds())
 
 	hall := h.rooms.Load().hall
-	g.Go(func() error { return hall.Serve(ctx, all.hub, h.door(browsers), httpd.Limits{}) })
 	g.Go(func() error {
-		return hall.Serve(ctx, all.api, h.door(servers), httpd.Limits{Connections: apiConnections})
+		return hall.Serve(ctx, all.hub, h.door(browsers), httpd.Limits{Door: doorHub, Meters: h.meters})
 	})
-	g.Go(func() error { return hall.Serve(ctx, all.admin, h.door(admins), httpd.Limits{}) })
+	g.Go(func() error {
+		return hall.Serve(ctx, all.api, h.door(servers), httpd.Limits{Connections: apiConnections, Door: doorAPI, Meters: h.meters})
+	})
+	g.Go(func() error {
+		return hall.Serve(ctx, all.admin, h.door(admins), httpd.Limits{Door: doorAdmin, Meters: h.meters})
+	})
 	g.Go(func() error { return h.daemon.Watchdog(ctx, h.alive) })
 	g.Go(func() error { return h.awaitShutdown(ctx) })
 	h.daemon.OnReload(func(ctx context.Context) error {

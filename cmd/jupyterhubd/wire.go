@@ -36,6 +36,7 @@ type house struct {
 	keys     crypt.Keys // of auth states; the same until a restart
 	metrics  *prometheus.Registry
 	started  *startup
+	meters   *httpd.Meters         // of the doors
 	services chan struct{}         // asks for a round of the services
 	leave    chan bool             // somebody wants us to end; true: servers too
 	rooms    atomic.Pointer[rooms] // exchanged by a reload
@@ -50,7 +51,7 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (
 		daemon: d, store: s, config: c, keys: keys, metrics: prometheus.NewRegistry(), leave: make(chan bool, 1), services: make(chan struct{}, 1),
 		spawnd: systemdspawner.New(systemdspawner.DefaultSocket), proxy: proxyOf(c),
 	}
-	h.started = register(h.metrics, s)
+	h.started, h.meters = register(h.metrics, s), httpd.NewMeters(h.metrics)
 	rules, err := rulesOf(c)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // crowd keeps the number of a door's connections bounded. When one more comes than there is room for, the one that has
@@ -15,16 +17,19 @@ import (
 // 127.0.0.1:8081 and every browser through the proxy, keeps nobody else out. A request that was heard to its end stays until
 // it is answered.
 type crowd struct {
-	max int
-	now func() time.Time
+	max     int
+	now     func() time.Time
+	open    prometheus.Gauge
+	evicted prometheus.Counter
 
 	mu    sync.Mutex // guards the maps
 	since map[net.Conn]time.Time
 	busy  map[net.Conn]bool // a request was heard and is not answered yet
 }
 
-func newCrowd(most int, now func() time.Time) *crowd {
-	return &crowd{max: most, now: now, since: map[net.Conn]time.Time{}, busy: map[net.Conn]bool{}}
+func newCrowd(l Limits, now func() time.Time) *crowd {
+	open, evicted := l.Meters.at(l.Door)
+	return &crowd{max: l.Connections, now: now, open: open, evicted: evicted, since: map[net.Conn]time.Time{}, busy: map[net.Conn]bool{}}
 }
 
 // watch is the server's ConnState.
@@ -38,6 +43,7 @@ func (c *crowd) watch(conn net.Conn, state http.ConnState) {
 func (c *crowd) note(conn net.Conn, state http.ConnState) net.Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer func() { c.open.Set(float64(len(c.since))) }()
 	if state == http.StateClosed || state == http.StateHijacked {
 		delete(c.since, conn)
 		delete(c.busy, conn)
@@ -59,6 +65,7 @@ func (c *crowd) longestWaiting(conn net.Conn) net.Conn {
 		}
 	}
 	delete(c.since, oldest)
+	c.evicted.Inc()
 	return oldest
 }
 

@@ -21,6 +21,9 @@ type Limits struct {
 	HeaderTime  time.Duration // to send the head: 10 s
 	BodyTime    time.Duration // to send head and body: 60 s
 	Idle        time.Duration // between two requests: 75 s, longer than a proxy's pool keeps a connection
+
+	Door   string  // its name in the metrics
+	Meters *Meters // nil for nobody
 }
 
 func (l Limits) orDefaults() Limits {
@@ -70,7 +73,7 @@ func (h *Hall) Serve(ctx context.Context, listener net.Listener, handler http.Ha
 // what they take, and rooms bound their own.
 func (h *Hall) server(handler http.Handler, l Limits) *http.Server {
 	l = l.orDefaults()
-	crowd := newCrowd(l.Connections, h.now)
+	crowd := newCrowd(l, h.now)
 	return &http.Server{
 		Handler:           crowd.attended(handler),
 		ReadHeaderTimeout: l.HeaderTime,

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"jupyterhubd/hub/auth"
 )
 
@@ -82,7 +84,8 @@ func TestLargeHeadsAreRefused(t *testing.T) {
 
 func TestTheLongestIdleGivesWay(t *testing.T) {
 	now := time.Unix(0, 0)
-	c := newCrowd(2, func() time.Time { now = now.Add(time.Second); return now })
+	meters := prometheus.NewRegistry()
+	c := newCrowd(Limits{Connections: 2, Door: "api", Meters: NewMeters(meters)}, func() time.Time { now = now.Add(time.Second); return now })
 	pipe := func() net.Conn { a, _ := net.Pipe(); return a }
 	first, second, third, fourth := pipe(), pipe(), pipe(), pipe()
 	for _, conn := range []net.Conn{first, second} {
@@ -104,6 +107,24 @@ func TestTheLongestIdleGivesWay(t *testing.T) {
 	if len(c.since) != 1 || len(c.busy) != 1 {
 		t.Errorf("%d connections and %d busy are remembered, want third alone", len(c.since), len(c.busy))
 	}
+	if open, evicted := metersOf(t, meters); open != 1 || evicted != 2 {
+		t.Errorf("the meters say %v open, %v that gave way", open, evicted)
+	}
+}
+
+// metersOf reads the meters of the one door that there is.
+func metersOf(t *testing.T, r *prometheus.Registry) (open, evicted float64) {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			open, evicted = open+m.GetGauge().GetValue(), evicted+m.GetCounter().GetValue()
+		}
+	}
+	return open, evicted
 }
 
 // When the hub is stopped, whoever waits is let go at once, so that the next hub can open the door.

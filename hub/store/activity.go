@@ -45,6 +45,7 @@ func (s *Store) TouchSession(id string, at time.Time) {
 }
 
 func (s *Store) touch(note func(*layer)) {
+	s.notes.Add(1)
 	s.mu.Lock()
 	s.current.mu.Lock()
 	note(s.current)

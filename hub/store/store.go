@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,6 +35,8 @@ type Store struct {
 	path string
 	opts Options
 	wake chan struct{} // one token: there is activity to flush
+
+	writes, notes atomic.Uint64 // see Stats
 
 	users    memory[hub.User]
 	tokens   memory[tokenRecord]
@@ -167,6 +170,9 @@ func (s *Store) Update(fn func(*Tx) error) error {
 		s.mu.Unlock()
 		return fn(tx)
 	})
+	if err == nil {
+		s.writes.Add(1)
+	}
 	return s.wrap(err)
 }
 
