@@ -39,6 +39,9 @@
 // buffer while nothing moves; with TLS, what crypto/tls keeps is added. What one side does not take waits with the other. A plain
 // tunnel can be taken out of one process and put into the next in the middle of a frame (see parked).
 //
+// Where servers are at hosts below the hub's (Options.HubOrigin), one that is asked with several cookies _xsrf answers with the end of
+// those that are the whole domain's: a page at another host has set them.
+//
 // # Servers that do not run
 //
 // In front of our own hub (Options.HubBase) what is asked of a user's server that has no route is answered here, as the hub

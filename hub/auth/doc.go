@@ -10,5 +10,6 @@
 // a Route, and refuses there. Way out: FromContext; errors of package hub, which the hall renders.
 //
 // Caveats: the hub is reached by the proxy alone, so X-Forwarded-* are believed at the browser's door and nowhere else. At
-// the token door cookies do not exist. Refused looks like absent: see Actor.Authorize.
+// the token door cookies do not exist. Where users have hosts below the hub's, cookies count at the hub's host alone, and what
+// changes something is refused to pages of other hosts (see checkOrigin). Refused looks like absent: see Actor.Authorize.
 package auth
