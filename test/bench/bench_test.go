@@ -22,7 +22,7 @@ func TestEverythingCanBeMeasured(t *testing.T) {
 	testbed.Needed(t)
 	var table bytes.Buffer
 	file := filepath.Join(t.TempDir(), "figures.json")
-	if err := run(t.Context(), &table, options{size: quick, json: file, verbose: &table}); err != nil {
+	if err := run(t.Context(), &table, options{size: quick, json: file, log: &table}); err != nil {
 		t.Fatalf("%v\n%s", err, table.String())
 	}
 	t.Log(table.String())

@@ -51,11 +51,11 @@ func (z size) numbers() *strings.Replacer {
 }
 
 type options struct {
-	size    size
-	only    []string
-	strict  bool // what may not happen at all is an error
-	json    string
-	verbose io.Writer
+	size   size
+	only   []string
+	strict bool // what may not happen at all is an error
+	json   string
+	log    io.Writer // what is being done
 }
 
 func main() {
@@ -65,9 +65,8 @@ func main() {
 	starts := flag.Int("starts", 0, "starts of the subject churn (default 300)")
 	strict := flag.Bool("strict", false, "fail if something happened that may not happen at all, such as a start that was lost")
 	file := flag.String("json", "", "also write the figures of every round to this file")
-	verbose := flag.Bool("verbose", false, "say what is being done")
 	flag.Parse()
-	o := options{size: full, strict: *strict, json: *file, verbose: io.Discard}
+	o := options{size: full, strict: *strict, json: *file, log: os.Stderr}
 	if *short {
 		o.size = quick
 	}
@@ -79,9 +78,6 @@ func main() {
 	}
 	if *only != "" {
 		o.only = strings.Split(*only, ",")
-	}
-	if *verbose {
-		o.verbose = os.Stderr
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -157,11 +153,12 @@ func subjectNames() (names []string) {
 }
 
 func (s *stage) measure(ctx context.Context, only []string) (failed []error) {
-	for _, subject := range subjects {
-		if len(only) > 0 && !slices.Contains(only, subject.name) {
-			continue
-		}
-		fmt.Fprintln(s.log, "measuring", subject.name)
+	chosen := subjects
+	if len(only) > 0 {
+		chosen = slices.DeleteFunc(slices.Clone(subjects), func(s subject) bool { return !slices.Contains(only, s.name) })
+	}
+	for i, subject := range chosen {
+		fmt.Fprintf(s.log, "measuring %s, %d of %d\n", subject.name, i+1, len(chosen))
 		if err := subject.measure(s, ctx); err != nil && !errors.Is(err, errMissing) {
 			failed = append(failed, fmt.Errorf("measure %s: %w", subject.name, err))
 		}

@@ -57,7 +57,7 @@ func open(ctx context.Context, o options) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{bed: bed, size: o.size, log: o.verbose, scores: scores{}}
+	s := &stage{bed: bed, size: o.size, log: o.log, scores: scores{}}
 	for _, step := range []func(context.Context) error{s.installSingleUser, s.addPeople, s.installProduct, s.startJupyterHub} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())
