@@ -29,8 +29,12 @@ func (s *slumber) lull(wake string) {
 
 // rouse asks the hub to wake an upstream that sleeps, once at a time. When it could not, the next request asks again.
 func (p *Proxy) rouse(u *upstream) {
-	wake := u.slumber.wake.Load()
-	if wake == nil || !u.slumber.waking.CompareAndSwap(false, true) {
+	if u.slumber.wake.Load() == nil || !u.slumber.waking.CompareAndSwap(false, true) {
+		return
+	}
+	wake := u.slumber.wake.Load() // once more: somebody may have woken it just before
+	if wake == nil {
+		u.slumber.waking.Store(false)
 		return
 	}
 	go func() {

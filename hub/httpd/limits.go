@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"context"
-	"errors"
 	"log"
 	"net"
 	"net/http"
@@ -43,30 +42,6 @@ func (l Limits) orDefaults() Limits {
 	wait(&l.BodyTime, time.Minute)
 	wait(&l.Idle, 75*time.Second)
 	return l
-}
-
-// grace is how long answers under way may take once the door closes.
-const grace = 5 * time.Second
-
-// Serve opens one door until ctx ends. Then nobody else comes in, whoever waits (for a start, for events) is told to go, and
-// answers under way are finished.
-func (h *Hall) Serve(ctx context.Context, listener net.Listener, handler http.Handler, l Limits) error {
-	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	server := h.server(handler, l)
-	server.BaseContext = func(net.Listener) context.Context { return lasting }
-	closed := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		end()
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-		defer cancel()
-		closed <- errors.Join(server.Shutdown(last), server.Close())
-	})
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		stop()
-		return err
-	}
-	return <-closed
 }
 
 // server returns an http.Server within limits. There is no limit to the time of an answer: starts and event streams take

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -149,6 +150,62 @@ func TestClosingLetsWaitersGo(t *testing.T) {
 	<-waiting
 	stop()
 	if got, err := http.ReadResponse(bufio.NewReader(alice), nil); err != nil || got.StatusCode != http.StatusAccepted {
+		t.Errorf("alice got %v, %v", got, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// closed is a listener that says when it is closed.
+type closed struct {
+	net.Listener
+	say func()
+}
+
+func (c closed) Close() error {
+	defer c.say()
+	return c.Listener.Close()
+}
+
+// A restart of the hub costs nobody an answer: a request that is heard to its end while the door closes is answered, and one that
+// would have to wait hears when to come again.
+func TestClosingAnswersEverybody(t *testing.T) {
+	waiting := make(chan bool)
+	wait := func(w http.ResponseWriter, r *http.Request) error {
+		waiting <- true
+		<-r.Context().Done()
+		return r.Context().Err()
+	}
+	quick := func(w http.ResponseWriter, r *http.Request) error {
+		if r.Context().Err() == nil {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return r.Context().Err()
+	}
+	h := newHouse(t, "/", []auth.Route{
+		{Method: "GET", Pattern: "/hub/api/wait", Public: true, Handle: wait}, {Method: "GET", Pattern: "/hub/api/quick", Public: true, Handle: quick}}, nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	closing := make(chan bool)
+	go func() {
+		ended <- h.Serve(ctx, closed{listener, sync.OnceFunc(func() { close(closing) })}, h.API(), Limits{})
+	}()
+	late, alice := dial(t, listener.Addr().String()), dial(t, listener.Addr().String())
+	io.WriteString(late, "GET /hub/api/quick HTTP/1.1\r\nHost: hub\r\n")
+	io.WriteString(alice, "GET /hub/api/wait HTTP/1.1\r\nHost: hub\r\n\r\n")
+	<-waiting
+	stop()
+	<-closing
+	io.WriteString(late, "\r\n")
+	if got, err := http.ReadResponse(bufio.NewReader(late), nil); err != nil || got.StatusCode != http.StatusNoContent {
+		t.Errorf("who came last got %v, %v", got, err)
+	}
+	if got, err := http.ReadResponse(bufio.NewReader(alice), nil); err != nil || got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") != "1" {
 		t.Errorf("alice got %v, %v", got, err)
 	}
 	if err := <-ended; err != nil {

@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -17,8 +16,12 @@ import (
 // refuse is the one place where an error becomes an answer: JSON for programs, a page for people.
 func (h *Hall) refuse(w http.ResponseWriter, r *http.Request, v *visit, err error) {
 	half := v.status != 0
-	if gone := errors.Is(err, context.Canceled) && r.Context().Err() != nil; half || gone {
+	gone, closing := gone(r, err)
+	if half || gone && !closing {
 		panic(http.ErrAbortHandler) // cut what is out already, so that nobody takes it for a whole answer, or nothing for "200"
+	}
+	if closing {
+		err = errClosing
 	}
 	if v.login && hub.KindOf(err) == hub.Unauthenticated && r.Method == http.MethodGet {
 		h.sendToLogin(w, r)
