@@ -35,7 +35,7 @@ type size struct {
 	calm       time.Duration // after they were opened, and after they were closed
 }
 
-// full takes less than twenty minutes on two cores; quick shows that everything can be measured.
+// full takes about 25 minutes on two cores; quick shows that everything can be measured.
 var (
 	full = size{rounds: 3, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, population: 100_000, logins: 9, rain: 6 * time.Second, running: 50, churn: 300, units: 1000, idle: time.Minute,
 		sockets: 2000, some: 5000, many: 100_000, calm: 10 * time.Second}
