@@ -186,6 +186,7 @@ func (h *house) webOptions(c *config.Config, desk *api.Room) web.Options {
 		OptionsForm: c.Spawner.OptionsForm, LogoFile: c.Hub.LogoFile, Announcements: c.Hub.TemplateVars,
 	}
 	o.Offers = h.spawnd.Profiles
+	o.Shutdown = func(stopServers bool) { h.Shutdown(&stopServers) }
 	for _, p := range c.Spawner.Profiles {
 		o.Profiles = append(o.Profiles, web.Profile{Name: p.Name, DisplayName: p.DisplayName, Description: p.Description})
 	}

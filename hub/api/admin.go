@@ -43,9 +43,6 @@ func (room *Room) changeUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if change.name != change.old && len(activeOnly(room.Workshop.Servers(change.old))) > 0 {
-		return hub.Errorf(hub.Invalid, "Stop the servers of %s first: they carry the old name", change.old)
-	}
 	u, err := room.changed(auth.FromContext(r.Context()), change)
 	if err != nil {
 		return err
@@ -63,7 +60,20 @@ func (room *Room) SetAdmin(a auth.Actor, user string, admin bool) error {
 	return err
 }
 
+// RenameUser gives a user another name, as a login would have it: Invalid if it is no name, is taken, or while a server of theirs
+// runs. Only an admin renames one.
+func (room *Room) RenameUser(a auth.Actor, old, name string) (hub.User, error) {
+	name = strings.ToLower(name)
+	if _, err := account.Clean(name); err != nil {
+		return hub.User{}, err
+	}
+	return room.changed(a, userChange{old: old, name: name})
+}
+
 func (room *Room) changed(a auth.Actor, c userChange) (u hub.User, err error) {
+	if c.name != c.old && len(activeOnly(room.Workshop.Servers(c.old))) > 0 {
+		return u, hub.Errorf(hub.Invalid, "Stop the servers of %s first: they carry the old name", c.old)
+	}
 	whole := room.wholeAdmin(a)
 	err = room.Store.Update(func(tx *store.Tx) error {
 		u, err = c.apply(tx, whole)

@@ -24,7 +24,7 @@ func (room *Room) listGroups(w http.ResponseWriter, r *http.Request) error {
 	var total int
 	err = room.Store.View(func(tx *store.Tx) error {
 		if far.All {
-			groups, total, err = tx.Groups(p.offset, p.limit)
+			groups, total, err = tx.Groups(store.GroupQuery{Offset: p.offset, Limit: p.limit})
 			return err
 		}
 		slices.Sort(far.Groups)
@@ -83,27 +83,37 @@ func (room *Room) createGroups(w http.ResponseWriter, r *http.Request) error {
 	if err := body.into("users", &users, "a list of names"); err != nil {
 		return err
 	}
-	if len(names) == 0 {
-		return hub.Errorf(hub.Invalid, "Must specify at least one group to create")
-	}
 	for _, name := range names {
 		auth.Concern(r, "group "+name)
 	}
+	groups, err := room.AddGroups(names, users)
+	if err != nil {
+		return err
+	}
 	models := []client.Group{}
+	for _, g := range groups {
+		models = append(models, room.groupModel(readerOf(auth.FromContext(r.Context())), g))
+	}
+	return writeJSON(w, http.StatusCreated, models)
+}
+
+// AddGroups makes groups, each with these users: Invalid if one of those is none, Conflict if a group is there.
+func (room *Room) AddGroups(names, users []string) (groups []hub.Group, err error) {
+	if len(names) == 0 {
+		return nil, hub.Errorf(hub.Invalid, "Must specify at least one group to create")
+	}
 	err = room.Store.Update(func(tx *store.Tx) error {
+		groups = nil
 		for _, name := range names {
 			g, err := putNewGroup(tx, hub.Group{Name: name, Users: users})
 			if err != nil {
 				return err
 			}
-			models = append(models, room.groupModel(readerOf(auth.FromContext(r.Context())), g))
+			groups = append(groups, g)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusCreated, models)
+	return groups, err
 }
 
 func putNewGroup(tx *store.Tx, g hub.Group) (hub.Group, error) {
@@ -185,25 +195,28 @@ func (room *Room) giveRoles(a auth.Actor, body object, g *hub.Group) error {
 
 // deleteGroup answers DELETE /hub/api/groups/G.
 func (room *Room) deleteGroup(w http.ResponseWriter, r *http.Request) error {
-	if err := room.Store.Update(func(tx *store.Tx) error { return tx.DeleteGroup(r.PathValue("group")) }); err != nil {
+	if err := room.RemoveGroup(r.PathValue("group")); err != nil {
 		return err
 	}
 	return nothing(w)
 }
 
+// RemoveGroup forgets a group; its members stay users.
+func (room *Room) RemoveGroup(name string) error {
+	return room.Store.Update(func(tx *store.Tx) error { return tx.DeleteGroup(name) })
+}
+
 // addMembers answers POST /hub/api/groups/G/users.
 func (room *Room) addMembers(w http.ResponseWriter, r *http.Request) error {
-	return room.members(w, r, func(g *hub.Group, names []string) { g.Users = append(g.Users, names...) })
+	return room.members(w, r, room.AddMembers)
 }
 
 // removeMembers answers DELETE /hub/api/groups/G/users, whose body names them too.
 func (room *Room) removeMembers(w http.ResponseWriter, r *http.Request) error {
-	return room.members(w, r, func(g *hub.Group, names []string) {
-		g.Users = slices.DeleteFunc(g.Users, func(u string) bool { return slices.Contains(names, u) })
-	})
+	return room.members(w, r, room.RemoveMembers)
 }
 
-func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*hub.Group, []string)) error {
+func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(auth.Actor, string, []string) (hub.Group, error)) error {
 	if err := room.knownGroup(r.PathValue("group")); err != nil {
 		return err
 	}
@@ -221,8 +234,28 @@ func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*h
 	for _, name := range names {
 		auth.Concern(r, "user "+name)
 	}
-	whole := room.wholeAdmin(auth.FromContext(r.Context()))
-	g, err := room.changeGroup(r.PathValue("group"), func(tx *store.Tx, g *hub.Group) error {
+	g, err := change(auth.FromContext(r.Context()), r.PathValue("group"), names)
+	if err != nil {
+		return err
+	}
+	return room.writeGroup(w, r, http.StatusOK, g)
+}
+
+// AddMembers puts users into a group: Invalid if one is none. Only an admin says who is in a group of admins.
+func (room *Room) AddMembers(a auth.Actor, group string, names []string) (hub.Group, error) {
+	return room.changeMembers(a, group, names, func(g *hub.Group, names []string) { g.Users = append(g.Users, names...) })
+}
+
+// RemoveMembers takes users out of a group, as AddMembers puts them in.
+func (room *Room) RemoveMembers(a auth.Actor, group string, names []string) (hub.Group, error) {
+	return room.changeMembers(a, group, names, func(g *hub.Group, names []string) {
+		g.Users = slices.DeleteFunc(g.Users, func(u string) bool { return slices.Contains(names, u) })
+	})
+}
+
+func (room *Room) changeMembers(a auth.Actor, group string, names []string, change func(*hub.Group, []string)) (hub.Group, error) {
+	whole := room.wholeAdmin(a)
+	return room.changeGroup(group, func(tx *store.Tx, g *hub.Group) error {
 		if slices.Contains(room.rolesOfGroup(*g), rbac.RoleAdmin) && !whole {
 			return hub.Errorf(hub.Forbidden, "Only admins can change who is in a group of admins")
 		}
@@ -232,10 +265,6 @@ func (room *Room) members(w http.ResponseWriter, r *http.Request, change func(*h
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return room.writeGroup(w, r, http.StatusOK, g)
 }
 
 // setProperties answers PUT /hub/api/groups/G/properties: the body takes the place of what was there.
@@ -247,25 +276,38 @@ func (room *Room) setProperties(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	g, err := room.putProperties(r.PathValue("group"), body)
+	if err != nil {
+		return err
+	}
+	return room.writeGroup(w, r, http.StatusOK, g)
+}
+
+// SetProperties gives a group the properties of a JSON object in the place of those that it has.
+func (room *Room) SetProperties(group, raw string) error {
+	body, err := parseObject([]byte(raw))
+	if err == nil {
+		_, err = room.putProperties(group, body)
+	}
+	return err
+}
+
+func (room *Room) putProperties(group string, body object) (g hub.Group, err error) {
 	if body == nil {
-		return hub.Errorf(hub.Invalid, "The properties must be a JSON object")
+		return g, hub.Errorf(hub.Invalid, "The properties must be a JSON object")
 	}
 	properties := make(map[string]any, len(body))
 	for name := range body {
 		var value any
 		if err := body.into(name, &value, "JSON"); err != nil {
-			return err
+			return g, err
 		}
 		properties[name] = value
 	}
-	g, err := room.changeGroup(r.PathValue("group"), func(_ *store.Tx, g *hub.Group) error {
+	return room.changeGroup(group, func(_ *store.Tx, g *hub.Group) error {
 		g.Properties = properties
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return room.writeGroup(w, r, http.StatusOK, g)
 }
 
 func (room *Room) changeGroup(name string, change func(*store.Tx, *hub.Group) error) (g hub.Group, err error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 
 	"jupyterhubd/hub"
 )
@@ -36,10 +37,24 @@ func (tx *Tx) GroupRoles(groups []string) (roles []string) {
 	return roles
 }
 
-// Groups returns a page of the groups, sorted by name, and how many there are. Limit 0 means no limit.
-func (tx *Tx) Groups(offset, limit int) (page []hub.Group, total int, err error) {
+// GroupQuery says which groups a page has, in the order of their names.
+type GroupQuery struct {
+	Offset, Limit int                    // Limit 0 means no limit
+	NameContains  string                 // case does not matter
+	Keep          func(name string) bool // nil keeps all; called in the middle of the transaction, it must not use the store
+}
+
+func (q GroupQuery) keeps(name string) bool {
+	return strings.Contains(strings.ToLower(name), strings.ToLower(q.NameContains)) && (q.Keep == nil || q.Keep(name))
+}
+
+// Groups returns a page of the groups that a query asks for, and how many there are on all pages.
+func (tx *Tx) Groups(q GroupQuery) (page []hub.Group, total int, err error) {
 	for name := range tx.walk(bucketGroups, false, func(k, _ []byte) string { return string(k) }) {
-		if total++; total <= offset || limit > 0 && len(page) == limit {
+		if !q.keeps(name) {
+			continue
+		}
+		if total++; total <= q.Offset || q.Limit > 0 && len(page) == q.Limit {
 			continue
 		}
 		g, err := tx.Group(name)
@@ -80,18 +95,18 @@ func (tx *Tx) PutGroup(g hub.Group) (hub.Group, error) {
 	return g, tx.setMembers(g.Name, g.Users)
 }
 
-// setMembers makes a group's membership exact.
+// setMembers makes a group's membership exact. Both lists of names are sorted: groups may be as large as the hub.
 func (tx *Tx) setMembers(group string, users []string) error {
 	had := tx.keys(indexMembers, key(group, ""))
 	for _, name := range had {
-		if !slices.Contains(users, name) {
+		if _, stays := slices.BinarySearch(users, name); !stays {
 			if err := tx.changeGroups(name, func(g []string) []string { return without(g, group) }); err != nil {
 				return err
 			}
 		}
 	}
 	for _, name := range users {
-		if !slices.Contains(had, name) {
+		if _, was := slices.BinarySearch(had, name); !was {
 			if err := tx.changeGroups(name, func(g []string) []string { return append(g, group) }); err != nil {
 				return err
 			}

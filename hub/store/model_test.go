@@ -42,7 +42,7 @@ func (m *machine) checkUsers(t *rapid.T, tx *Tx) {
 			t.Fatalf("%s before %s in the order of activity", got[i-1].Name, u.Name)
 		}
 	}
-	groups, _, err := tx.Groups(0, 0)
+	groups, _, err := tx.Groups(GroupQuery{})
 	if err != nil || len(groups) != len(m.groups) {
 		t.Fatalf("%d groups, want %d (%v)", len(groups), len(m.groups), err)
 	}

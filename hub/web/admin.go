@@ -15,28 +15,23 @@ import (
 )
 
 type adminPage struct {
-	Layout
-	Search  string
-	Sort    string
-	Sorts   []sortLink
-	Rows    []adminRow
-	Total   int
-	First   int // number of the first row on the page, from 1
-	Last    int
-	Page    int // from 1
-	Pages   int
-	Start   string // addresses of other pages; empty where there are none
-	Earlier string
-	Later   string
-	End     string
-	Running int
-	Picks   bool // users may be picked by what runs
-	Active  bool // only those with a server that runs are shown
-	Usage   bool // memory and CPU may be seen
-	Adds    bool // users may be added
-	Halts   bool // all servers may be stopped
-	Query   string
-	Groups  string // of the machine, which decide who is an admin; empty where it is decided here
+	adminFrame
+	pager
+	Search   string
+	Sort     string
+	Sorts    []sortLink
+	Rows     []adminRow
+	Size     int   // rows of a page at most
+	Sizes    []int // to choose from
+	Picks    bool  // users may be picked by what runs
+	Active   bool  // only those with a server that runs are shown
+	Usage    bool  // memory and CPU may be seen
+	Adds     bool  // users may be added
+	Halts    bool  // all servers may be stopped
+	Starts   bool  // some server on the page may be started
+	Shutdown bool  // the hub may be ended
+	Query    string
+	Groups   string // of the machine, which decide who is an admin; empty where it is decided here
 }
 
 type sortLink struct {
@@ -59,45 +54,73 @@ type adminRow struct {
 type adminServer struct {
 	hub.Live
 	Seen          bool  // state and failure may be seen
+	Opens         bool  // it runs, and the reader may enter
 	Starts, Stops bool  // there is such a button: the reader may, and it makes sense as far as the reader may know
+	Deletes       bool  // likewise; a named server alone
 	Memory        int64 // -1 unknown
 	CPU           int64
 }
 
-// admin answers GET /hub/admin?search=&sort=&offset=. Search, order and paging are the store's work; the page never holds more
-// than PageSize users.
+// mostRows is the longest page of users that can be asked for.
+const mostRows = 200
+
+// admin answers GET /hub/admin?search=&sort=&offset=&limit=&state=. Search, order and paging are the store's work; the page never
+// holds more users than its limit.
 func (room *Room) admin(w http.ResponseWriter, r *http.Request) error {
-	q, a := r.URL.Query(), auth.FromContext(r.Context())
-	offset, err := strconv.Atoi(q.Get("offset"))
-	if err != nil || offset < 0 {
-		offset = 0 // anything else is the first page
-	}
-	find := store.UserQuery{Offset: offset, Limit: room.PageSize, NameContains: q.Get("search"), Sort: order(a, q.Get("sort"))}
+	return room.showAdmin(w, r, http.StatusOK, r.URL.Query(), adminFrame{})
+}
+
+func (room *Room) showAdmin(w http.ResponseWriter, r *http.Request, status int, q url.Values, frame adminFrame) error {
+	a := auth.FromContext(r.Context())
+	p := adminPage{adminFrame: frame, Search: q.Get("search"), Sort: order(a, q.Get("sort")), Usage: a.Has("admin:server_state"), Picks: a.Has("read:servers")}
+	offset := numberOf(q, "offset")
+	p.sizes(room.PageSize, numberOf(q, "limit"))
+	find := store.UserQuery{Offset: offset, Limit: p.Size, NameContains: p.Search, Sort: p.Sort}
 	reach := a.Scopes.Horizon("list:users")
 	if !reach.All {
 		find.Keep = func(name string) bool { return reach.ShowsUser(name, a.Groups(name)) }
 	}
 	var users []hub.User
-	p := adminPage{Search: find.NameContains, Sort: find.Sort, Usage: a.Has("admin:server_state"), Picks: a.Has("read:servers")}
 	if p.Active = p.Picks && q.Get("state") == "active"; p.Active {
 		find.Only = ownersOf(room.Workshop.Active())
 	}
 	p.Groups = strings.Join(room.AdminGroups, ", ")
-	p.Adds, p.Halts = a.Has("admin:users"), a.Has("delete:servers")
-	err = room.Store.View(func(tx *store.Tx) (err error) {
+	p.Adds, p.Halts, p.Shutdown = a.Has("admin:users"), a.Has("delete:servers"), room.Shutdown != nil && a.Has("shutdown")
+	err := room.Store.View(func(tx *store.Tx) (err error) {
 		users, p.Total, err = tx.Users(find)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	p.Layout = room.layout(w, r, "admin", "Administration")
+	p.Layout, p.Parts = room.layout(w, r, "admin", "Administration"), room.adminParts(a, "Users")
 	room.fill(r, &p, users)
-	p.paging(room.hub+"admin", offset, room.PageSize)
+	p.turn(offset, p.Size, len(p.Rows), func(offset int) string { return p.address(room.hub+"admin", p.Sort, offset, room.PageSize) })
+	p.sorts(room.hub+"admin", offset, room.PageSize)
 	if p.Usage {
 		p.Scripts = append(p.Scripts, "admin.js")
 	}
-	return room.show(w, http.StatusOK, "admin", p)
+	return room.show(w, status, "admin", p)
+}
+
+// numberOf reads a number of a page's address; anything else is 0.
+func numberOf(q url.Values, name string) int {
+	n, err := strconv.Atoi(q.Get(name))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// sizes settles how many users are on a page, and what there is to choose from.
+func (p *adminPage) sizes(usual, asked int) {
+	p.Size = usual
+	if asked > 0 {
+		p.Size = min(asked, mostRows)
+	}
+	p.Sizes = []int{usual, p.Size, 50, 100, mostRows}
+	slices.Sort(p.Sizes)
+	p.Sizes = slices.Compact(p.Sizes)
 }
 
 // ownersOf names whose servers these are, which is nobody and not everybody where there are none.
@@ -139,9 +162,7 @@ func (room *Room) fill(r *http.Request, p *adminPage, users []hub.User) {
 			if unit, ok := used[s.ServerRef]; ok {
 				s.Memory, s.CPU = unit.Memory, unit.CPU
 			}
-			if s.Seen && s.State.Active() {
-				p.Running++
-			}
+			p.Starts = p.Starts || i == 0 && s.Seen && s.Starts
 		}
 		p.Rows = append(p.Rows, row)
 	}
@@ -166,6 +187,8 @@ func serverRows(a auth.Actor, def hub.Live, named []hub.Live) (rows []adminServe
 		s := adminServer{Live: live, Seen: a.May("read:servers", what), Memory: -1, CPU: -1}
 		s.Starts, s.Stops = a.May("start:servers", what), a.May("delete:servers", what)
 		if s.Seen {
+			s.Deletes = s.Stops && !live.State.Active() && i > 0
+			s.Opens = live.State.Ready() && a.May("access:servers", what)
 			s.Starts, s.Stops = s.Starts && !live.State.Active(), s.Stops && live.State.Active() && live.State != hub.Stopping
 		} else {
 			s.Live = hub.Live{Server: hub.Server{ServerRef: live.ServerRef}}
@@ -177,103 +200,37 @@ func serverRows(a auth.Actor, def hub.Live, named []hub.Live) (rows []adminServe
 	return rows
 }
 
-// paging works out the addresses of the other pages and orders.
-func (p *adminPage) paging(at string, offset, size int) {
-	address := func(sort string, offset int) string {
-		q := url.Values{}
-		for key, value := range map[string]string{"search": p.Search, "sort": sort} {
-			if value != "" {
-				q.Set(key, value)
-			}
+// address is that of the page with another order, from another user on.
+func (p *adminPage) address(at, sort string, offset, usual int) string {
+	q := url.Values{}
+	for key, value := range map[string]string{"search": p.Search, "sort": sort} {
+		if value != "" {
+			q.Set(key, value)
 		}
-		if p.Active {
-			q.Set("state", "active")
-		}
-		if offset > 0 {
-			q.Set("offset", strconv.Itoa(offset))
-		}
-		return at + "?" + q.Encode()
 	}
-	p.First, p.Last = offset+1, offset+len(p.Rows)
-	p.Page, p.Pages = offset/size+1, (p.Total+size-1)/size
+	if p.Active {
+		q.Set("state", "active")
+	}
+	if p.Size != usual {
+		q.Set("limit", strconv.Itoa(p.Size))
+	}
 	if offset > 0 {
-		p.Start, p.Earlier = address(p.Sort, 0), address(p.Sort, max(offset-size, 0))
+		q.Set("offset", strconv.Itoa(offset))
 	}
-	if p.Last < p.Total && len(p.Rows) > 0 {
-		p.Later, p.End = address(p.Sort, offset+size), address(p.Sort, (p.Pages-1)*size)
-	}
+	return at + "?" + q.Encode()
+}
+
+// sorts works out the addresses of the other orders.
+func (p *adminPage) sorts(at string, offset, usual int) {
 	for _, s := range [][2]string{{"User", "name"}, {"Last activity", "last_activity"}} {
-		link := sortLink{Label: s[0], Href: address(s[1], 0)}
+		link := sortLink{Label: s[0], Href: p.address(at, s[1], 0, usual)}
 		switch p.Sort {
 		case s[1]:
-			link.Sort, link.Href = "ascending", address("-"+s[1], 0)
+			link.Sort, link.Href = "ascending", p.address(at, "-"+s[1], 0, usual)
 		case "-" + s[1]:
 			link.Sort = "descending"
 		}
 		p.Sorts = append(p.Sorts, link)
 	}
-	_, p.Query, _ = strings.Cut(address(p.Sort, offset), "?")
-}
-
-// administer answers POST /hub/admin.
-func (room *Room) administer(w http.ResponseWriter, r *http.Request) error {
-	if err := parseForm(r); err != nil {
-		return err
-	}
-	if err := room.adminAction(r); err != nil {
-		return err
-	}
-	to := room.hub + "admin"
-	if q, err := url.ParseQuery(r.PostForm.Get("query")); err == nil && len(q) > 0 {
-		to += "?" + q.Encode()
-	}
-	return redirect(w, http.StatusSeeOther, to)
-}
-
-func (room *Room) adminAction(r *http.Request) error {
-	a, user := auth.FromContext(r.Context()), r.PostForm.Get("user")
-	auth.Concern(r, "action "+r.PostForm.Get("action"))
-	switch action := r.PostForm.Get("action"); action {
-	case "add":
-		admin := r.PostForm.Get("admin") != ""
-		if err := a.Authorize([]string{"admin:users"}, rbac.Resource{}); err != nil {
-			return err
-		}
-		made, err := room.Directory.AddUsers(a, lines(r.PostForm.Get("usernames")), admin)
-		for _, u := range made {
-			auth.Concern(r, "user "+u.Name)
-		}
-		return err
-	case "remove":
-		auth.Concern(r, "user "+user)
-		if err := a.Authorize([]string{"delete:users"}, rbac.UserResource(user)); err != nil {
-			return err
-		}
-		return room.Directory.RemoveUser(r.Context(), a, user)
-	case "promote", "demote":
-		auth.Concern(r, "user "+user)
-		if err := a.Authorize([]string{"admin:users"}, rbac.UserResource(user)); err != nil {
-			return err
-		}
-		return room.Directory.SetAdmin(a, user, action == "promote")
-	case "stop-all":
-		if err := a.Authorize([]string{"delete:servers"}, rbac.Resource{}); err != nil {
-			return err
-		}
-		_, err := room.Workshop.StopAll(r.Context())
-		return err
-	default:
-		return room.act(r, hub.ServerRef{User: user, Server: r.PostForm.Get("server")}, action)
-	}
-}
-
-// lines splits a field of names, one a line: a name may hold spaces.
-func lines(text string) []string {
-	var names []string
-	for line := range strings.Lines(text) {
-		if name := strings.TrimSpace(line); name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
+	_, p.Query, _ = strings.Cut(p.address(at, p.Sort, offset, usual), "?")
 }

@@ -58,6 +58,36 @@ func (d *directory) SetAdmin(_ auth.Actor, name string, admin bool) error {
 	return d.refuse
 }
 
+func (d *directory) RenameUser(_ auth.Actor, old, name string) (hub.User, error) {
+	d.said = append(d.said, "rename "+old+" to "+name)
+	return hub.User{Name: name}, d.refuse
+}
+
+func (d *directory) AddGroups(names, users []string) ([]hub.Group, error) {
+	d.said = append(d.said, "make groups "+strings.Join(names, "|")+" with "+strings.Join(users, "|"))
+	return nil, d.refuse
+}
+
+func (d *directory) RemoveGroup(name string) error {
+	d.said = append(d.said, "remove group "+name)
+	return d.refuse
+}
+
+func (d *directory) AddMembers(_ auth.Actor, group string, users []string) (hub.Group, error) {
+	d.said = append(d.said, "into "+group+": "+strings.Join(users, "|"))
+	return hub.Group{}, d.refuse
+}
+
+func (d *directory) RemoveMembers(_ auth.Actor, group string, users []string) (hub.Group, error) {
+	d.said = append(d.said, "out of "+group+": "+strings.Join(users, "|"))
+	return hub.Group{}, d.refuse
+}
+
+func (d *directory) SetProperties(group, properties string) error {
+	d.said = append(d.said, "properties of "+group+": "+properties)
+	return d.refuse
+}
+
 func (d *directory) RemoveUser(_ context.Context, _ auth.Actor, name string) error {
 	d.said = append(d.said, "remove "+name)
 	return d.refuse

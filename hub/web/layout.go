@@ -99,6 +99,9 @@ func (room *Room) functions() template.FuncMap {
 	return template.FuncMap{
 		"asset":   func(name string) string { return room.hub + "static/" + room.files.address(name) },
 		"spawn":   room.toSpawn,
+		"user":    func(name string) string { return room.path("admin", "users", name) },
+		"group":   func(name string) string { return room.path("admin", "groups", name) },
+		"own":     func(l Layout, s adminServer, query, at string) serverForm { return serverForm{l, s, query, at} },
 		"pending": room.toPending,
 		"revoke":  func(l Layout, t tokenRow) revokeForm { return revokeForm{l.Hub, l.XSRF, t.ID, t.Name} },
 		"what":    func(p sharesPage, form string) shareForm { return shareForm{p, form} },

@@ -27,6 +27,7 @@ func everyPage(t *testing.T, each func(t *testing.T, name string, p *page)) {
 	cause := &hub.Cause{Kind: hub.CauseExited, Message: "The program ended with status 3.", Detail: "Result=exit-code", Unit: "jupyter-alice.service",
 		Journal: []string{"Traceback:", "  " + hostile}}
 	w := newWorld(t, func(o *web.Options) {
+		o.Shutdown = func(bool) {}
 		o.Profiles = []web.Profile{{Name: "gpu", DisplayName: "With a GPU", Description: "Slow to start " + hostile}, {Name: "big"}}
 	})
 	w.workshop.failure = cause
@@ -64,6 +65,20 @@ func everyPage(t *testing.T, each func(t *testing.T, name string, p *page)) {
 	show("admin", admin.get("/hub/admin?search="+url.QueryEscape("a")))
 	show("admin-hostile", admin.get("/hub/admin?search="+url.QueryEscape("script")))
 	show("admin-nobody", admin.get("/hub/admin?search="+url.QueryEscape(hostile+hostile)))
+	w.workshop.put("dora", "gpu", hub.Stopped)
+	w.addGroups(hub.Group{Name: strings.ReplaceAll(hostile, "/", ""), Users: []string{"alice", "dora"}, Properties: map[string]any{hostile: hostile}}, hub.Group{Name: "staff"})
+	show("admin-user", admin.get("/hub/admin/users/dora"))
+	show("admin-user-hostile", admin.get("/hub/admin/users/"+url.PathEscape(strings.ReplaceAll(hostile, "/", ""))))
+	show("admin-groups", admin.get("/hub/admin/groups"))
+	show("admin-groups-none", admin.get("/hub/admin/groups?search="+url.QueryEscape(hostile)))
+	show("admin-group", admin.get("/hub/admin/groups/"+url.PathEscape(strings.ReplaceAll(hostile, "/", ""))))
+	show("admin-group-empty", admin.get("/hub/admin/groups/staff"))
+	w.directory.refuse = hub.Errorf(hub.Invalid, "No such user: %s", hostile)
+	show("admin-group-refused", admin.submit(admin.get("/hub/admin/groups/staff"), "add-members", url.Values{"usernames": {hostile}}))
+	show("admin-groups-refused", admin.submit(admin.get("/hub/admin/groups"), "add-groups-submit", url.Values{"groups": {hostile}, "usernames": {hostile}}))
+	show("admin-refused", admin.submit(admin.get("/hub/admin?search=dora"), "add-users-submit", url.Values{"usernames": {hostile}}))
+	show("admin-user-refused", admin.submit(admin.get("/hub/admin/users/dora"), "rename-user", url.Values{"name": {hostile}}))
+	w.directory.refuse = nil
 	asking := newWorld(t, func(o *web.Options) { o.OptionsForm = ownForm })
 	show("spawn-form", asking.alice().get("/hub/spawn"))
 	show("spawn-of-another", admin.get("/hub/spawn/bob"))
@@ -123,6 +138,15 @@ func TestPagesHoldNoCodeOfTheirOwn(t *testing.T) {
 		}
 		if strings.Contains(p.body, "alert(1)") && !strings.Contains(p.text()+attributes(p), "alert(1)") {
 			t.Errorf("the hostile text is not text: %s", p.body)
+		}
+	})
+}
+
+// Whoever has a page of the administration open has the way back to it in the menu.
+func TestTheAdministrationIsInItsMenu(t *testing.T) {
+	everyPage(t, func(t *testing.T, name string, p *page) {
+		if way := find(p.root, "a", "href", "/hub/admin"); strings.HasPrefix(name, "admin") && (way == nil || attr(way, "aria-current") != "page") {
+			t.Errorf("the menu has no way to the administration: %s", p.body)
 		}
 	})
 }
@@ -224,8 +248,10 @@ func checkReferences(t *testing.T, p *page) {
 	}
 	for _, n := range p.all("*") {
 		for _, name := range []string{"for", "aria-describedby", "aria-labelledby"} {
-			if to := attr(n, name); to != "" && ids[to] == 0 {
-				t.Errorf("%s=%q points nowhere", name, to)
+			for _, to := range strings.Fields(attr(n, name)) {
+				if ids[to] == 0 {
+					t.Errorf("%s=%q points nowhere", name, to)
+				}
 			}
 		}
 	}

@@ -27,14 +27,21 @@ type Workshop interface {
 	Usage(ctx context.Context) (map[hub.ServerRef]hub.Unit, error)
 }
 
-// Directory changes users and tokens by the API's rules. *api.Room is one. Whether the actor may is asked before.
+// Directory changes users, groups, tokens and shares by the API's rules. *api.Room is one. Whether the actor may is asked before.
 type Directory interface {
 	// NewToken makes a token of user. Nil scopes mean the owner's own; life 0 means as long as the admin allows.
 	NewToken(a auth.Actor, user, note string, life time.Duration, scopes []string) (value string, _ hub.Token, err error)
 	RevokeToken(user, id string) error
 	AddUsers(a auth.Actor, names []string, admin bool) ([]hub.User, error)
 	SetAdmin(a auth.Actor, user string, admin bool) error
+	RenameUser(a auth.Actor, old, name string) (hub.User, error)
 	RemoveUser(ctx context.Context, a auth.Actor, name string) error
+	AddGroups(names, users []string) ([]hub.Group, error)
+	RemoveGroup(name string) error
+	AddMembers(a auth.Actor, group string, users []string) (hub.Group, error)
+	RemoveMembers(a auth.Actor, group string, users []string) (hub.Group, error)
+	// SetProperties takes a JSON object, in the place of the properties that there are.
+	SetProperties(group, properties string) error
 	// Share shares a server with a user or a group, by name: Forbidden for more than the actor holds, or whom they may not see.
 	Share(a auth.Actor, wish hub.Share) (hub.Share, error)
 	Unshare(wish hub.Share) (left hub.Share, some bool, err error)
@@ -59,6 +66,7 @@ type Options struct {
 	Porter    *auth.Porter
 	Workshop  Workshop
 	Directory Directory
+	Shutdown  func(stopServers bool) // ends the hub's process soon; nil where that cannot be asked for
 
 	BaseURL          string // "/" or "/jupyter/"
 	Hosts            hosts.Hosts

@@ -26,6 +26,12 @@ func (room *Room) Routes() []auth.Route {
 		page("POST", "/hub/accept-share", nil, room.accept, auth.Authenticated),
 		page("GET", "/hub/admin", nil, room.admin, "admin-ui"),
 		page("POST", "/hub/admin", nil, room.administer, "admin-ui"), // each action asks for its own scope
+		page("GET", "/hub/admin/users/{user}", nil, room.adminUser, "admin-ui"),
+		page("POST", "/hub/admin/users/{user}", nil, room.changeAdminUser, "admin-ui"),
+		page("GET", "/hub/admin/groups", nil, room.groups, "admin-ui"),
+		page("POST", "/hub/admin/groups", nil, room.makeGroups, "admin-ui"),
+		page("GET", "/hub/admin/groups/{group}", nil, room.group, "admin-ui"),
+		page("POST", "/hub/admin/groups/{group}", nil, room.changeGroup, "admin-ui"),
 		page("GET", "/hub/user-redirect/{rest...}", nil, room.userRedirect, auth.Authenticated),
 
 		{Method: "GET", Pattern: "/hub/static/{name...}", Public: true, Style: auth.Page, Everywhere: true, Handle: room.asset},

@@ -44,6 +44,8 @@ type world struct {
 // roles are what an admin configured beside the default ones.
 var roles = []rbac.Role{
 	{Name: "warden", Scopes: []string{"admin-ui", "list:users"}},
+	{Name: "clerk", Scopes: []string{"admin-ui", "list:users", "admin:groups"}},
+	{Name: "mentor", Scopes: []string{"admin-ui", "groups!group=staff"}},
 	{Name: "sharer", Scopes: []string{"shares!user"}},
 	{Name: "teacher", Scopes: []string{"shares!user", "read:users:name", "read:groups:name"}},
 }
@@ -323,6 +325,24 @@ func (w *world) addUser(names ...string) {
 	w.must(w.store.Update(func(tx *store.Tx) error {
 		for _, name := range names {
 			if _, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID, Created: today}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// addGroups puts groups into the store, whose members were added before or are the cast.
+func (w *world) addGroups(groups ...hub.Group) {
+	w.t.Helper()
+	w.must(w.store.Update(func(tx *store.Tx) error {
+		for _, g := range groups {
+			for _, name := range g.Users {
+				if _, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID, Created: today}); err != nil && hub.KindOf(err) != hub.Conflict {
+					return err
+				}
+			}
+			if _, err := tx.PutGroup(g); err != nil {
 				return err
 			}
 		}
