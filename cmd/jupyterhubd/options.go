@@ -40,7 +40,7 @@ func policyOf(c *config.Config) spawner.Policy {
 	}
 	p.AllowNamedServers, p.NamedServerLimitPerUser = c.Hub.AllowNamedServers, int(c.Hub.NamedServerLimitPerUser)
 	p.ServerTokenScopes, p.OAuthClientAllowedScopes = c.Spawner.ServerTokenScopes, c.Spawner.OAuthClientAllowedScopes
-	p.BusyCPU = c.Spawner.BusyCPU
+	p.BusyCPU, p.BusyKernels, p.CullAfter = c.Spawner.BusyCPU, c.Spawner.BusyKernels.Std(), c.Culler.Timeout.Std()
 	p.Quota = spawner.Quota{CPUHours: c.Hub.DailyCPUHours, MemoryHours: c.Hub.DailyGiBHours}
 	p.SleepAfter = map[string]time.Duration{"": c.Spawner.SleepAfter.Std()}
 	for _, profile := range c.Spawner.Profiles {

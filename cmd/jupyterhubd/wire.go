@@ -74,7 +74,7 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (
 	})
 	h.porter, err = auth.New(auth.Options{
 		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Accounts: pam.NewChecker(pam.LoginDoor), Report: h.shownOut, Changer: pam.New(pam.PasswdDoor),
-		Sessions: h.proxy, Evictor: h.manager, BaseURL: c.Hub.BaseURL, PublicURL: publicOf(c), Hosts: hostsOf(c),
+		Sessions: h.proxy, Evictor: h.manager, Momentary: h.manager.Momentary, BaseURL: c.Hub.BaseURL, PublicURL: publicOf(c), Hosts: hostsOf(c),
 		CookieHostPrefix: hostPrefix(c),
 	})
 	if err != nil {

@@ -45,7 +45,7 @@ func bearer(header string) (string, bool) {
 
 func (p *Porter) byToken(ctx context.Context, value string) (a Actor, err error) {
 	err = p.ask(ctx, &a, func(tx *store.Tx) error {
-		t, err := tx.TokenByValue(value)
+		t, err := p.token(tx, value)
 		if err != nil {
 			return err
 		}
@@ -62,6 +62,17 @@ func (p *Porter) byToken(ctx context.Context, value string) (a Actor, err error)
 		return nil
 	})
 	return a, err
+}
+
+// token finds a token in the store, or among those that the hub has made for a moment.
+func (p *Porter) token(tx *store.Tx, value string) (hub.Token, error) {
+	t, err := tx.TokenByValue(value)
+	if hub.KindOf(err) == hub.NotFound && p.o.Momentary != nil {
+		if momentary, is := p.o.Momentary(value); is {
+			return momentary, nil
+		}
+	}
+	return t, err
 }
 
 // clientOf returns the OAuth client that a token was issued to, nil for a plain token.

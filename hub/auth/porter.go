@@ -85,7 +85,9 @@ type Options struct {
 	Changer       Authenticator // changes an expired password; nil if nothing can
 	Sessions      SessionEnder  // nil for nobody
 	Evictor       Evictor       // nil for nobody
-	Accounts      Accounts      // looks again at accounts that are used; nil for nobody
+	// Momentary knows tokens of the hub's own that stand in no store; nil if there are none.
+	Momentary func(value string) (hub.Token, bool)
+	Accounts  Accounts // looks again at accounts that are used; nil for nobody
 	// Report is told who was shown out because of their account, or that it did not succeed yet.
 	Report func(user, why string, err error)
 

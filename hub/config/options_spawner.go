@@ -15,6 +15,7 @@ type Spawner struct {
 	OptionsForm              string   // "": what Profiles make
 	SleepAfter               Duration // 0: never
 	BusyCPU                  float64  // CPUs; 0: whatever it does
+	BusyKernels              Duration // 0: nobody is asked
 	Policy
 	Groups   map[string]Overlay // by NSS group
 	Users    map[string]Overlay // by account
@@ -97,6 +98,9 @@ var spawnerOptions = []row[Spawner]{
 	option("busy_cpu", real, 0.1, func(s *Spawner) *float64 { return &s.BusyCPU },
 		"CPUs that a server uses on average when it is taken to be at work, whether anybody watches or not; 0 does not ask.", realWithin(0, 1024)).
 		note("Looked at every five minutes; it moves last_activity, so that neither sleep_after nor a culler ends a computation."),
+	option("busy_kernels", span, seconds(7*24*3600), func(s *Spawner) *Duration { return &s.BusyKernels },
+		"For how long a server is active because it says that a kernel runs a cell, though nobody visits it and it needs no processor; 0 asks no server.").
+		note("A cell that waits for a database or a batch system looks idle otherwise. The server is asked when sleep_after, or the timeout of [culler], is about to be over. A culler with another timeout wants that one set there."),
 }
 
 // policyOptions can also stand in [spawner.group.X], [spawner.user.X] and [[spawner.profile]].

@@ -13,6 +13,6 @@
 // Caveats. The wish is on disk before anything is asked of the Spawner, so a hub that is killed at any point finds either
 // a wish and a unit, or one of the two, and the table in reconcile.go says what becomes of each. Nothing here polls: a
 // server is known dead because an event said so, or because a whole inventory does not list it. When Run ends, servers
-// run on. Only active servers take memory; a stopped or failed one is its record in the store. Freezing has no verb here
-// yet, so its states are not in the table.
+// run on. Only active servers take memory; a stopped or failed one is its record in the store.
+// What a server says of itself is hostile input: it can keep itself awake by it for a bounded time, and do nothing else.
 package spawner

@@ -36,6 +36,7 @@ type house struct {
 	stop    func()                                // ends the hub; its servers go on
 	key     string                                // that last woke a server
 	probe   func(context.Context, hub.Unit) error // what a server answers; nil: at once
+	kernels kernels
 }
 
 // play runs a test in a bubble, with a house in which alice and bob have accounts.
@@ -59,7 +60,7 @@ func build(t *testing.T) *house {
 	}
 	h := &house{t: t, machine: spawnertest.NewFake(), router: spawnertest.NewRouter(), store: s}
 	h.options = spawner.Options{
-		Store: s, Spawner: h.machine, Sleeper: h.machine, Router: h.router, Ended: h.machine.Ended, Probe: h.answer, Log: zerolog.Nop(), Policy: spawner.DefaultPolicy(),
+		Store: s, Spawner: h.machine, Sleeper: h.machine, Router: h.router, Ended: h.machine.Ended, Probe: h.answer, Kernels: h.kernels.ask, Log: zerolog.Nop(), Policy: spawner.DefaultPolicy(),
 		URLs: spawner.URLs{Base: "/", Hub: "http+unix://%2Frun%2Fjupyterhub%2Fhub.sock", API: "http://127.0.0.1:8081"},
 	}
 	h.options.Policy.AllowNamedServers = true

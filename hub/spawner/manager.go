@@ -19,6 +19,7 @@ type Options struct {
 	Router  Router
 	Sleeper Sleeper // nil: no server ever sleeps
 	Probe   Probe   // nil: HTTP over the unit's socket
+	Kernels Kernels // nil: jupyter_server's API over the unit's socket
 	Journal Journal // nil: failures that only the hub sees come without journal lines
 	// Ended says what runs that are over consumed in all; nil: nobody knows.
 	Ended func(ctx context.Context, invocations []string) ([]hub.Ended, error)
@@ -46,6 +47,7 @@ type Manager struct {
 	router    Router
 	sleeper   Sleeper
 	probe     Probe
+	kernels   Kernels
 	journal   Journal
 	ended     func(ctx context.Context, invocations []string) ([]hub.Ended, error)
 	measure   Headroom
@@ -62,6 +64,7 @@ type Manager struct {
 	read    chan struct{} // closed when the proxy's table was read for the first time
 	counted chan struct{} // asks for a report
 	nodding chan struct{} // asks who may be laid to sleep
+	asking  chan struct{} // asks who is to be asked what they do
 	synced  chan struct{} // closed by the first inventory
 	work    sync.WaitGroup
 
@@ -76,6 +79,7 @@ type Manager struct {
 	known     map[string]hub.Route       // the proxy's table as it was last seen, with what was changed since
 	queue     queue
 	usage     usage
+	questions questions
 	counting  bool // the accounts are going to be brought up to date
 	bootID    string
 	inventory chan struct{} // closed by each inventory, then replaced
@@ -94,6 +98,9 @@ func New(o Options) *Manager {
 	if o.Probe == nil {
 		o.Probe = probeHTTP
 	}
+	if o.Kernels == nil {
+		o.Kernels = askKernels
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -104,10 +111,11 @@ func New(o Options) *Manager {
 		o.Report = func(int) {}
 	}
 	return &Manager{
-		store: o.Store, spawner: o.Spawner, router: o.Router, sleeper: o.Sleeper, probe: o.Probe, journal: o.Journal, ended: o.Ended, measure: o.Headroom,
+		store: o.Store, spawner: o.Spawner, router: o.Router, sleeper: o.Sleeper, probe: o.Probe, kernels: o.Kernels, journal: o.Journal, ended: o.Ended, measure: o.Headroom,
 		admission: o.Admission,
 		urls:      o.URLs, log: o.Log, metrics: newMetrics(o.Metrics), now: o.Now, life: o.ServiceTokenLife, policy: o.Policy,
 		report: o.Report, redo: make(chan struct{}, 1), read: make(chan struct{}), counted: make(chan struct{}, 1), nodding: make(chan struct{}, 1),
+		asking: make(chan struct{}, 1), questions: questions{},
 		synced: make(chan struct{}), inventory: make(chan struct{}),
 		servers: map[hub.ServerRef]*server{}, strays: map[hub.ServerRef]hub.Unit{}, late: map[string]bool{}, rests: map[hub.ServerRef]*rest{}, usage: usage{open: map[hub.ServerRef]bool{}, fresh: map[hub.ServerRef]hub.Unit{}}, known: map[string]hub.Route{},
 	}
@@ -123,6 +131,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.work.Go(func() { m.runRoutes(ctx) })
 	m.work.Go(func() { m.runReport(ctx) })
 	m.work.Go(func() { m.runSleep(ctx) })
+	m.work.Go(func() { m.runQuestions(ctx) })
 	m.work.Go(func() { m.runSamples(ctx) })
 	m.runWatch(ctx)
 	m.work.Wait()

@@ -23,6 +23,8 @@ type Policy struct {
 	Reserve                  Reserve                  // of the machine, without which nobody's turn comes
 	SleepAfter               map[string]time.Duration // by profile, "" is none: without activity; absent or 0: never
 	BusyCPU                  float64                  // processors at work on average that make a server active; 0: whatever it does
+	BusyKernels              time.Duration            // for which a server's word counts that a kernel is at work, when nothing else shows it; 0: nobody is asked
+	CullAfter                time.Duration            // without activity: when a culler may stop a server; 0: there is none
 	Quota                    Quota                    // of each user
 	AllowNamedServers        bool
 	NamedServerLimitPerUser  int      // named servers a user may have, stopped ones too; 0: no limit
@@ -34,7 +36,7 @@ type Policy struct {
 // DefaultPolicy is JupyterHub's defaults, with a longer line.
 func DefaultPolicy() Policy {
 	return Policy{StartTimeout: 60 * time.Second, HTTPTimeout: 30 * time.Second, StopTimeout: 2 * time.Minute, ConcurrentSpawnLimit: 100,
-		SpawnQueueLimit: 1000, BusyCPU: 0.1}
+		SpawnQueueLimit: 1000, BusyCPU: 0.1, BusyKernels: 7 * 24 * time.Hour}
 }
 
 // SetPolicy replaces the policy, as a reload does.

@@ -16,20 +16,10 @@ import (
 // does; nothing follows redirects or proves who asks. Every error but a stranger behind the socket means "not yet": the
 // socket's file is there a moment before anybody listens at it.
 func probeHTTP(ctx context.Context, unit hub.Unit, prefix string) (string, error) {
-	transport := &http.Transport{
-		DisableKeepAlives:      true,
-		MaxResponseHeaderBytes: 64 << 10,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialServer(ctx, unit)
-		},
-	}
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := clientOf(unit)
 	retry := backoff{first: 20 * time.Millisecond, most: time.Second}
 	for {
-		version, err := ask(ctx, client, prefix)
+		version, err := firstAnswer(ctx, client, prefix)
 		switch {
 		case err == nil:
 			return version, nil
@@ -41,7 +31,21 @@ func probeHTTP(ctx context.Context, unit hub.Unit, prefix string) (string, error
 	}
 }
 
-func ask(ctx context.Context, client *http.Client, prefix string) (string, error) {
+// clientOf is a client of one server, at its unit's socket. It follows no redirect.
+func clientOf(unit hub.Unit) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives:      true,
+			MaxResponseHeaderBytes: 64 << 10,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return dialServer(ctx, unit)
+			},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func firstAnswer(ctx context.Context, client *http.Client, prefix string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://server"+prefix+"api", nil)
 	if err != nil {
 		return "", err

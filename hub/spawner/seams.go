@@ -44,6 +44,10 @@ type Router interface {
 // It keeps asking until it has one or ctx ends, except that a stranger behind the socket is an error at once.
 type Probe func(ctx context.Context, unit hub.Unit, prefix string) (version string, err error)
 
+// Kernels asks a server that runs whether a kernel of it is at work, with a token that lets in. An error means that it does not say.
+// The answer may be a lie.
+type Kernels func(ctx context.Context, unit hub.Unit, prefix, token string) (busy bool, err error)
+
 // Headroom returns what the machine has left on which servers run.
 type Headroom func(ctx context.Context) (hub.Headroom, error)
 

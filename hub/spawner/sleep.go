@@ -17,11 +17,13 @@ const (
 	secondLook    = 30 * time.Second // until a server of which nothing is known can be told idle from busy
 )
 
-// nod asks who may be laid to sleep.
+// nod asks who may be laid to sleep, and who is to be asked what they do.
 func (m *Manager) nod() {
-	select {
-	case m.nodding <- struct{}{}:
-	default:
+	for _, look := range []chan struct{}{m.nodding, m.asking} {
+		select {
+		case look <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -43,7 +45,7 @@ func (m *Manager) runSleep(ctx context.Context) {
 
 // layIdle lays to sleep who is due, and returns when the next one is.
 func (m *Manager) layIdle(ctx context.Context) (next time.Duration, any bool) {
-	due, next, any := m.idle()
+	due, next, any := m.quiet(m.sleepAt)
 	if len(due) == 0 {
 		return next, any
 	}
@@ -52,36 +54,27 @@ func (m *Manager) layIdle(ctx context.Context) (next time.Duration, any bool) {
 		return sleepPatience, true
 	}
 	m.Sample(ctx) // and the kernel somebody's work
-	due, _, _ = m.idle()
+	due, _, _ = m.quiet(m.sleepAt)
+	m.question(ctx, due) // and a server that a cell waits
+	due, _, _ = m.quiet(m.sleepAt)
 	for _, s := range due {
 		m.do(func(ctx context.Context) { m.layDown(ctx, s) })
 	}
-	_, next, any = m.idle()
+	_, next, any = m.quiet(m.sleepAt)
 	return max(next, time.Second), any
 }
 
-// idle returns the servers that are due to be laid to sleep, and when the next one of the others is.
-func (m *Manager) idle() (due []*server, next time.Duration, any bool) {
-	lives, now := m.Active(), m.now()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, live := range lives {
-		s, after := m.servers[live.ServerRef], m.policy.SleepAfter[live.Profile]
-		if s == nil || s.state != hub.Running || after <= 0 {
-			continue
-		}
-		at := live.LastActivity.Add(after)
-		if s.rested.After(at) {
-			at = s.rested
-		}
-		switch left := at.Sub(now); {
-		case left <= 0:
-			due = append(due, s)
-		case !any || left < next:
-			next, any = left, true
-		}
+// sleepAt is when a server may be laid to sleep; the caller holds mu.
+func (m *Manager) sleepAt(s *server, live hub.Live) time.Time {
+	after := m.policy.SleepAfter[live.Profile]
+	if after <= 0 {
+		return zeroTime
 	}
-	return due, next, any
+	at := live.LastActivity.Add(after)
+	if s.rested.After(at) {
+		at = s.rested
+	}
+	return at
 }
 
 // layDown lays one server to sleep. The proxy is told first: what comes from then on wakes the server.

@@ -38,6 +38,9 @@ type server struct {
 	asleep   bool                    // its route has the proxy ask for it to be woken
 	wanted   bool                    // somebody came while it was being laid to sleep
 	rested   time.Time               // before this it is not laid to sleep
+	asked    time.Time               // what it does, the last time
+	vouched  time.Time               // when its word was last taken for its being at work
+	heard    time.Time               // when it last showed that by more than its word
 	forget   bool                    // once stopped its record goes too
 	again    bool                    // once stopped it is started again
 	rescue   bool                    // its profile is for this time alone

@@ -28,6 +28,7 @@ var reached = []struct{ room, target, stranger string }{
 	{"hub", "FuzzUnitName", "who names a server"},
 	{"hub", "FuzzParseUnitName", "who names a unit"},
 	{"hub/spawner", "FuzzParseAddress", "who binds an address and connects"},
+	{"hub/spawner", "FuzzParseKernels", "a user's server"},
 	{"hub/account", "FuzzClean", "who types a name at the login page"},
 	{"hub/account", "FuzzPasswd", "whoever answers for the name service"},
 	{"hub/config", "FuzzLoad", "an admin in a hurry"},

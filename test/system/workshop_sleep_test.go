@@ -116,3 +116,42 @@ func TestAKernelRemembersThroughItsSleep(t *testing.T) {
 	}
 	s.becomes(alice, hub.Running)
 }
+
+// Alice's cell waits for somebody's answer: no message, no processor time, her browser closed. Her server is neither frozen nor
+// culled while the cell runs, though it is silent for longer than sleep_after and the culler's timeout; afterwards it sleeps.
+func TestACellThatWaitsInSilenceGoesOn(t *testing.T) {
+	t.Parallel()
+	s := unifiedStage(t)
+	s.configure("[spawner]\nsleep_after = \"4s\"\nbusy_cpu = 0.9\n[culler]\ntimeout = \"10s\"\n")
+	p := s.player("alice")
+	p.logIn("/hub/home")
+	p.startServer()
+	p.get(p.server() + "lab")
+	k := p.kernel()
+	k.run("import os; os.mkfifo(os.path.expanduser('~/answer'))")
+	began, ended := time.Now(), make(chan string)
+	go func() { ended <- k.run("print(open(os.path.expanduser('~/answer')).read(), end='')") }()
+	s.eventually("alice's server was silent for long enough, and looks active", func() bool {
+		server, err := s.hub.Server(s.ctx, alice)
+		if state := s.state(alice); err != nil || state != hub.Running {
+			t.Fatalf("it is %s, %v", state, err)
+		}
+		return server.LastActivity.Sub(began) > 10*time.Second
+	})
+	s.nextPass()
+	if state := s.state(alice); state != hub.Running {
+		t.Errorf("after the culler it is %s", state)
+	}
+	s.run("sh", "-c", "echo 42 >/home/alice/answer")
+	if out := <-ended; out != "42\n" {
+		t.Errorf("the cell says %q", out)
+	}
+	s.becomes(alice, hub.Frozen)
+	s.run("journalctl", "--sync")
+	if slept := strings.Count(s.Journal(s.ctx, "jupyterhub.service"), "server sleeps"); slept != 1 {
+		t.Errorf("it slept %d times", slept)
+	}
+	if tokens, err := s.hub.Tokens(s.ctx, "alice"); err != nil || strings.Contains(fmt.Sprint(tokens), "The hub asks") {
+		t.Errorf("alice has the tokens %v, %v", tokens, err)
+	}
+}
