@@ -20,7 +20,7 @@ const (
 	askPatience = 5 * time.Second // for an answer
 	askedAtOnce = 16
 	askedEarly  = 10 * time.Minute // before a culler would take a server for idle
-	askedRarely = 5 * time.Second  // the least between two questions
+	askedRarely = time.Second      // the least between two questions
 )
 
 // questions are tokens that open one server to the hub while it asks there, by the hash of their value. It is guarded by

@@ -135,7 +135,7 @@ func (h *house) furnish(p plan) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	o := auth.Options{Store: h.store, Rules: auth.Rules{Policy: policy, KeepAuthState: true}, BaseURL: "/", Hosts: p.hosts, PublicURL: p.hosts.Hub()}
+	o := auth.Options{Store: h.store, Momentary: h.manager.Momentary, Rules: auth.Rules{Policy: policy, KeepAuthState: true}, BaseURL: "/", Hosts: p.hosts, PublicURL: p.hosts.Hub()}
 	if p.doors != nil {
 		o.Authenticator = p.doors
 	}

@@ -171,6 +171,7 @@ func playSingleUser(t *testing.T, w *town) {
 	if out := w.runCell(alice, "print(6 * 7)"); out != "42\n" {
 		t.Errorf("the cell says %q", out)
 	}
+	w.seesAWaitingCell(alice)
 
 	if status, body := w.send(plain, http.MethodDelete, "/hub/api/users/alice/server", alice, nil); status != http.StatusNoContent && status != http.StatusAccepted {
 		t.Errorf("stop: %d %s", status, body)
@@ -179,6 +180,36 @@ func playSingleUser(t *testing.T, w *town) {
 		t.Errorf("the server is %s: %v", live.State, err)
 	}
 	w.nothingIsLeft()
+}
+
+// seesAWaitingCell checks that the hub learns of a cell that waits in silence, with no browser that looks, and that the server is active
+// by it.
+func (w *town) seesAWaitingCell(token string) {
+	w.t.Helper()
+	if out := w.runCell(token, "import time; print('waits', flush=True); time.sleep(3600)"); out != "waits\n" {
+		w.t.Fatalf("the cell says %q", out)
+	}
+	last := func() time.Time {
+		live, err := w.manager.Server(alices)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return live.LastActivity
+	}
+	began := time.Now()
+	policy := spawner.DefaultPolicy()
+	policy.CullAfter = 4 * time.Second
+	w.manager.SetPolicy(policy)
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for late := time.After(time.Minute); last().Before(began.Add(2 * time.Second)); {
+		select {
+		case <-look.C:
+		case <-late:
+			w.t.Errorf("its server looks idle since %s, which is %s after the cell began", last(), last().Sub(began))
+			return
+		}
+	}
 }
 
 // nothingIsLeft checks that a stopped server has no token and no client any more.

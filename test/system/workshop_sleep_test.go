@@ -1,6 +1,7 @@
 package system
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,8 +130,15 @@ func TestACellThatWaitsInSilenceGoesOn(t *testing.T) {
 	p.get(p.server() + "lab")
 	k := p.kernel()
 	k.run("import os; os.mkfifo(os.path.expanduser('~/answer'))")
-	began, ended := time.Now(), make(chan string)
-	go func() { ended <- k.run("print(open(os.path.expanduser('~/answer')).read(), end='')") }()
+	began, ended := time.Now(), make(chan string, 1)
+	go func() {
+		defer close(ended)
+		out, err := k.try("print(open(os.path.expanduser('~/answer')).read(), end='')")
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- out
+	}()
 	s.eventually("alice's server was silent for long enough, and looks active", func() bool {
 		server, err := s.hub.Server(s.ctx, alice)
 		if state := s.state(alice); err != nil || state != hub.Running {
