@@ -26,7 +26,21 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, playKilled(dir))
 		os.Exit(1)
 	}
+	if dir := os.Getenv(recorded); dir != "" {
+		endWith(playRecorder(dir))
+	}
+	if dir := os.Getenv(lived); dir != "" {
+		endWith(playLife(dir))
+	}
 	os.Exit(m.Run())
+}
+
+func endWith(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // A full disk is told in a sentence, changes nothing, and the store works again when there is room. The full disk is a file

@@ -14,6 +14,7 @@
 // runs it. Way out: the nouns of package hub, errors of its kinds (NotFound, Conflict, Invalid, Unavailable).
 //
 // Caveats: what Update returned nil for is on disk. Activity (Touch and its sisters) is not: a kill loses up to a second of
-// it. Every record is written together with its index rows, which one function a record type names (…Rows), and Check
+// it. The file comes into its place whole, so that a first start can be killed as well as any other moment (crash_test.go goes
+// through them all). Every record is written together with its index rows, which one function a record type names (…Rows), and Check
 // verifies that the file holds exactly those.
 package store

@@ -63,7 +63,10 @@ func open(path string, o Options, steps []migration) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	fresh, err := inspect(path)
+	there, err := inspect(path)
+	if err == nil && !there {
+		err = begin(path, uint64(len(steps)+1))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ func open(path string, o Options, steps []migration) (*Store, error) {
 	}
 	s := &Store{db: db, path: path, opts: o, wake: make(chan struct{}, 1), current: newLayer()}
 	s.users.copy, s.tokens.copy, s.sessions.copy, s.clients.copy = copyUser, copyToken, copySession, copyClient
-	if err := s.prepare(fresh, steps); err != nil {
+	if err := s.migrate(steps); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -81,11 +84,11 @@ func open(path string, o Options, steps []migration) (*Store, error) {
 
 // inspect looks at the file before bbolt does, which would take an empty one for a new one. A restore onto a full disk
 // leaves such a file, and starting afresh over it would lose everybody.
-func inspect(path string) (fresh bool, err error) {
+func inspect(path string) (there bool, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return true, nil
+		return false, nil
 	case err != nil:
 		return false, openError(path, err)
 	case !info.Mode().IsRegular():
@@ -93,7 +96,48 @@ func inspect(path string) (fresh bool, err error) {
 	case info.Size() == 0:
 		return false, hub.Errorf(hub.Unavailable, "%s is empty: put a backup in its place, or remove it to start without any users", path)
 	}
-	return false, os.Chmod(path, 0o600)
+	return true, errors.Join(checkLength(path, info.Size()), os.Chmod(path, 0o600))
+}
+
+// checkLength refuses a file that ends before its last page: reading behind the end of a mapped file kills the process, and bbolt
+// reads there while it opens a file to write.
+func checkLength(path string, length int64) error {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: lockWait})
+	if err != nil {
+		return openError(path, err)
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		if length < tx.Size() {
+			return damaged(path, errors.New("the file is shorter than its contents"))
+		}
+		return nil
+	})
+	return errors.Join(err, db.Close())
+}
+
+// begin puts a new file into its place whole: of a first start that is killed nothing is left that the next one would refuse. Where
+// another process was quicker, its file stays.
+func begin(path string, schema uint64) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new.*") // mode 0600
+	if err != nil {
+		return openError(path, err)
+	}
+	defer os.Remove(tmp.Name()) //nolint:errcheck // one that stays is in nobody's way
+	db, err := bbolt.Open(tmp.Name(), 0o600, nil)
+	if err != nil {
+		return openError(path, errors.Join(err, tmp.Close()))
+	}
+	err = db.Update(func(tx *bbolt.Tx) error { return create(tx, schema) })
+	if err := errors.Join(err, db.Close(), tmp.Close()); err != nil {
+		return openError(path, err)
+	}
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return openError(path, err)
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return openError(path, err)
+	}
+	return nil
 }
 
 func openError(path string, err error) error {
@@ -108,33 +152,6 @@ func openError(path string, err error) error {
 
 func damaged(path string, err error) error {
 	return &hub.Error{Kind: hub.Unavailable, Text: path + " is damaged: put a backup in its place (jupyterhub backup makes them)", Err: err}
-}
-
-// prepare makes sure that the file is whole, private, durable in its directory, and of this release's schema.
-func (s *Store) prepare(fresh bool, steps []migration) error {
-	if err := s.checkLength(); err != nil {
-		return err
-	}
-	if fresh {
-		if err := syncDir(filepath.Dir(s.path)); err != nil {
-			return openError(s.path, err)
-		}
-	}
-	return s.migrate(steps)
-}
-
-// checkLength refuses a file that ends before its last page: reading behind the end of a mapped file kills the process.
-func (s *Store) checkLength() error {
-	info, err := os.Stat(s.path)
-	if err != nil {
-		return openError(s.path, err)
-	}
-	return s.db.View(func(tx *bbolt.Tx) error {
-		if info.Size() < tx.Size() {
-			return damaged(s.path, errors.New("the file is shorter than its contents"))
-		}
-		return nil
-	})
 }
 
 func syncDir(dir string) error {

@@ -277,6 +277,7 @@ func TestDamagedFiles(t *testing.T) {
 		"a few bytes":     {func(*testing.T) []byte { return []byte("x") }, "damaged"},
 		"its second half": {func(t *testing.T) []byte { b := whole(t); return b[len(b)/2:] }, "damaged"},
 		"cut short":       {func(t *testing.T) []byte { return whole(t)[:4*os.Getpagesize()] }, "damaged"},
+		"its meta pages":  {func(t *testing.T) []byte { return whole(t)[:2*os.Getpagesize()] }, "damaged"},
 		"both meta pages overwritten": {func(t *testing.T) []byte {
 			b := whole(t)
 			clear(b[:2*os.Getpagesize()])
