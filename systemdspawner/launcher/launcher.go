@@ -175,7 +175,7 @@ func (l *Launcher) setBus(b *bus) {
 	l.changed = make(chan struct{})
 }
 
-// absence is how long a verb waits for systemd. It is away for a moment when it is executed anew (daemon-reexec).
+// absence is how long a verb and the watchdog wait for systemd. It is away for a moment when it is executed anew (daemon-reexec).
 const absence = 10 * time.Second
 
 // connection returns the connection, and waits for it if there is none just now.
@@ -268,6 +268,8 @@ func (l *Launcher) Alive(ctx context.Context) error {
 	if err != nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, absence)
+	defer cancel()
 	_, err = b.SystemStateContext(ctx)
 	return err
 }

@@ -218,6 +218,33 @@ func TestWatchdogIsNotPingedWithoutProof(t *testing.T) {
 	}
 }
 
+// Between two pings no timer of Go's is left that would wake a daemon which has nothing to do: the kernel's clock rings, three
+// times in what the watchdog waits.
+func TestTheKernelRingsForTheWatchdog(t *testing.T) {
+	_, file := door(t)
+	p := play(t, "greet", "door", file)
+	for range 3 {
+		p.hear(t, "WATCHDOG=1")
+	}
+	descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bells := 0
+	for _, d := range descriptors {
+		if info, _ := os.ReadFile(d); strings.Contains(string(info), "it_interval: (0, 30000000)") {
+			bells++
+		}
+	}
+	if bells != 1 {
+		t.Errorf("%d of its descriptors ring every 30 ms", bells)
+	}
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEveryMistakeIsALineOfItsOwn(t *testing.T) {
 	p := play(t, "mistaken", "")
 	p.hear(t, "STATUS=jupyterhub.toml:3: hub.base_url: no")

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,38 +75,4 @@ func (d *Daemon) reloadOnHangup(ctx context.Context, hangups <-chan os.Signal) {
 		}
 		d.Log.Info().Msg("reloaded")
 	}
-}
-
-// Watchdog pings systemd's watchdog as long as alive keeps returning nil, and returns when ctx ends. Alive has to go through
-// the work itself (a transaction, a turn of the main loop, a call on the bus), within a third of WatchdogSec=: a process whose
-// timers still tick is no proof. Where no watchdog is asked for, alive is never called.
-func (d *Daemon) Watchdog(ctx context.Context, alive func(context.Context) error) error {
-	limit, err := daemon.SdWatchdogEnabled(false)
-	if err != nil {
-		return fmt.Errorf("read what the watchdog wants: %w", err)
-	}
-	if limit == 0 {
-		<-ctx.Done()
-		return nil
-	}
-	tick := time.NewTicker(limit / 2) // as seldom as sd_watchdog_enabled(3) advises: each ping wakes an idle machine
-	defer tick.Stop()
-	for {
-		if err := within(ctx, limit/3, alive); err == nil {
-			d.notify("WATCHDOG=1")
-		} else if ctx.Err() == nil {
-			d.Log.Error().Err(err).Msg("no sign of life for the watchdog")
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
-func within(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return do(ctx)
 }
