@@ -6,7 +6,8 @@ import "time"
 type User struct {
 	ID           uint64    `json:"id"` // ascending by creation; zero until stored
 	Name         string    `json:"name"`
-	UID          int64     `json:"uid"` // Unix uid at the last login, NoUID before the first
+	UID          int64     `json:"uid"`             // Unix uid at the last login, NoUID before the first
+	Guest        bool      `json:"guest,omitempty"` // logged in last as a guest, who has no account; UID is NoUID
 	Admin        bool      `json:"admin,omitempty"`
 	Groups       []string  `json:"groups,omitempty"` // hub groups (never NSS groups), sorted
 	Roles        []string  `json:"roles,omitempty"`  // direct roles other than the implied "user" and "admin", sorted
@@ -22,8 +23,11 @@ type Visit struct {
 	At     time.Time `json:"at"`
 }
 
-// NoUID marks a user whose account was never looked up.
+// NoUID marks a user whose account was never looked up, or who has none.
 const NoUID = -1
+
+// LoggedIn reports whether somebody ever logged in by the user's name: a robot's never did.
+func (u User) LoggedIn() bool { return u.Guest || u.UID != NoUID }
 
 // Account is what the operating system's name service says of a name. The locked doors answer with it; the hub never
 // makes one up.
@@ -35,6 +39,8 @@ type Account struct {
 	Home   string   `json:"home"`
 	Shell  string   `json:"shell"`
 	Groups []string `json:"groups"` // names of its NSS groups, the primary one first
+	// Guest marks somebody who has no account and is let in all the same, by root's word: UID and GID are NoUID then.
+	Guest bool `json:"guest,omitempty"`
 }
 
 // Group is a hub group. It has nothing to do with the groups of the operating system.

@@ -78,9 +78,8 @@ func options(ctx context.Context, dir string, change bool) (door.Options, error)
 		caller = 0 // without the hub's account nobody but root may call
 	}
 	settings, broken := configuration(dir)
-	o := door.Options{Rules: rules(settings), Aliases: account.Aliases(settings.UsernameMap), Lookup: nss.Lookup,
-		Converse: converse(settings, change), Caller: caller,
-		Locked: nss.Locked, Standing: standing(settings.Service)}
+	o := door.Options{Rules: rules(settings), Aliases: account.Aliases(settings.UsernameMap), Lookup: nss.Lookup, Caller: caller, Locked: nss.Locked,
+		Stack: stack(settings, settings.Service, change), Guests: guests(settings, change)}
 	if broken != nil {
 		o.Lookup = func(context.Context, string) (hub.Account, error) {
 			return hub.Account{}, &hub.Error{Kind: hub.Unavailable, Text: "logins are not set up", Err: broken}
@@ -100,15 +99,30 @@ func configuration(dir string) (config.Authenticator, error) {
 
 func rules(a config.Authenticator) account.Rules {
 	r := account.Rules{AllowAll: a.AllowAll, AllowedUsers: a.AllowedUsers, AllowedGroups: a.AllowedGroups, BlockedUsers: a.BlockedUsers,
-		MinUID: a.MinUID}
+		MinUID: a.MinUID, Guests: account.Guests{Names: a.GuestUsers, Groups: a.GuestGroups}}
 	if r.MinUID == 0 {
 		r.MinUID = account.MinUID()
 	}
 	return r
 }
 
-// converse joins the door to PAM.
-func converse(a config.Authenticator, change bool) door.Converse {
+// stack joins the door to one of PAM's services.
+func stack(a config.Authenticator, service string, change bool) door.Stack {
+	return door.Stack{Converse: converse(a, service, change), Standing: standing(service)}
+}
+
+// guests is the stack of who has no account. Without its file guests can neither come in nor be found to be gone.
+func guests(a config.Authenticator, change bool) door.Stack {
+	if err := pam.CheckGuestService(a.GuestService); err != nil {
+		return door.Stack{
+			Converse: func(string, string, string, door.Ask) (door.End, error) { return door.End{}, err },
+			Standing: func(string) error { return err },
+		}
+	}
+	return stack(a, a.GuestService, change)
+}
+
+func converse(a config.Authenticator, service string, change bool) door.Converse {
 	hold := conv.Authenticate
 	if change {
 		hold = conv.Change
@@ -118,7 +132,7 @@ func converse(a config.Authenticator, change bool) door.Converse {
 		variables = a.AuthStateVariables
 	}
 	return func(user, remoteHost, tty string, ask door.Ask) (door.End, error) {
-		r, err := hold(conv.Request{Service: a.Service, User: user, RemoteHost: remoteHost, TTY: tty, Variables: variables}, ask)
+		r, err := hold(conv.Request{Service: service, User: user, RemoteHost: remoteHost, TTY: tty, Variables: variables}, ask)
 		return door.End{Name: r.User, Messages: r.Messages, Variables: r.Variables}, err
 	}
 }

@@ -76,11 +76,21 @@ func (a *app) findings(ctx context.Context, c *config.Config) []string {
 	if err := a.service(auth.Service); err != nil {
 		list = append(list, err.Error())
 	}
-	if !auth.AllowAll && len(auth.AllowedUsers)+len(auth.AllowedGroups) == 0 {
-		list = append(list, "nobody may log in: set allow_all, allowed_users or allowed_groups in [authenticator]")
+	if len(auth.GuestUsers) > 0 {
+		if err := a.guestService(auth.GuestService); err != nil {
+			list = append(list, err.Error())
+		}
+	}
+	if !auth.AllowAll && len(auth.AllowedUsers)+len(auth.AllowedGroups)+len(auth.GuestUsers) == 0 {
+		list = append(list, "nobody may log in: set allow_all, allowed_users, allowed_groups or guest_users in [authenticator]")
 	}
 	list = append(list, a.strangers(ctx, c)...)
 	return append(append(list, certificates(c.Proxy)...), uncovered(c)...)
+}
+
+// guestsOf are the people who need no account.
+func guestsOf(conf *config.Config) account.Guests {
+	return account.Guests{Names: conf.Authenticator.GuestUsers, Groups: conf.Authenticator.GuestGroups}
 }
 
 // certificates says which of the certificates cannot be used.
@@ -120,7 +130,7 @@ func (a *app) strangers(ctx context.Context, conf *config.Config) (list []string
 			acc, err := a.account(ctx, option.own(name))
 			switch {
 			case err == nil && acc.Name == option.own(name):
-			case hub.KindOf(err) == hub.NotFound && conf.Spawner.PolicyFor(name, nil, nil).DynamicUsers:
+			case hub.KindOf(err) == hub.NotFound && (conf.Spawner.PolicyFor(name, nil, nil).DynamicUsers || guestsOf(conf).Known(name)):
 			case err == nil:
 				list = append(list, fmt.Sprintf("%s in [authenticator] names %q, a second name of the account %q: write %q, the name that is compared",
 					option.key, name, acc.Name, acc.Name))

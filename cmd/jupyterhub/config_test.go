@@ -34,10 +34,24 @@ func TestCheckConfigTellsWhatIsMissingOnTheMachine(t *testing.T) {
 	})
 	compare(t, m.run("check-config"), `
 the PAM service file DIR/pam.d/jupyterhub is missing
-nobody may log in: set allow_all, allowed_users or allowed_groups in [authenticator]
+nobody may log in: set allow_all, allowed_users, allowed_groups or guest_users in [authenticator]
 the certificate cannot be used: open /nowhere/cert.pem: no such file or directory
 there is no jupyterhub-singleuser: pip install jupyterhub
 DIR/jupyterhub.toml:9: spawner.sandbox.PrivatTmp: is no property that can be set; did you mean PrivateTmp?
+[1]
+`)
+}
+
+func TestCheckConfigTellsThatGuestsCannotLogIn(t *testing.T) {
+	m := newMachine(t, "[authenticator]\nguest_users = [\"guest-*\"]\nblocked_users = [\"guest-7\"]\n")
+	m.app.guestService = func(name string) error {
+		return hub.Errorf(hub.Unavailable, "the PAM service file DIR/pam.d/%s is missing", name)
+	}
+	m.varlink("spawnd.sock", varlink.Spawner, map[string]varlink.Handler{
+		"Check": says(map[string]any{"findings": []string{}}), "CheckConfiguration": says(struct{}{}),
+	})
+	compare(t, m.run("check-config"), `
+the PAM service file DIR/pam.d/jupyterhub-guests is missing
 [1]
 `)
 }

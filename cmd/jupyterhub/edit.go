@@ -89,6 +89,9 @@ func (a *app) person(ctx context.Context, name string) (person, error) {
 		return person{}, err
 	}
 	acc, err := a.account(ctx, own)
+	if guests := guestsOf(conf); hub.KindOf(err) == hub.NotFound && own == name && guests.Known(name) {
+		return person{user: name, groups: guests.Groups, conf: conf}, nil
+	}
 	who := person{user: name, groups: acc.Groups, conf: conf}
 	if own == name {
 		who.user = acc.Name

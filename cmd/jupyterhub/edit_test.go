@@ -91,6 +91,8 @@ func TestTheSliceToEditIsTheOneThatServersAreIn(t *testing.T) {
 	m := newMachine(t, `
 [authenticator]
 username_map = { bob = "robert" }
+guest_users = ["visitor-*"]
+guest_groups = ["data-science"]
 [spawner.group.data-science]
 group_slice = true
 [spawner.group.staff]
@@ -110,6 +112,7 @@ dynamic_users = true
 	for name, want := range map[string]string{
 		"alice": `jupyter-group_data\x2dscience-user_alice.slice`, "ALICE": `jupyter-group_data\x2dscience-user_alice.slice`,
 		"robert": "jupyter-user_robert.slice", "course": `jupyter-group_data\x2dscience-user_course.slice`, "eve": "jupyter-user_eve.slice",
+		"visitor-1": `jupyter-group_data\x2dscience-user_visitor\x2d1.slice`,
 	} {
 		who, err := m.app.person(t.Context(), name)
 		if got := who.slice(); err != nil || got != want {

@@ -31,7 +31,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, places: machine(), patience: patience, systemctl: systemctl, service: pam.CheckService, account: account.NSS{}.Lookup, resolve: net.DefaultResolver.LookupHost}
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, places: machine(), patience: patience, systemctl: systemctl, service: pam.CheckService, guestService: pam.CheckGuestService, account: account.NSS{}.Lookup, resolve: net.DefaultResolver.LookupHost}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
@@ -43,9 +43,11 @@ type app struct {
 	patience  time.Duration // with the hub
 	systemctl func(ctx context.Context, args ...string) ([]byte, error)
 	service   func(name string) error // nil if PAM knows the service
-	account   func(ctx context.Context, name string) (hub.Account, error)
-	resolve   func(ctx context.Context, host string) ([]string, error) // as the DNS does
-	status    int                                                      // what to exit with when nothing went wrong
+	// guestService is service for the one of guests.
+	guestService func(name string) error
+	account      func(ctx context.Context, name string) (hub.Account, error)
+	resolve      func(ctx context.Context, host string) ([]string, error) // as the DNS does
+	status       int                                                      // what to exit with when nothing went wrong
 }
 
 // places is where things are on the machine.

@@ -38,10 +38,11 @@ func newMachine(t *testing.T, config string) *stage {
 			config: m.dir, admin: m.at("admin.sock"), spawnd: m.at("spawnd.sock"), proxy: m.at("proxy.sock"), pam: m.at("pam.sock"),
 			units: m.at("units"),
 		},
-		patience:  30 * time.Second,
-		systemctl: func(context.Context, ...string) ([]byte, error) { return nil, errors.New("nobody asked for systemctl") },
-		service:   func(string) error { return nil },
-		account:   nss,
+		patience:     30 * time.Second,
+		systemctl:    func(context.Context, ...string) ([]byte, error) { return nil, errors.New("nobody asked for systemctl") },
+		service:      func(string) error { return nil },
+		guestService: func(string) error { return nil },
+		account:      nss,
 		resolve: func(_ context.Context, host string) ([]string, error) {
 			return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 		},

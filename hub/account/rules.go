@@ -23,6 +23,7 @@ type Rules struct {
 	AllowedGroups []string // names of NSS groups
 	BlockedUsers  []string // names, canonical or not; beats everything above
 	MinUID        int64    // lowest uid of a person, from login.defs; zero means 1000
+	Guests        Guests   // who may come in without an account
 }
 
 // Admit returns nil if the rules admit the account, and otherwise a Forbidden error whose sentence is for the log: whoever
@@ -63,10 +64,10 @@ func (r Rules) AdmitName(name string) error {
 	switch {
 	case r.Blocks(name):
 		return hub.Errorf(hub.Forbidden, "%q is in blocked_users", name)
-	case r.AllowAll || slices.Contains(r.AllowedUsers, name):
+	case r.AllowAll || slices.Contains(r.AllowedUsers, name) || r.Guests.Known(name):
 		return nil
 	}
-	return hub.Errorf(hub.Forbidden, "%q is not in allowed_users, and allow_all is false", name)
+	return hub.Errorf(hub.Forbidden, "%q is neither in allowed_users nor in guest_users, and allow_all is false", name)
 }
 
 // Dynamic reports whether a uid is one of those that systemd gives to users that it makes up.

@@ -67,7 +67,7 @@ func newStandings() *standings {
 // stands reports whether a user's account may be used now.
 func (p *Porter) stands(ctx context.Context, u hub.User) bool {
 	age := p.rules.Load().AccountAge
-	if p.o.Accounts == nil || age < 0 || u.UID == hub.NoUID {
+	if p.o.Accounts == nil || age < 0 || !u.LoggedIn() {
 		return true // nobody ever logged in by that name: a robot's, which the hub alone knows
 	}
 	return p.standing(ctx, u, age) == nil
@@ -84,7 +84,7 @@ func (p *Porter) Admit(ctx context.Context, user string) error {
 		u, err = tx.User(user)
 		return err
 	})
-	if err != nil || u.UID == hub.NoUID {
+	if err != nil || !u.LoggedIn() {
 		return err // whose account was never seen is looked up by whoever starts servers
 	}
 	return p.standing(ctx, u, 0)
@@ -195,6 +195,9 @@ func (p *Porter) look(ctx context.Context, u hub.User, s *standing) {
 		<-p.standings.turns
 	case <-ctx.Done():
 		err = ctx.Err()
+	}
+	if err == nil && account.Guest && !u.Guest { // whose name would be a guest's now: the account is missing, and may come back
+		err = hub.Errorf(hub.NotFound, "there is no account %q, only a guest", u.Name)
 	}
 	p.standings.conclude(u, s, account, err, p.o.Now(), p.rules.Load().grace())
 }

@@ -35,7 +35,7 @@ func (p *Porter) welcome(ctx context.Context, w http.ResponseWriter, r *http.Req
 // admit finds or makes the hub user of an account. Names are identity, and a uid that changed means another person: then
 // whoever had the name or the uid before is forgotten, with sessions, tokens, rights, shares and servers, before anybody comes in.
 func (p *Porter) admit(ctx context.Context, a hub.Account) (user hub.User, err error) {
-	if a.UID <= 0 || a.Name == "" {
+	if a.Name == "" || a.UID <= 0 && !(a.Guest && a.UID == hub.NoUID) {
 		return hub.User{}, hub.Errorf(hub.Unavailable, "the login door named no account")
 	}
 	gone, err := p.replaced(a)
@@ -69,15 +69,22 @@ func (p *Porter) kept(state json.RawMessage) json.RawMessage {
 }
 
 // replaced lists the users whose account is not what it was: the one of this name if its uid was another, and the one of
-// this uid if its name is another.
+// this uid if its name is another. An account takes its name back from a guest. A guest takes none from an account: that one may be
+// missing because a directory server is away.
 func (p *Porter) replaced(a hub.Account) (gone []string, err error) {
 	err = p.o.Store.View(func(tx *store.Tx) error {
 		u, err := tx.User(a.Name)
-		if err == nil && u.UID != hub.NoUID && u.UID != a.UID {
-			gone = append(gone, u.Name)
-		}
 		if err != nil && hub.KindOf(err) != hub.NotFound {
 			return err
+		}
+		switch known := err == nil && u.LoggedIn(); {
+		case known && a.Guest && !u.Guest:
+			return hub.Errorf(hub.Forbidden, "the user %q had an account, and is no guest: remove that user first", u.Name)
+		case known && (u.Guest != a.Guest || u.UID != a.UID):
+			gone = append(gone, u.Name)
+		}
+		if a.Guest {
+			return nil
 		}
 		u, err = tx.UserByUID(a.UID)
 		if err == nil && u.Name != a.Name {
@@ -122,14 +129,17 @@ func (p *Porter) putAccount(tx *store.Tx, a hub.Account) (hub.User, error) {
 	if err != nil {
 		u = hub.User{Name: a.Name}
 	}
-	u.UID, u.LastActivity = a.UID, p.o.Now().UTC()
+	u.UID, u.Guest, u.LastActivity = a.UID, a.Guest, p.o.Now().UTC()
 	u.Admin = p.rules.Load().admin(a, u.Admin)
 	return tx.PutUser(u)
 }
 
 // admin says whether an account is an admin's: groups decide when there are any, and a name in the configuration always
-// makes one (specification 6.5).
+// makes one (specification 6.5). Neither speaks of guests, who may have any name that is no account's.
 func (r *Rules) admin(a hub.Account, was bool) bool {
+	if a.Guest {
+		return was
+	}
 	if slices.Contains(r.AdminUsers, a.Name) {
 		return true
 	}

@@ -205,6 +205,16 @@ func oneToOne(table map[string]string) error {
 	return nil
 }
 
+var guestPatterns = regexp.MustCompile(`^[a-z0-9._@-]*\*?[a-z0-9._@-]*$`)
+
+// guestPattern takes a name in lower case with at most one star. A star alone would make a guest of every name that is no account's.
+func guestPattern(s string) error {
+	if !guestPatterns.MatchString(s) || strings.Trim(s, "*._@-") == "" || strings.Contains("._@-", s[:1]) {
+		return fmt.Errorf(`is no name of guests; it wants small letters, digits and . _ @ -, and at most one *, such as "guest-*" or "*@guests.example.org"`)
+	}
+	return nil
+}
+
 // accountTemplate takes a text with the user's name in it.
 func accountTemplate(s string) error {
 	if strings.ContainsAny(strings.NewReplacer("{username}", "", "{USERNAME}", "").Replace(s), "{}") {

@@ -13,6 +13,10 @@ type Authenticator struct {
 	MinUID        int64 // 0: UID_MIN of /etc/login.defs
 	UsernameMap   map[string]string
 
+	GuestUsers   []string
+	GuestGroups  []string
+	GuestService string
+
 	AuthRefreshAge     Duration // 0: never
 	DeleteInvalidUsers bool
 
@@ -48,6 +52,15 @@ var authenticatorOptions = []row[Authenticator]{
 		note("People log in with the account's name, and servers run as the account. Everything else in these files, below [hub] and [spawner] " +
 			"and in admin_users, speaks of the hub's names; allowed_users, blocked_users and groups of the system's. A name that is given away is " +
 			"no other account's: an account asmith could not log in beside this one."),
+	option("guest_users", texts, nil, func(a *Authenticator) *[]string { return &a.GuestUsers },
+		"Who may log in without an account: names in lower case, in which one * stands for any letters, as in \"guest-*\".", every(guestPattern)).
+		note("A name that is an account's is never a guest's, whatever is said here. Servers of guests run as with dynamic_users. Choose names " +
+			"that no directory has: while it is away, its accounts look like names without one. blocked_users beats this."),
+	option("guest_service", text, "jupyterhub-guests", func(a *Authenticator) *string { return &a.GuestService },
+		"Name of the PAM service that guests prove themselves to: the file in /etc/pam.d, which is yours to write.", pamService).
+		note("Its auth part asks; its account part says whether a guest may stay. See \"Guests\" in docs/configuration.md."),
+	option("guest_groups", texts, nil, func(a *Authenticator) *[]string { return &a.GuestGroups },
+		"Groups as whose members guests are treated below [spawner] and in allowed_groups of profiles; the first is the primary one.", every(accountName)),
 	option("auth_refresh_age", span, seconds(60), func(a *Authenticator) *Duration { return &a.AuthRefreshAge },
 		"How long it is remembered that an account may be used; then a request of its user has it looked at again; 0 is never.").
 		note("One that is locked, has expired, is not admitted any more or is another person's loses sessions, tokens and servers; so does " +

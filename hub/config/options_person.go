@@ -10,8 +10,8 @@ func personOptions() []row[Policy] {
 			note("In [spawner] and [spawner.user.NAME] alone. Whom the rules of [authenticator] do not admit gets no server by it either."),
 		option("dynamic_users", boolean, false, func(p *Policy) *bool { return &p.DynamicUsers },
 			"Run servers as guests: a user that systemd makes up for the time (DynamicUser=), with a home that is kept, below /var/lib/jupyter-guests.").
-			note("In [spawner] and [spawner.user.NAME] alone. A guest needs no account: allow_all or allowed_users admits the hub's name. Who has " +
-				"no account has no password either, and comes in by a token (`jupyterhub token NAME`), in a header of requests."),
+			note("In [spawner] and [spawner.user.NAME] alone. A guest needs no account: allow_all, allowed_users or guest_users admits " +
+				"the hub's name. Servers of guest_users run so in any case."),
 	}
 }
 

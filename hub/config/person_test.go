@@ -16,6 +16,8 @@ func TestMistakesAboutPersonsAndTrees(t *testing.T) {
 		"[[spawner.profile]]\nname = \"p\"\ndynamic_users = true":                "spawner.profile.p.dynamic_users: has a meaning in [spawner] and [spawner.user.NAME] alone; move it there",
 		"[spawner]\nroot_image = \"/a\"\nroot_directory = \"/b\"":                "spawner.root_image: is set, and so is root_directory; servers see one of them: remove the other",
 		"[spawner.user.u]\nroot_image = \"/a\"\nroot_directory = \"/b\"":         "spawner.user.u.root_image: is set, and so is root_directory; servers see one of them: remove the other",
+		"[authenticator]\nguest_users = [\"*\"]":                                 `authenticator.guest_users: entry "*" is no name of guests; it wants small letters, digits and . _ @ -, and at most one *, such as "guest-*" or "*@guests.example.org"`,
+		"[authenticator]\nguest_users = [\"Guest-*\"]":                           `authenticator.guest_users: entry "Guest-*" is no name of guests; it wants small letters, digits and . _ @ -, and at most one *, such as "guest-*" or "*@guests.example.org"`,
 		"[spawner]\nroot_image = \"a\"":                                          `spawner.root_image: is no absolute path; it wants one such as "/etc/ssl/private/hub.pem"`,
 	} {
 		_, err := Load(etc(t, map[string]string{MainFile: text}))

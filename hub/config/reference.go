@@ -55,6 +55,32 @@ Services are at hosts such as ` + "`grader--service.hub.example.org`" + `. A pro
 ` + "`jupyterhub check-config`" + ` says when the certificate is not good for hosts of users, ` + "`jupyterhub doctor`" + ` when the DNS does not lead here.
 `
 
+const referenceGuests = `
+### Guests
+
+People without an account come in under names that ` + "`guest_users`" + ` lists, and prove who they are as a PAM service of your own says:
+
+    [authenticator]
+    guest_users = ["guest-*"]
+    guest_groups = ["guests"]
+    [spawner.group.guests]
+    mem_limit = "512M"
+
+` + "`/etc/pam.d/jupyterhub-guests`" + ` may hold a table of passwords (pam_userdb), a program (pam_exec), a directory that is not the
+machine's (pam_ldap): whatever needs no account. Among the package's examples is one of each of the first two. The auth part asks. The
+account part is asked again while they are logged in, as accounts are: a guest whom it does not know any more, or refuses, loses
+sessions, tokens and servers within ` + "`auth_refresh_age`" + `.
+
+- A name that is an account's, now or later, is the account's: its holder logs in with the system password, and what a guest of that
+  name had in the hub is gone. A user who had an account, on the other hand, is no guest when the account is missing.
+- A guest's server runs as a user that systemd makes up for the time. The home is kept, below ` + "`/var/lib/private/jupyter-guests`" + `, for the
+  name: who gets the name next gets the home, unless root has removed it.
+- Guests are in no group of the system. For ` + "`[spawner.group.NAME]`" + ` and the ` + "`allowed_groups`" + ` of profiles they are in
+  ` + "`guest_groups`" + `; ` + "`admin_groups` and `admin_users`" + ` do not speak of them.
+- For a workshop, ` + "`guest-*`" + ` with a pam_exec that takes one password for all lets everybody choose a name. Two who choose the same are
+  one guest, with one home. There is no login without a name and a password.
+`
+
 const referenceOverlays = `
 ### [spawner.group.NAME], [spawner.user.NAME]
 
@@ -86,6 +112,8 @@ func Reference() string {
 		switch s.Name {
 		case "hub":
 			b.WriteString(referenceHosts)
+		case "authenticator":
+			b.WriteString(referenceGuests)
 		case "spawner":
 			referenceSandbox(&b)
 		case "spawner.profile":

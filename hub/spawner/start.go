@@ -204,7 +204,7 @@ func (m *Manager) samePerson(s *server) error {
 	unit := m.unitOf(s)
 	return m.store.View(func(tx *store.Tx) error {
 		user, err := tx.User(s.ref.User)
-		if err != nil || user.UID == hub.NoUID || unit.UID == hub.NoUID || user.UID == unit.UID || unit.Account != "" {
+		if err != nil || unit.UID == hub.NoUID || user.UID == unit.UID || unit.Account != "" || !user.LoggedIn() {
 			return err
 		}
 		return withCause(&hub.Cause{

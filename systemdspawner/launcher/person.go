@@ -57,6 +57,10 @@ func (l *Launcher) person(ctx context.Context, policy *Policy, user string) (Per
 		return Person{}, notAdmitted(fmt.Errorf("%q is in blocked_users", user))
 	case as.Guest:
 		return l.guest(ctx, policy, user)
+	case (as.Other || as.Account == user) && policy.Rules.Guests.Known(user):
+		if _, err := l.o.Lookup(ctx, user, false); hub.KindOf(err) == hub.NotFound {
+			return l.guest(ctx, policy, user)
+		}
 	}
 	a, err := l.lookup(ctx, policy, as.Account)
 	if err != nil {
@@ -106,7 +110,9 @@ func (l *Launcher) guest(ctx context.Context, policy *Policy, user string) (Pers
 	case err == nil:
 		err = policy.Rules.Admit(own)
 	case hub.KindOf(err) == hub.NotFound:
-		err = policy.Rules.AdmitName(user)
+		if err = policy.Rules.AdmitName(user); policy.Rules.Guests.Known(user) {
+			own.Groups = policy.Rules.Guests.Groups
+		}
 	default:
 		return Person{}, err
 	}

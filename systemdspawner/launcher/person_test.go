@@ -91,6 +91,37 @@ func TestPerson(t *testing.T) {
 	}
 }
 
+// Who is a guest at the login is one here: by root's names, without an account, whatever template makes of the others.
+func TestWhoLogsInAsAGuest(t *testing.T) {
+	account7 := hub.Account{Name: "visitor-7", UID: 1007, Home: "/home/visitor-7"}
+	rules := account.Rules{BlockedUsers: []string{"visitor-9"}, AllowedUsers: []string{"visitor-7"},
+		Guests: account.Guests{Names: []string{"visitor-*", "templated-*", "aliased-*"}, Groups: []string{"visitors"}}}
+	l, p := house(Policy{Rules: rules}, account7, alice)
+	p.RunsAs = func(user string) (RunsAs, error) {
+		switch {
+		case strings.HasPrefix(user, "templated"):
+			return RunsAs{Account: "course-" + user, Other: true}, nil
+		case strings.HasPrefix(user, "aliased"):
+			return RunsAs{Account: "alice"}, nil // by username_map
+		}
+		return RunsAs{Account: user}, nil
+	}
+	for _, user := range []string{"visitor-1", "templated-1"} {
+		a, err := l.person(t.Context(), p, user)
+		if err != nil || !a.Guest || a.Account.Name != guestAccount(user, nil).Name || len(a.Account.Groups) != 1 || a.Account.Groups[0] != "visitors" {
+			t.Errorf("%s: %+v, %v", user, a, err)
+		}
+	}
+	if a, err := l.person(t.Context(), p, "visitor-7"); err != nil || a.Guest || a.Account.UID != 1007 {
+		t.Errorf("a guest's name that an account has: %+v, %v", a, err)
+	}
+	for user, why := range map[string]hub.Kind{"visitor-9": hub.Forbidden, "Visitor-1": hub.NotFound, "aliased-1": hub.Forbidden, "mallory": hub.NotFound} {
+		if a, err := l.person(t.Context(), p, user); hub.KindOf(err) != why {
+			t.Errorf("%s: %+v, %v", user, a, err)
+		}
+	}
+}
+
 // Vulnerability: a guest who gets another one's home, or one that leads out of where homes are. Attack: any names.
 // Verified: different names have different users and homes, and a home is one directory below the guests'.
 func TestGuestsAreApart(t *testing.T) {

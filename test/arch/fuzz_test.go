@@ -30,6 +30,7 @@ var reached = []struct{ room, target, stranger string }{
 	{"hub/spawner", "FuzzParseAddress", "who binds an address and connects"},
 	{"hub/spawner", "FuzzParseKernels", "a user's server"},
 	{"hub/account", "FuzzClean", "who types a name at the login page"},
+	{"hub/account", "FuzzGuests", "who types a guest's name at the login page"},
 	{"hub/account", "FuzzPasswd", "whoever answers for the name service"},
 	{"hub/config", "FuzzLoad", "an admin in a hurry"},
 	{"hub/config", "FuzzScan", "an admin in a hurry"},

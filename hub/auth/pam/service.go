@@ -16,6 +16,16 @@ var serviceDirs = []string{"/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"}
 // check PAM would take the service "other" and refuse every password, with nothing to tell why.
 func CheckService(name string) error { return checkService(name, serviceDirs) }
 
+// CheckGuestService is CheckService for the service of guests, which no package brings.
+func CheckGuestService(name string) error {
+	err := checkService(name, serviceDirs)
+	if hub.KindOf(err) != hub.Unavailable {
+		return err
+	}
+	return hub.Errorf(hub.Unavailable, "the PAM service file /etc/pam.d/%s cannot be used, so no guest can log in: write it, for example from "+
+		"jupyterhub-guests among the package's examples, or name another file of /etc/pam.d as guest_service in [authenticator]", name)
+}
+
 func checkService(name string, dirs []string) error {
 	if name == "" || filepath.Base(name) != name || name == ".." || name == "." {
 		return hub.Errorf(hub.Invalid, "%q is not the name of a PAM service", name)

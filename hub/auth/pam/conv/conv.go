@@ -69,13 +69,18 @@ func Change(r Request, ask Ask) (Result, error) {
 // Standing asks the account phase alone (pam_acct_mgmt), with no question to anybody: whether the account may be used at this
 // moment. A password that has to be changed is no reason against it, since nobody is about to log in.
 //
-// Errors: Forbidden when the account has expired, or is not admitted; Unavailable when a module does not work.
+// Errors: NotFound when no module knows the user; Forbidden when the account has expired, or is not admitted; Unavailable when a module
+// does not work.
 func Standing(r Request) error {
 	nobody := func([]string, hub.Prompt) (string, error) {
 		return "", &hub.Error{Kind: hub.Unavailable, Err: errors.New("a module of the account phase asks questions")}
 	}
 	_, err := converse(r, nobody, func(t *talk) error {
-		return t.verdict("pam_acct_mgmt", t.pam.AcctMgmt(0))
+		err := t.pam.AcctMgmt(0)
+		if errors.Is(err, pam.ErrUserUnknown) {
+			return &hub.Error{Kind: hub.NotFound, Err: fmt.Errorf("pam_acct_mgmt: %w", err)}
+		}
+		return t.verdict("pam_acct_mgmt", err)
 	})
 	if hub.KindOf(err) == hub.Expired {
 		return nil

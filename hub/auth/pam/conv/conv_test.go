@@ -246,13 +246,14 @@ func TestStanding(t *testing.T) {
 	m := newMachine(t)
 	m.service("hub", unixOnly...)
 	m.service("closed", "account required pam_debug.so acct=auth_err")
+	m.service("strange", "account required pam_debug.so acct=user_unknown")
 	m.service("outside", "account required pam_debug.so acct=perm_denied")
 	m.account("alice", "correct horse")
 	m.account("ended", "correct horse", "--expiredate", "2001-01-01")
 	m.account("ancient", "correct horse", "--lastday", "2001-01-01", "--maxdays", "10", "--inactive", "10")
 	m.account("old", "correct horse", "--lastday", "0")
 	for who, want := range map[string]hub.Kind{"hub alice": hub.Unknown, "hub old": hub.Unknown, "hub ended": hub.Forbidden, "hub ancient": hub.Forbidden,
-		"closed alice": hub.Forbidden, "outside alice": hub.Forbidden} {
+		"closed alice": hub.Forbidden, "outside alice": hub.Forbidden, "strange alice": hub.NotFound} {
 		service, user, _ := strings.Cut(who, " ")
 		err := Standing(Request{Service: service, User: user, TTY: "jupyterhub", Dir: m.dir})
 		if hub.KindOf(err) != want || (err == nil) != (want == hub.Unknown) {

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,17 +42,23 @@ type End struct {
 	Variables map[string]string // of PAM's environment; what root lets out
 }
 
+// Stack is one of the machine's PAM services.
+type Stack struct {
+	Converse Converse
+	// Standing reports whether the account phase admits a user (conv.Standing).
+	Standing func(user string) error
+}
+
 // Options is what a door is made of.
 type Options struct {
-	Rules    account.Rules
-	Aliases  account.Aliases                                             // by which the hub knows accounts
-	Lookup   func(ctx context.Context, name string) (hub.Account, error) // account.NSS.Lookup
-	Converse Converse
-	// Locked reports whether an account's password was locked (account.NSS.Locked), Standing whether PAM's account phase admits it
-	// (conv.Standing).
-	Locked   func(ctx context.Context, name string) (bool, error)
-	Standing func(user string) error
-	Caller   int64 // the uid that may call, beside root's
+	Stack         // of accounts
+	Guests  Stack // of who has no account, and is in Rules.Guests
+	Rules   account.Rules
+	Aliases account.Aliases                                             // by which the hub knows accounts
+	Lookup  func(ctx context.Context, name string) (hub.Account, error) // account.NSS.Lookup
+	// Locked reports whether an account's password was locked (account.NSS.Locked).
+	Locked func(ctx context.Context, name string) (bool, error)
+	Caller int64 // the uid that may call, beside root's
 	// Report is told how the conversation ended, for the log: err is nil after a login. The user name is the typed one, or
 	// empty if that could not be an account's.
 	Report func(user, remoteHost string, err error)
@@ -109,7 +116,11 @@ func (d *door) begin(ctx context.Context, r *varlink.Request) error {
 		return hub.Errorf(hub.Conflict, "a connection carries one conversation")
 	}
 	t := newTalk(in.User, origin(in.RemoteHost, maxHost))
-	_, _, err := d.admit(ctx, in.User)
+	own, _, err := d.admit(ctx, in.User)
+	stack := d.Stack
+	if t.guest = own.Guest; t.guest {
+		stack, t.asWho = d.Guests, own.Name
+	}
 	switch hub.KindOf(err) {
 	case hub.NotFound, hub.Invalid, hub.Forbidden:
 		t.refused, t.asWho = err, standIn
@@ -120,7 +131,7 @@ func (d *door) begin(ctx context.Context, r *varlink.Request) error {
 		}
 	}
 	d.talk = t
-	go t.hold(ctx, d.Converse, origin(in.TTY, maxTTY))
+	go t.hold(ctx, stack.Converse, origin(in.TTY, maxTTY))
 	return d.next(ctx, r, started)
 }
 
@@ -177,16 +188,11 @@ func (d *door) check(ctx context.Context, r *varlink.Request) error {
 	if err != nil {
 		return err
 	}
-	locked, err := d.Locked(ctx, a.Name)
-	if err == nil && locked {
-		err = hub.Errorf(hub.Forbidden, "the password of %q is locked", a.Name)
-	}
-	if err == nil {
-		err = d.Standing(a.Name)
-	}
-	switch hub.KindOf(err) {
+	switch err = d.usable(ctx, a); hub.KindOf(err) {
 	case hub.Forbidden:
 		return &hub.Error{Kind: hub.Forbidden, Text: fmt.Sprintf("the account %q may not be used: %v", a.Name, err)}
+	case hub.NotFound:
+		return hub.Errorf(hub.NotFound, "PAM does not know %q any more", a.Name)
 	case hub.Unavailable:
 		return hub.Errorf(hub.Unavailable, "the account cannot be looked at just now")
 	}
@@ -198,10 +204,32 @@ func (d *door) check(ctx context.Context, r *varlink.Request) error {
 	}{known})
 }
 
+// usable asks whether an account that root's rules admit may be used at this moment. A guest who is gone is nobody; an account that the
+// name service knows and PAM does not is there, and shut.
+func (d *door) usable(ctx context.Context, a hub.Account) error {
+	if a.Guest {
+		return d.Guests.Standing(a.Name)
+	}
+	locked, err := d.Locked(ctx, a.Name)
+	if err == nil && locked {
+		err = hub.Errorf(hub.Forbidden, "the password of %q is locked", a.Name)
+	}
+	if err == nil {
+		err = d.Standing(a.Name)
+	}
+	if hub.KindOf(err) == hub.NotFound {
+		return &hub.Error{Kind: hub.Forbidden, Err: err}
+	}
+	return err
+}
+
 // admit looks up a name of the system's and asks root's rules, by the name as typed and by the account's own. It returns the account
-// as the system knows it, and as the hub does.
+// as the system knows it, and as the hub does. Who has no account may be a guest.
 func (d *door) admit(ctx context.Context, name string) (own, known hub.Account, err error) {
 	own, err = d.Lookup(ctx, name)
+	if hub.KindOf(err) == hub.NotFound {
+		return d.admitGuest(ctx, name, err)
+	}
 	if err != nil {
 		return own, own, err
 	}
@@ -216,13 +244,44 @@ func (d *door) admit(ctx context.Context, name string) (own, known hub.Account, 
 	return own, known, err
 }
 
-// admitUser is admit by the hub's name.
+// admitGuest admits a name that is no account's as a guest's. own says that it would be one even where it is refused; unknown is the
+// answer for one that would not.
+func (d *door) admitGuest(ctx context.Context, typed string, unknown error) (own, known hub.Account, err error) {
+	name, is := d.Rules.Guests.Spelled(typed)
+	if !is {
+		return own, known, unknown
+	}
+	if name != typed {
+		if _, err := d.Lookup(ctx, name); hub.KindOf(err) != hub.NotFound {
+			return own, known, cmp.Or(err, unknown) // an account's name, in letters that are not its own
+		}
+	}
+	own = hub.Account{Name: name, Guest: true}
+	if d.Rules.Blocks(typed) {
+		return own, own, hub.Errorf(hub.Forbidden, "%q is in blocked_users", typed)
+	}
+	guest, err := d.Rules.Guest(name)
+	if err != nil {
+		return own, own, err
+	}
+	user, err := d.Aliases.User(name)
+	if err == nil && user != name {
+		err = hub.Errorf(hub.Forbidden, "%q is an account's name in username_map, and no guest's", name)
+	}
+	return guest, guest, err
+}
+
+// admitUser is admit by the hub's name. That is how a guest is spelled.
 func (d *door) admitUser(ctx context.Context, user string) (own, known hub.Account, err error) {
 	name, err := d.Aliases.Account(user)
 	if err != nil {
 		return own, known, err
 	}
-	return d.admit(ctx, name)
+	own, known, err = d.admit(ctx, name)
+	if own.Guest && own.Name != user {
+		return own, known, hub.Errorf(hub.NotFound, "there is no account %q, and a guest is spelled %q", user, own.Name)
+	}
+	return own, known, err
 }
 
 type reply struct {
@@ -263,6 +322,9 @@ func (d *door) lastWord(ctx context.Context) (hub.Step, error) {
 	_, a, err := d.admit(ctx, t.end.Name)
 	if hub.KindOf(err) == hub.Unavailable {
 		return hub.Step{}, err
+	}
+	if err == nil && a.Guest != t.guest { // what proves a guest proves no account, nor the other way round
+		err = errors.New("PAM's service for guests vouches for guests alone, and the other for accounts alone")
 	}
 	if err != nil {
 		return hub.Step{}, &hub.Error{Kind: hub.Forbidden, Err: fmt.Errorf("PAM ended with the user %q: %w", t.end.Name, err)}

@@ -31,6 +31,7 @@ type talk struct {
 	typed, remoteHost string
 	asWho             string // who is put to PAM
 	refused           error  // set when that is the stand-in, and why
+	guest             bool   // who has no account, and is asked by another PAM service
 
 	questions chan question
 	answers   chan string
