@@ -14,7 +14,8 @@
 // mkhomedir_helper, in a unit of its own.
 //
 // What is true stands in systemd. The roster here is a picture of it, drawn anew from the list of units after every
-// connection and kept by signals in between; a launcher that is killed and started again misses nothing. A failed unit is
+// connection and kept by signals in between. The first picture, for which somebody may wait, is drawn from what systemd has written
+// down of its units, and systemd is asked about them after that. A launcher that is killed and started again misses nothing. A failed unit is
 // left in systemd until somebody has been told its cause.
 //
 // Caveat: a unit is ours when it is transient, in jupyter.slice or below, and has the log fields that Compose writes. An

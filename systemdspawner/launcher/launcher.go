@@ -3,9 +3,6 @@ package launcher
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -207,40 +204,6 @@ func (l *Launcher) live() (*bus, error) {
 		return nil, hub.Errorf(hub.Unavailable, notConnected)
 	}
 	return l.bus, nil
-}
-
-// atOnce bounds how many units are looked at together when the picture is drawn.
-const atOnce = 8
-
-// redraw looks at every unit that could be ours, ends those in the picture that systemd does not know any more, and says
-// that the picture is whole.
-func (l *Launcher) redraw(ctx context.Context, b *bus) error {
-	units, err := b.ListUnitsByPatternsContext(ctx, nil, []string{unitPattern})
-	if err != nil {
-		return fmt.Errorf("list units: %w", err)
-	}
-	there := map[string]bool{}
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for _, u := range units {
-		there[u.Name] = true
-		group.Go(func() error { return l.look(ctx, u.Name) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	for _, e := range l.roster.alive() {
-		if !there[e.unit.Name] && !e.starting {
-			l.ended(e.unit, nil, false)
-		}
-	}
-	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return fmt.Errorf("read the boot's id: %w", err)
-	}
-	l.sweep()
-	l.roster.redrawn(strings.TrimSpace(string(bootID)))
-	return nil
 }
 
 // sweep removes the socket directories of units that ended while nobody looked. Only before the first picture is whole:

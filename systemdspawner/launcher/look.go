@@ -17,21 +17,34 @@ type looks struct {
 }
 
 func (s *looks) begin(name string, look func()) {
+	if !s.claim(name) {
+		return
+	}
+	s.all.Go(func() { s.untilQuiet(name, look) })
+}
+
+// do looks in the caller's own goroutine, unless somebody else is at it, who then looks once more.
+func (s *looks) do(name string, look func()) {
+	if s.claim(name) {
+		s.untilQuiet(name, look)
+	}
+}
+
+func (s *looks) claim(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.again == nil {
 		s.again = map[string]bool{}
 	}
-	if _, busy := s.again[name]; busy {
-		s.again[name] = true
-		return
+	_, busy := s.again[name]
+	s.again[name] = busy
+	return !busy
+}
+
+func (s *looks) untilQuiet(name string, look func()) {
+	for more := true; more; more = s.more(name) {
+		look()
 	}
-	s.again[name] = false
-	s.all.Go(func() {
-		for more := true; more; more = s.more(name) {
-			look()
-		}
-	})
 }
 
 func (s *looks) more(name string) bool {
@@ -62,11 +75,13 @@ func (l *Launcher) kick(name string) {
 
 // lookAt looks at a unit beside the caller.
 func (l *Launcher) lookAt(ctx context.Context, name string) {
-	l.looks.begin(name, func() {
-		if err := l.look(ctx, name); err != nil && ctx.Err() == nil {
-			l.o.Report("look at a unit", name, err)
-		}
-	})
+	l.looks.begin(name, func() { l.lookOrReport(ctx, name) })
+}
+
+func (l *Launcher) lookOrReport(ctx context.Context, name string) {
+	if err := l.look(ctx, name); err != nil && ctx.Err() == nil {
+		l.o.Report("look at a unit", name, err)
+	}
 }
 
 // look asks systemd for a unit and brings the picture up to date. It is the one place where the roster learns what is.

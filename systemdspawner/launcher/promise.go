@@ -94,7 +94,7 @@ func (s seen) promise() promise {
 	}
 	variables, _ := s["Environment"].([]string)
 	for _, v := range variables {
-		if text, ok := strings.CutPrefix(v, "CPU_GUARANTEE="); ok {
+		if text, ok := strings.CutPrefix(v, guaranteedCPUs); ok {
 			p.cpus, _ = strconv.ParseFloat(text, 64)
 		}
 	}

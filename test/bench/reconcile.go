@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
@@ -16,9 +18,6 @@ import (
 
 // oneListing is the floor of reconciling: systemd is asked once for all units of users.
 const oneListing = "one ListUnitsByPatterns"
-
-// firstCrowdUID is where the numbers of the accounts begin whose units are there without a server in them.
-const firstCrowdUID = 30000
 
 // measureReconcile lets root's side begin anew where many units run: from its process's start until it answers what runs. The
 // hub is away: it would stop units that nobody wished for.
@@ -42,8 +41,9 @@ func (s *stage) measureReconcile(ctx context.Context) (err error) {
 		contender{oneListing, func(ctx context.Context) error {
 			began := time.Now()
 			units, err := f.bus.ListUnitsByPatternsContext(ctx, nil, []string{"jupyter-*.service"})
-			if err == nil && len(units) < s.size.units {
-				err = fmt.Errorf("systemd lists %d units", len(units))
+			running := slices.DeleteFunc(units, func(u sd.UnitStatus) bool { return u.ActiveState != "active" })
+			if err == nil && len(running) < s.size.units {
+				err = fmt.Errorf("systemd lists %d units that run", len(running))
 			}
 			s.scores.note("reconcile", oneListing, milliseconds(time.Since(began)))
 			return err
@@ -51,14 +51,15 @@ func (s *stage) measureReconcile(ctx context.Context) (err error) {
 		contender{ours, s.reconcile})
 }
 
-// gather starts units that root's side takes for its own, with nothing in them: what runs in a unit is no part of this.
+// gather starts units that root's side takes for its own, with nothing in them: what runs in a unit is no part of this. They run as
+// anybody there is: for a number without an account systemd starts nothing.
 func (s *stage) gather(ctx context.Context, f *floor) error {
 	var work errgroup.Group
 	work.SetLimit(bareAtOnce)
 	for i := range s.size.units {
 		work.Go(func() error {
 			ref := hub.ServerRef{User: fmt.Sprintf("crowd%04d", i)}
-			c, err := f.compose(hub.Account{Name: ref.User, UID: firstCrowdUID + int64(i), Home: "/"})
+			c, err := f.compose(hub.Account{Name: ref.User, UID: s.people[i%len(s.people)].UID, Home: "/"})
 			if err != nil {
 				return err
 			}
@@ -68,6 +69,10 @@ func (s *stage) gather(ctx context.Context, f *floor) error {
 				case "Description", "Slice", "CollectMode", "LogExtraFields", "User", "MemoryMax", "TasksMax":
 					kept = append(kept, p)
 				}
+			}
+			// As a server has it. It goes with the unit.
+			if err := os.Mkdir(s.bed.Path(filepath.Join("/run/jupyter", filepath.Base(filepath.Dir(c.Socket)))), 0o710); err != nil {
+				return err
 			}
 			done := make(chan string, 1)
 			if _, err := f.bus.StartTransientUnitContext(ctx, hub.UnitName(ref), "fail", kept, done); err != nil {
