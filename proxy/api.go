@@ -24,6 +24,7 @@ const maxBody = 1 << 20
 //	POST           /api/routes/PATH                 sets one: its data, with the target
 //	DELETE         /api/routes/PATH                 removes one
 //	POST           /api/sessions/SHA256/end         ends a session's WebSockets and, for ten minutes, its cookies
+//	               …?spec=PATH&until=TIME           at one route: its WebSockets there, and what the server knows of it
 //	POST           /api/reload[?check=1]            reads the configuration again, or only checks it
 //	GET            /metrics                         for Prometheus
 //
@@ -190,9 +191,35 @@ func (a api) endSession(w http.ResponseWriter, r *http.Request, name string) {
 		refuse(w, err)
 		return
 	}
-	a.end(id)
+	if q := r.URL.Query(); q.Has("spec") {
+		err = a.endVisit(id, q.Get("spec"), q.Get("until"))
+	} else {
+		a.end(id)
+	}
+	if err != nil {
+		refuse(w, err)
+		return
+	}
 	a.kept()
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// endVisit ends a session at the route of a path as /api/routes has it. The server there gets another name for it until a time, at
+// which the session should be over; without one, as long as a whole session's end is remembered.
+func (a api) endVisit(id sessionID, spec, until string) error {
+	asked, err := readKey(spec, a.options.HostRouting)
+	if err != nil {
+		return err
+	}
+	now := a.options.Now()
+	over := now.Add(endedFor)
+	if until != "" {
+		if over, err = time.Parse(time.RFC3339, until); err != nil {
+			return hub.Errorf(hub.Invalid, "until is no time as RFC 3339 writes it")
+		}
+	}
+	a.turnAway(asked.key, id, newAlias(now, over))
+	return nil
 }
 
 func (a api) reload(w http.ResponseWriter, r *http.Request) {

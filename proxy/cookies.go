@@ -155,12 +155,15 @@ func cookieValues(h http.Header, wanted string) []string {
 		for piece := range strings.SplitSeq(line, ";") {
 			name, value, _ := strings.Cut(strings.Trim(piece, " \t"), "=")
 			if bareName(trimName(name)) == wanted {
-				values = append(values, strings.Trim(strings.Trim(value, " \t"), `"`))
+				values = append(values, bareValue(value))
 			}
 		}
 	}
 	return values
 }
+
+// bareValue is a cookie's value without what may stand around it.
+func bareValue(value string) string { return strings.Trim(strings.Trim(value, " \t"), `"`) }
 
 // filterAnswer removes from an answer what is not the server's to say.
 func (j jar) filterAnswer(h http.Header) {

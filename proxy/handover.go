@@ -24,6 +24,7 @@ type parked struct {
 // tunnelState is where the two directions of a tunnel are.
 type tunnelState struct {
 	Sessions []string  `json:"sessions,omitempty"`
+	Names    []string  `json:"names,omitempty"`
 	Client   sideState `json:"client"`
 	Server   sideState `json:"server"`
 }
@@ -54,7 +55,7 @@ func (t *tunnel) park() (parked, bool) {
 	if t.gone || t.client.over || t.server.over || !t.client.plain() || !t.server.plain() {
 		return parked{}, false
 	}
-	s := tunnelState{Client: t.client.state(), Server: t.server.state()}
+	s := tunnelState{Names: t.names, Client: t.client.state(), Server: t.server.state()}
 	for _, id := range t.sessions {
 		s.Sessions = append(s.Sessions, id.String())
 	}
@@ -96,7 +97,7 @@ func (p *Proxy) adopt(k parked) error {
 	if err := json.Unmarshal(k.state, &s); err != nil {
 		return refused(hub.Errorf(hub.Invalid, "the state of a kept WebSocket cannot be read: %w", err))
 	}
-	t := &tunnel{up: r.up, load: r.load, route: r.key, active: func() { p.touch(r.up) }, control: p.options.CountControlFrames, now: p.options.Now}
+	t := &tunnel{up: r.up, load: r.load, route: r.key, names: s.Names, active: func() { p.touch(r.up) }, control: p.options.CountControlFrames, now: p.options.Now}
 	for _, name := range s.Sessions {
 		id, err := readSessionID(name)
 		if err != nil {
@@ -128,7 +129,7 @@ func (p *Proxy) resume(t *tunnel, client, server *socket, s tunnelState) error {
 	may := func() bool {
 		t.client.restore(s.Client)
 		t.server.restore(s.Server)
-		return !t.up.isEnded() && !p.graves.holds(t.sessions, p.options.Now())
+		return p.stays(t)
 	}
 	return p.tunnels.begin(t, counted, kept, nil, nil, nil, may)
 }

@@ -24,13 +24,17 @@ const worthRewriting = 4 << 20
 // entry is a line of the journal: what a key stands for now. The first one has the mark alone.
 type entry struct {
 	Mark  string      `json:"mark,omitempty"`
-	Key   string      `json:"key,omitempty"`   // of a route, or "session:" with the name of one that has ended
+	Key   string      `json:"key,omitempty"`   // of a route, "session:" with the name of one that has ended, or "alias:" as the file names it
 	Route *savedRoute `json:"route,omitempty"` // nil: the route is gone
 	Until time.Time   `json:"until,omitzero"`  // for sessions
+	Alias *alias      `json:"alias,omitempty"` // nil: there is none any more
 }
 
-// sessionKey begins keys that are no routes: these begin with a slash.
-const sessionKey = "session:"
+// What begins keys that are no routes: these begin with a slash.
+const (
+	sessionKey = "session:"
+	aliasKey   = "alias:"
+)
 
 // journalFile is an open journal.
 type journalFile struct {
@@ -93,14 +97,29 @@ func (s *state) replay(path string) error {
 	delete(last, "")
 	s.Routes = slices.DeleteFunc(s.Routes, func(r savedRoute) bool { _, changed := last[r.Key]; return changed })
 	for key, e := range last {
-		if e.Route != nil {
-			s.Routes = append(s.Routes, *e.Route)
-		} else if name, ok := strings.CutPrefix(key, sessionKey); ok {
-			if s.Ended == nil {
-				s.Ended = map[string]time.Time{}
-			}
-			s.Ended[name] = e.Until
-		}
+		s.apply(key, e)
 	}
 	return nil
+}
+
+// apply brings a state to what a key stands for now. The key's route is out already.
+func (s *state) apply(key string, e entry) {
+	if e.Route != nil {
+		s.Routes = append(s.Routes, *e.Route)
+	}
+	if name, ok := strings.CutPrefix(key, sessionKey); ok {
+		if s.Ended == nil {
+			s.Ended = map[string]time.Time{}
+		}
+		s.Ended[name] = e.Until
+	}
+	if name, ok := strings.CutPrefix(key, aliasKey); ok {
+		delete(s.Aliases, name)
+		if e.Alias != nil {
+			if s.Aliases == nil {
+				s.Aliases = map[string]alias{}
+			}
+			s.Aliases[name] = *e.Alias
+		}
+	}
 }

@@ -17,6 +17,7 @@ type passage struct {
 	client    client
 	above     string      // domain of which the browser has cookies that another host's page may have set; "": none
 	sessions  []sessionID // that the request's cookies name
+	names     []string    // of these at the route, where one has another; see aliases
 	ended     bool        // one of these has ended
 	failure   error       // why the upstream did not answer
 	stalled   atomic.Bool // the rest of the body did not come
@@ -31,6 +32,9 @@ func (ps *passage) prepare(out *http.Request) {
 		out.Host = ps.route.target.host
 	}
 	ps.manners.introduce(out, ps)
+	if ps.names != nil {
+		renameSessions(out.Header, ps.names)
+	}
 	if ps.ended {
 		filterCookies(out.Header, survives)
 	}

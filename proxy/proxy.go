@@ -74,6 +74,7 @@ type Proxy struct {
 	tunnels tunnels
 	thrift  thrift
 	graves  *graveyard
+	aliases *aliases
 	ledger  *ledger
 	moved   atomic.Bool // somebody was active whom the ledger does not know to be
 	crowd   *crowd
@@ -109,7 +110,7 @@ func New(o Options) (*Proxy, error) {
 	o.BodyPause = cmp.Or(o.BodyPause, 2*time.Minute)
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)
 	o.clients = cmp.Or(o.clients, attentive())
-	p := &Proxy{options: o, table: newTable(), graves: newGraveyard(), callers: newCallers(), left: make(chan struct{})}
+	p := &Proxy{options: o, table: newTable(), graves: newGraveyard(), aliases: newAliases(), callers: newCallers(), left: make(chan struct{})}
 	p.elders.proxy, p.tunnels.thrift = p, &p.thrift
 	p.hubs = newCrowd(func() trust { return nil }, func() int { return 0 }, math.MaxInt, func() {})
 	p.certs = certificates{log: o.Log, now: o.Now, changed: make(chan struct{}, 1)}
@@ -367,9 +368,20 @@ func (p *Proxy) read(r *http.Request) (*passage, *problem) {
 	if p.tossed(ps) {
 		ps.above = p.hubHost()
 	}
-	if p.graves.any.Load() || wantsWebSocket(r) {
-		ps.sessions = sessionsOf(r.Header)
-		ps.ended = p.graves.holds(ps.sessions, p.options.Now())
-	}
+	p.recognise(ps)
 	return ps, nil
+}
+
+// recognise finds out what is known of the sessions that a request speaks for.
+func (p *Proxy) recognise(ps *passage) {
+	toServer := ps.route != nil && !ps.route.isHub()
+	if !p.graves.any.Load() && !wantsWebSocket(ps.in) && !(toServer && p.aliases.at(ps.route.key)) {
+		return
+	}
+	now := p.options.Now()
+	ps.sessions = sessionsOf(ps.in.Header)
+	ps.ended = p.graves.holds(ps.sessions, now)
+	if toServer {
+		ps.names = p.aliases.of(ps.route.key, ps.sessions, now)
+	}
 }

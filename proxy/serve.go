@@ -188,6 +188,7 @@ func (p *Proxy) Alive(ctx context.Context) error {
 	p.tunnels.count()
 	p.crowd.count()
 	p.graves.holds(nil, p.options.Now())
+	p.aliases.get("", sessionID{})
 	return ctx.Err()
 }
 
@@ -215,6 +216,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		p.graves.forget(p.options.Now())
+		p.aliases.forget(p.options.Now())
 		p.paces.forget(p.options.Now())
 		if silence := time.Duration(p.silence.Load()); silence > 0 {
 			p.tunnels.hush(p.options.Now().Add(-silence))
@@ -243,7 +245,7 @@ func (p *Proxy) noteActive(since time.Time) time.Time {
 
 // state is what the ledger saves.
 func (p *Proxy) state() state {
-	s := state{Version: stateVersion, Ended: p.graves.list()}
+	s := state{Version: stateVersion, Ended: p.graves.list(), Aliases: p.aliases.list()}
 	for _, r := range p.table.all() {
 		if !r.unsaved {
 			s.Routes = append(s.Routes, r.saved())
@@ -261,6 +263,12 @@ func (p *Proxy) entry(key string) entry {
 	e := entry{Key: key}
 	if name, ok := strings.CutPrefix(key, sessionKey); ok {
 		e.Until = p.graves.until(name)
+	} else if name, ok := strings.CutPrefix(key, aliasKey); ok {
+		if route, id, err := readAliasName(name); err == nil {
+			if a, ok := p.aliases.get(route, id); ok {
+				e.Alias = &a
+			}
+		}
 	} else if r := p.table.get(key); r != nil && !r.unsaved {
 		saved := r.saved()
 		e.Route = &saved
@@ -290,6 +298,11 @@ func (p *Proxy) restore() error {
 	for name, until := range s.Ended {
 		if id, err := readSessionID(name); err == nil {
 			p.graves.bury(id, until)
+		}
+	}
+	for name, a := range s.Aliases {
+		if key, id, err := readAliasName(name); err == nil {
+			p.aliases.put(key, id, a)
 		}
 	}
 	return nil

@@ -39,6 +39,7 @@ type state struct {
 	Mark    string               `json:"mark,omitempty"` // of the journal that goes on where this ends
 	Routes  []savedRoute         `json:"routes"`
 	Ended   map[string]time.Time `json:"ended_sessions,omitempty"` // by SHA-256, until when
+	Aliases map[string]alias     `json:"aliases,omitempty"`        // by SHA-256 of the session, a space, and the route's key
 }
 
 type savedRoute struct {

@@ -197,6 +197,10 @@ func (p *Proxy) obey(l *wire) {
 			if id, err := readSessionID(m.Session); err == nil {
 				p.end(id)
 			}
+		case doRename:
+			if id, err := readSessionID(m.Session); err == nil && m.Alias != nil {
+				p.turnAway(m.Path, id, *m.Alias)
+			}
 		}
 		if err := l.send(message{Do: doDone, ID: m.ID}); err != nil {
 			return

@@ -18,7 +18,7 @@ const fairReads = 8
 // Status codes with which the proxy closes WebSockets (RFC 6455 7.4.1).
 const (
 	goingAway      = 1001 // the route is gone: the server was stopped; or the client is silent
-	policy         = 1008 // the session has ended
+	policy         = 1008 // the session has ended, or may not be there any more
 	serviceRestart = 1012 // the proxy restarts
 )
 
@@ -29,6 +29,7 @@ type tunnel struct {
 	load     *load  // of whoever the route belongs to; nil: it is everybody's
 	route    string // the key of the route that led there
 	sessions []sessionID
+	names    []string // of the sessions there, when it was asked for; see aliases
 	active   func()
 	control  bool // control frames are activity, too
 	now      func() time.Time

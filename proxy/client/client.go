@@ -106,6 +106,21 @@ func (c *Client) EndSession(ctx context.Context, id string) error {
 	return nil
 }
 
+// EndVisit tells the proxy that a browser's session may not be at a route any more: its WebSockets there are closed, and the server
+// there has to ask the hub about it anew. The proxy keeps that in mind until the session is over. The spec is the route's.
+func (c *Client) EndVisit(ctx context.Context, id, spec string, until time.Time) error {
+	path, err := c.pathOf(spec)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(id))
+	q := url.Values{"spec": {strings.TrimPrefix(path, "/api/routes")}, "until": {until.UTC().Format(time.RFC3339)}}
+	if err := c.call(ctx, http.MethodPost, "/api/sessions/"+hex.EncodeToString(sum[:])+"/end?"+q.Encode(), nil, nil); err != nil {
+		return fmt.Errorf("end a session at a server: %w", err)
+	}
+	return nil
+}
+
 // Reload makes the proxy read its configuration and certificates again, or, to check, only say whether it would. It returns
 // the changes in sentences. Mistakes are one error of kind Invalid with a line each.
 func (c *Client) Reload(ctx context.Context, check bool) ([]string, error) {

@@ -253,11 +253,20 @@ func TestSessionsAndReloads(t *testing.T) {
 	if err := p.client.EndSession(t.Context(), "0123456789abcdef0123456789abcdef"); err != nil {
 		t.Error(err)
 	}
+	if err := p.client.EndVisit(t.Context(), "0123456789abcdef0123456789abcdef", "/user/jo%40ex.org/", time.Now().Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if err := p.client.EndVisit(t.Context(), "x", "user", time.Now()); hub.KindOf(err) != hub.Invalid {
+		t.Errorf("no routespec: %v", err)
+	}
 	if _, err := p.client.Reload(t.Context(), true); hub.KindOf(err) != hub.NotFound {
 		t.Errorf("a proxy without a configuration: %v", err)
 	}
 	chp := theirs(t)
 	if err := chp.client.EndSession(t.Context(), "x"); hub.KindOf(err) != hub.NotFound {
+		t.Errorf("configurable-http-proxy: %v", err)
+	}
+	if err := chp.client.EndVisit(t.Context(), "x", "/user/alice/", time.Now()); hub.KindOf(err) != hub.NotFound {
 		t.Errorf("configurable-http-proxy: %v", err)
 	}
 }
