@@ -85,6 +85,7 @@ func (h *house) live(ctx context.Context, all doors, began time.Time) error {
 	g.Go(func() error { return h.manager.ServeCredentials(ctx, all.credentials) })
 	g.Go(func() error { return h.manager.Run(ctx) })
 	g.Go(func() error { return h.porter.Run(ctx) })
+	g.Go(func() error { return h.porter.TurnAway(ctx) })
 	g.Go(func() error { return h.runServices(ctx) })
 	g.Go(func() error { h.reseal(ctx); return nil })
 	seeing := time.Now()

@@ -75,7 +75,7 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (
 	h.porter, err = auth.New(auth.Options{
 		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Accounts: pam.NewChecker(pam.LoginDoor), Report: h.shownOut, Changer: pam.New(pam.PasswdDoor),
 		Sessions: h.proxy, Evictor: h.manager, Momentary: h.manager.Momentary, BaseURL: c.Hub.BaseURL, PublicURL: publicOf(c), Hosts: hostsOf(c),
-		CookieHostPrefix: hostPrefix(c),
+		CookieHostPrefix: hostPrefix(c), Routespec: urlsOf(c).Routespec, TurnedAway: h.turnedAway,
 	})
 	if err != nil {
 		return nil, err
@@ -111,6 +111,25 @@ func (h *house) shownOut(user, why string, err error) {
 		return
 	}
 	h.daemon.Log.Warn().Str("user", user).Str("why", why).Msg("sessions, tokens and servers of a user have ended")
+}
+
+// turnedAway tells the journal who may not be any longer where they were.
+func (h *house) turnedAway(user string, from hub.Client, err error) {
+	event := h.daemon.Log.Info()
+	if err != nil {
+		event = h.daemon.Log.Error().Err(err)
+	}
+	event = event.Str("user", user)
+	if from.Service != "" {
+		event = event.Str("service", from.Service)
+	} else {
+		event = event.Str("owner", from.Server.User).Str("server", from.Server.Server)
+	}
+	if err != nil {
+		event.Msg("a user may not be in a server or service any more and cannot be turned away, trying again")
+		return
+	}
+	event.Msg("a user may not be in a server or service any more, and was turned away")
 }
 
 // rooms are what a configuration makes of the rooms: a reload makes new ones, and requests under way end in the old.

@@ -92,6 +92,12 @@ func (w *world) EndSession(_ context.Context, id string) error {
 	return nil
 }
 
+// EndVisit is told the same of one server.
+func (w *world) EndVisit(_ context.Context, id, spec string, _ time.Time) error {
+	w.ended = append(w.ended, id+" at "+spec)
+	return nil
+}
+
 func parseKeys(t testing.TB, text string) crypt.Keys {
 	t.Helper()
 	keys, err := crypt.Parse(text)

@@ -7,7 +7,7 @@
 // It must not know pages, JSON models or what a route does; nor how a password is checked: that is behind Authenticator.
 //
 // Way in: Porter.Browser, Tokens and Peers, one a door, attach the actor and refuse nothing; Porter.Guard makes a handler of
-// a Route, and refuses there. Way out: FromContext; errors of package hub, which the hall renders.
+// a Route, and refuses there. Run shows out whose account does not stay, and TurnAway who may not be where they are. Way out: FromContext; errors of package hub, which the hall renders.
 //
 // Caveats: the hub is reached by the proxy alone, so X-Forwarded-* are believed at the browser's door and nowhere else. At
 // the token door cookies do not exist. Where users have hosts below the hub's, cookies count at the hub's host alone, and what

@@ -297,6 +297,10 @@ func (p *proxyDouble) EndSession(_ context.Context, id string) error {
 	return p.err
 }
 
+func (p *proxyDouble) EndVisit(ctx context.Context, id, spec string, _ time.Time) error {
+	return p.EndSession(ctx, id+" at "+spec)
+}
+
 func (p *proxyDouble) Evict(ctx context.Context, user string) error {
 	return p.EndSession(ctx, "servers of "+user)
 }

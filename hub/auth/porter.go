@@ -32,6 +32,8 @@ type Conversation = interface {
 // absent: a single-user server believes a session for five minutes without asking.
 type SessionEnder interface {
 	EndSession(ctx context.Context, session string) error
+	// EndVisit does the same at one route, and until a time, when the session is over. A proxy that cannot do that says NotFound.
+	EndVisit(ctx context.Context, session, routespec string, until time.Time) error
 }
 
 // Evictor stops the servers of a user whose account was replaced by another person's of the same name.
@@ -84,7 +86,11 @@ type Options struct {
 	Authenticator Authenticator
 	Changer       Authenticator // changes an expired password; nil if nothing can
 	Sessions      SessionEnder  // nil for nobody
-	Evictor       Evictor       // nil for nobody
+	// Routespec names the proxy's route to what an OAuth client stands for; nil: no proxy is told of ends of visits.
+	Routespec func(hub.Client) string
+	// TurnedAway is told who may not be any longer where they were, or that it did not succeed yet.
+	TurnedAway func(user string, from hub.Client, err error)
+	Evictor    Evictor // nil for nobody
 	// Momentary knows tokens of the hub's own that stand in no store; nil if there are none.
 	Momentary func(value string) (hub.Token, bool)
 	Accounts  Accounts // looks again at accounts that are used; nil for nobody
@@ -107,6 +113,7 @@ type Porter struct {
 	turnstile *turnstile
 	parlour   *parlour
 	standings *standings
+	newRules  chan struct{} // one token: there are other rules since TurnAway looked at everybody
 }
 
 // New makes a porter. It reads, or makes, its secret in the store.
@@ -117,10 +124,14 @@ func New(o Options) (*Porter, error) {
 	if o.Report == nil {
 		o.Report = func(string, string, error) {}
 	}
+	if o.TurnedAway == nil {
+		o.TurnedAway = func(string, hub.Client, error) {}
+	}
 	if o.BaseURL == "" {
 		o.BaseURL = "/"
 	}
-	p := &Porter{o: o, hubURL: o.BaseURL + "hub/", turnstile: newTurnstile(o.Store, o.Now), parlour: newParlour(), standings: newStandings()}
+	p := &Porter{o: o, hubURL: o.BaseURL + "hub/", turnstile: newTurnstile(o.Store, o.Now), parlour: newParlour(), standings: newStandings(),
+		newRules: make(chan struct{}, 1)}
 	p.rules.Store(o.Rules.complete())
 	return p, o.Store.Update(func(tx *store.Tx) (err error) {
 		p.key, err = tx.Secret("xsrf")
@@ -129,7 +140,13 @@ func New(o Options) (*Porter, error) {
 }
 
 // SetRules exchanges the rules; requests under way end under the old ones.
-func (p *Porter) SetRules(r Rules) { p.rules.Store(r.complete()) }
+func (p *Porter) SetRules(r Rules) {
+	p.rules.Store(r.complete())
+	select {
+	case p.newRules <- struct{}{}:
+	default:
+	}
+}
 
 // Policy returns the roles and scopes in force.
 func (p *Porter) Policy() *rbac.Policy { return p.rules.Load().Policy }

@@ -98,8 +98,8 @@ func body(r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-// check compares the exchange with the code: client and secret, who it was made for, PKCE, redirect URI, and that the
-// session it came from is still there.
+// check compares the exchange with the code: client and secret, who it was made for, PKCE, redirect URI, that the session it came
+// from is still there, and that what it opens is still open to its user.
 func (room *Room) check(tx *store.Tx, form url.Values) (hub.Code, error) {
 	id := form.Get("client_id")
 	if id == "" || tx.CheckClientSecret(id, form.Get("client_secret")) != nil {
@@ -122,7 +122,16 @@ func (room *Room) check(tx *store.Tx, form url.Values) (hub.Code, error) {
 	if _, err := tx.Session(code.Session); err != nil {
 		return hub.Code{}, bad("invalid_grant", "")
 	}
-	return code, nil
+	return code, room.stillOpen(tx, client, code.User)
+}
+
+// stillOpen refuses a code whose user may not enter any more what it was made for.
+func (room *Room) stillOpen(tx *store.Tx, client hub.Client, user string) error {
+	holds, err := auth.Holds(tx, room.policy(), hub.Owner{Kind: hub.OwnerUser, Name: user})
+	if err == nil && !auth.MayEnter(holds, client, auth.GroupsIn(tx)) {
+		return bad("invalid_grant", "")
+	}
+	return err
 }
 
 // checkVerifier compares PKCE's two halves. A verifier without a challenge means that somebody took the challenge out of the

@@ -49,6 +49,14 @@ func (u URLs) hubSpec() string {
 // serverSpec is the routespec of a server.
 func (u URLs) serverSpec(ref hub.ServerRef) string { return u.Hosts.UserHost(ref.User) + u.Prefix(ref) }
 
+// Routespec is where the proxy has what an OAuth client stands for.
+func (u URLs) Routespec(c hub.Client) string {
+	if c.Service != "" {
+		return u.serviceSpec(c.Service)
+	}
+	return u.serverSpec(c.Server)
+}
+
 // serviceSpec is the routespec of a service.
 func (u URLs) serviceSpec(name string) string { return u.Hosts.ServiceHost(name) + u.service(name) }
 

@@ -87,6 +87,9 @@ func (tx *Tx) PutGroup(g hub.Group) (hub.Group, error) {
 		}
 	}
 	g.Users, g.Roles = sorted(g.Users), sorted(g.Roles)
+	if lacks(g.Roles, old.Roles) {
+		tx.narrow(g.Users...)
+	}
 	kept := g
 	kept.Users = nil
 	if err := save(tx, bucketGroups, []byte(g.Name), kept, nil, nil); err != nil {

@@ -87,6 +87,7 @@ func (tx *Tx) NarrowShare(s hub.Share, scopes []string) (_ hub.Share, ok bool, e
 	if len(s.Scopes) == 0 {
 		return s, false, tx.DeleteShare(s.ID)
 	}
+	tx.narrowSharee(s)
 	return s, true, save(tx, bucketShares, number(s.ID), s, nil, nil)
 }
 
@@ -96,6 +97,7 @@ func (tx *Tx) DeleteShare(id uint64) error {
 	if err != nil {
 		return err
 	}
+	tx.narrowSharee(s)
 	return tx.erase(bucketShares, number(id), shareRows(s))
 }
 

@@ -37,6 +37,7 @@ type Store struct {
 	wake chan struct{} // one token: there is activity to flush
 
 	writes, notes atomic.Uint64 // see Stats
+	narrowed      *narrowed
 
 	users    memory[hub.User]
 	tokens   memory[tokenRecord]
@@ -74,7 +75,7 @@ func open(path string, o Options, steps []migration) (*Store, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	s := &Store{db: db, path: path, opts: o, wake: make(chan struct{}, 1), current: newLayer()}
+	s := &Store{db: db, path: path, opts: o, wake: make(chan struct{}, 1), current: newLayer(), narrowed: newNarrowed()}
 	s.users.copy, s.tokens.copy, s.sessions.copy, s.clients.copy = copyUser, copyToken, copySession, copyClient
 	if err := s.migrate(steps); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -181,14 +182,16 @@ func (s *Store) View(fn func(*Tx) error) error {
 // Update runs fn in the one transaction that may write at this moment. When it returns nil, what fn wrote is on disk; when
 // it returns an error, nothing was written.
 func (s *Store) Update(fn func(*Tx) error) error {
+	var tx *Tx
 	err := s.db.Update(func(b *bbolt.Tx) error {
 		s.mu.Lock()
-		tx := &Tx{b: b, s: s, layers: [2]*layer{s.current, s.flushing}}
+		tx = &Tx{b: b, s: s, layers: [2]*layer{s.current, s.flushing}}
 		s.mu.Unlock()
 		return fn(tx)
 	})
 	if err == nil {
 		s.writes.Add(1)
+		s.narrowed.add(tx.narrowed)
 	}
 	return s.wrap(err)
 }
@@ -224,6 +227,8 @@ type Tx struct {
 	s      *Store
 	layers [2]*layer // newest first; activity that may not be in b yet
 	opened []opened  // buckets
+
+	narrowed []string // users who may hold less when this ends well
 }
 
 // now is the moment by which the transaction tells what is expired.

@@ -77,6 +77,7 @@ func (tx *Tx) PutUser(u hub.User) (hub.User, error) {
 	var rows []row
 	if exists {
 		rows = userRows(old)
+		tx.narrowUser(old, u)
 	}
 	return u, save(tx, bucketUsers, []byte(u.Name), u, rows, userRows(u))
 }
