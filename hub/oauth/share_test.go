@@ -10,7 +10,7 @@ import (
 )
 
 // With whom a server is shared, by name or through a group, its OAuth client lets in after asking, and their token says so to
-// the server. When the share is taken back, or they leave the group, the token that they have opens nothing from that moment.
+// the server. When the share is taken back, or they leave the group, the token that they have opens nothing from that moment, and a code that is on its way is none any more.
 func TestSharesOpenAServerUntilTheyAreTakenBack(t *testing.T) {
 	for _, group := range []string{"", "class"} {
 		w := newWorld(t)
@@ -42,6 +42,7 @@ func TestSharesOpenAServerUntilTheyAreTakenBack(t *testing.T) {
 		if got := w.scopes(token["access_token"].(string)); !strings.Contains(got, opens) {
 			t.Errorf("bob's token opens %s", got)
 		}
+		_, late := location(t, w.confirm("bob", server("alice"), w.asked))
 		w.update(func(tx *store.Tx) error {
 			if group == "" {
 				return tx.DeleteShare(share.ID)
@@ -54,6 +55,9 @@ func TestSharesOpenAServerUntilTheyAreTakenBack(t *testing.T) {
 			_, err = tx.PutGroup(g)
 			return err
 		})
+		if status, refused := w.exchange(late.Get("code")); status != 400 || refused["error"] != "invalid_grant" {
+			t.Errorf("a code from before is good for %d %v", status, refused)
+		}
 		if got := w.scopes(token["access_token"].(string)); strings.Contains(got, "access:servers") {
 			t.Errorf("without the share bob's token opens %s", got)
 		}

@@ -3,74 +3,143 @@ package browser
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
 )
 
-// Alice shares her JupyterLab with bob by a link that she makes on the page of shares; bob accepts it and works in it. She takes it
-// back, and he is out: at once with a browser that her server has not seen, with the one that he has open when her server asks the
-// hub again, which it is told here to do every second instead of every five minutes.
-func TestSharingAServer(t *testing.T) {
-	h := visit(t)
-	h.configure("[hub]\nextra_user_scopes = [\"shares!user\"]\n[spawner.user.alice]\nargs = [\"--HubOAuth.cache_max_age=1\"]\n")
+const kernels = "user/alice/api/kernels"
+
+// sharing is alice at work in her JupyterLab, of an unmodified jupyterhub-singleuser, with the page of shares in another tab; and bob,
+// who is logged in.
+type sharing struct {
+	*house
+	lab, desk, bob *tab
+}
+
+func (h *house) share() *sharing {
+	h.t.Helper()
+	h.configure("[hub]\nextra_user_scopes = [\"shares!user\"]\n")
 	hers := hub.ServerRef{User: "alice"}
-	if _, err := h.hub.StartServer(t.Context(), hers, client.StartRequest{}); err != nil {
-		t.Fatal(err)
+	if _, err := h.hub.StartServer(h.t.Context(), hers, client.StartRequest{}); err != nil {
+		h.t.Fatal(err)
 	}
 	h.ready(hers)
+	s := &sharing{house: h, lab: h.open(1280, 800), bob: h.open(1280, 800)}
+	s.bob.visit("hub/home")
+	s.bob.logIn("bob")
+	s.lab.visit("user/alice/lab")
+	s.lab.logIn("alice")
+	s.lab.awaitSockets(patience, func(open int) bool { return open > 0 })
+	s.desk = s.lab.another()
+	return s
+}
 
-	alice, bob := h.open(1280, 800), h.open(1280, 800)
-	bob.visit("hub/home")
-	bob.logIn("bob")
-	const kernels = "user/alice/api/kernels"
+// works opens a notebook, whose WebSockets are open from then on.
+func (x *tab) works() {
+	x.t.Helper()
+	x.clicks(".jp-LauncherCard[data-category=Notebook]")
+	x.sees(".jp-Notebook .jp-Cell .cm-content")
+	x.awaitSockets(patience, func(open int) bool { return open > 0 })
+}
+
+// link makes a link to alice's server.
+func (s *sharing) link() string {
+	s.t.Helper()
+	s.desk.visit("hub/shares")
+	s.desk.presses("#make-link")
+	link := s.desk.text("#share-link")
+	if !strings.HasPrefix(link, s.url) {
+		s.t.Fatalf("the link is %s", link)
+	}
+	return strings.TrimPrefix(link, s.url)
+}
+
+// accepts follows a link into alice's server.
+func (s *sharing) accepts(link string) {
+	s.t.Helper()
+	s.bob.visit(link)
+	s.bob.says("#main", "alice shares a server with you, bob")
+	s.bob.picture("offer")
+	s.bob.presses("#accept-share")
+	s.bob.sees("#authorize")
+	s.bob.presses("#authorize")
+	s.bob.sees(".jp-LabShell")
+	if status := s.status(kernels, s.bob.cookies(kernels)); status != 200 {
+		s.t.Errorf("bob sees alice's JupyterLab, and its API says %d", status)
+	}
+}
+
+// Alice shares her JupyterLab with bob by a link that she makes on the page of shares; bob accepts it and works in it. She takes it
+// back, and he is out at once, with what he has open and with whatever cookies he has, and with a browser that her server has never
+// seen; her server keeps its answers for five minutes, and neither that nor the proxy's restart lets him in. She works on and notices
+// nothing. When she shares again he is in again at once.
+func TestSharingAServer(t *testing.T) {
+	s := visit(t).share()
+	bob := s.bob
 	bob.visit("user/alice/lab")
 	bob.sees("#error-message")
-	if status := h.status(kernels, bob.cookies(kernels)); status == 200 {
+	if status := s.status(kernels, bob.cookies(kernels)); status == 200 {
 		t.Fatal("bob is in before anything is shared with him")
 	}
-
-	alice.visit("hub/shares")
-	alice.logIn("alice")
-	alice.picture("nothing-shared")
-	alice.presses("#make-link")
-	link := alice.text("#share-link")
-	if !strings.HasPrefix(link, h.url) {
-		t.Fatalf("the link is %s", link)
-	}
-	alice.picture("link")
-	bob.visit(strings.TrimPrefix(link, h.url))
-	bob.says("#main", "alice shares a server with you, bob")
-	bob.picture("offer")
-	bob.presses("#accept-share")
-	bob.sees("#authorize")
-	bob.presses("#authorize")
-	bob.sees(".jp-LauncherCard[data-category=Notebook]")
+	s.desk.visit("hub/shares")
+	s.desk.picture("nothing-shared")
+	link := s.link()
+	s.desk.picture("link")
+	s.accepts(link)
+	bob.works()
 	bob.picture("in-her-lab")
-	if !bob.became(200, kernels) {
-		t.Error("bob sees alice's JupyterLab, and has no API")
+	held, open := bob.cookies(kernels), s.lab.openSockets()
+
+	s.desk.visit("hub/shares")
+	s.desk.says("#shared-by-me", "bob")
+	s.desk.says("#share-codes", "once")
+	s.desk.picture("shared")
+	s.desk.presses(".revoke-code")
+	s.desk.presses(".unshare")
+	taken := time.Now()
+	s.desk.says("#main", "You share no server with anybody")
+	bob.awaitSockets(patience, func(open int) bool { return open == 0 })
+	t.Logf("bob's WebSockets were open for another %s", time.Since(taken))
+	bob = bob.another() // the one with the notebook asks whether it may be left
+	s.bob = bob
+	s.isOut(held)
+	s.run("systemctl", "restart", "jupyterhub-proxy")
+	s.isOut(held)
+	for id := range open {
+		if !s.lab.openSockets()[id] {
+			t.Error("alice's WebSockets at her server were closed, too")
+		}
 	}
-	bob.visit("hub/home")
-	bob.says("#shared", "alice")
 
-	alice.visit("hub/shares")
-	alice.says("#shared-by-me", "bob")
-	alice.says("#share-codes", "once")
-	alice.picture("shared")
-	alice.presses(".revoke-code")
-	alice.presses(".unshare")
-	alice.says("#main", "You share no server with anybody")
-	alice.mustBeQuiet("the page of shares")
-	alice.resize(375, 720)
-	alice.mustFit("the page of shares on a phone")
-
-	anew := h.open(1280, 800)
+	anew := s.open(1280, 800)
 	anew.visit("user/alice/lab")
 	anew.logIn("bob")
 	anew.sees("#error-message")
-	anew.visit(strings.TrimPrefix(link, h.url))
+	anew.visit(link)
 	anew.says("#main", "Share not found or expired")
-	if !bob.became(403, kernels) {
-		t.Error("bob's browser is let in though nothing is shared any more")
+
+	s.accepts(s.link())
+	bob.visit("hub/home")
+	bob.says("#shared", "alice")
+	s.desk.visit("hub/shares")
+	s.desk.mustBeQuiet("the page of shares")
+	s.desk.resize(375, 720)
+	s.desk.mustFit("the page of shares on a phone")
+}
+
+// isOut holds when bob's browser reaches the hub's refusal where alice's JupyterLab was, and cookies of before reach nothing.
+func (s *sharing) isOut(held string) {
+	s.t.Helper()
+	for _, cookies := range []string{held, s.bob.cookies(kernels)} {
+		if status := s.status(kernels, cookies); status != 403 {
+			s.t.Errorf("alice's server answers bob with %d", status)
+		}
+	}
+	s.bob.visit("user/alice/lab")
+	s.bob.sees("#error-message")
+	if at := s.bob.at(); !strings.HasPrefix(at, "hub/") {
+		s.t.Errorf("bob is refused at %s, which is not the hub", at)
 	}
 }
