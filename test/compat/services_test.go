@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +20,7 @@ import (
 	"golang.org/x/net/html"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/spawner/spawnertest"
 	"jupyterhubd/hub/store"
@@ -28,18 +32,28 @@ import (
 func square(t *testing.T) *town {
 	t.Helper()
 	apiDoor, front := listen(t), listen(t)
-	p, err := proxy.New(proxy.Options{APIToken: "between-hub-and-proxy"})
+	return squareAt(t, "http://"+front.Addr().String(), hosts.Hosts{}, apiDoor, front)
+}
+
+// squareAt is a square whose hub is at an address, where all have hosts of their own below it or none has.
+func squareAt(t *testing.T, address string, all hosts.Hosts, apiDoor, front net.Listener) *town {
+	t.Helper()
+	p, err := proxy.New(proxy.Options{APIToken: "between-hub-and-proxy", HostRouting: all.Apart(), HubOrigin: all.Hub()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &town{front: "http://" + front.Addr().String()}
+	w := &town{front: address, hosts: all, door: front.Addr().String()}
+	table := proxyclient.New("http://"+apiDoor.Addr().String(), "between-hub-and-proxy")
+	if all.Apart() {
+		table.ByHost()
+	}
 	w.house = openHouse(t, plan{
-		machine: spawnertest.NewFake(), table: proxyclient.New("http://"+apiDoor.Addr().String(), "between-hub-and-proxy"), now: time.Now, probe: answersAtOnce,
+		machine: spawnertest.NewFake(), table: table, now: time.Now, probe: answersAtOnce, hosts: all,
 		users: []string{"admin", "alice", "bob", "mallory"},
 		site: site{
 			Services: []siteService{
-				{Name: "tornado", Token: "token-of-the-tornado-service", RedirectURI: "/services/tornado/oauth_callback"},
-				{Name: "flask", Token: "token-of-the-flask-service", RedirectURI: "/services/flask/oauth_callback", NoConfirm: true},
+				{Name: "tornado", Token: "token-of-the-tornado-service", RedirectURI: all.Service("tornado") + "/services/tornado/oauth_callback"},
+				{Name: "flask", Token: "token-of-the-flask-service", RedirectURI: all.Service("flask") + "/services/flask/oauth_callback", NoConfirm: true},
 			},
 			Roles: []siteRole{{Role: rbac.Role{Name: rbac.RoleUser, Scopes: []string{"self", "access:services"}}}},
 		},
@@ -59,8 +73,8 @@ func (w *town) open(name, script string) {
 	cmd.Stderr = said
 	cmd.Env = []string{
 		"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "JUPYTERHUB_API_TOKEN=token-of-the-" + name + "-service", "JUPYTERHUB_API_URL=" + w.url + "/hub/api",
-		"JUPYTERHUB_BASE_URL=/", "JUPYTERHUB_HOST=", "JUPYTERHUB_SERVICE_NAME=" + name, "JUPYTERHUB_SERVICE_PREFIX=/services/" + name + "/",
-		"JUPYTERHUB_CLIENT_ID=service-" + name, "JUPYTERHUB_OAUTH_CALLBACK_URL=/services/" + name + "/oauth_callback",
+		"JUPYTERHUB_BASE_URL=/", "JUPYTERHUB_HOST=" + w.hosts.Hub(), "JUPYTERHUB_SERVICE_NAME=" + name, "JUPYTERHUB_SERVICE_PREFIX=/services/" + name + "/",
+		"JUPYTERHUB_CLIENT_ID=service-" + name, "JUPYTERHUB_OAUTH_CALLBACK_URL=" + w.hosts.Service(name) + "/services/" + name + "/oauth_callback",
 		`JUPYTERHUB_OAUTH_ACCESS_SCOPES=["access:services", "access:services!service=` + name + `"]`,
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -217,4 +231,98 @@ func TestFlaskService(t *testing.T) {
 	if status, at, _ = w.visit(&http.Client{}, http.MethodGet, w.front+"/services/flask/", nil); at.Path != "/hub/login" {
 		t.Errorf("nobody is led to %s: %d", at, status)
 	}
+}
+
+// Services at hosts of their own: one of Tornado's that asks, one of Flask's that is trusted.
+//
+// Vulnerability: hosts below the hub's are of its site, and what logs somebody in at one could be sent to another.
+// Attack: alice visits both services; each is asked what cookies came with her.
+// Verified: she is let in at the service's own host, and at no other; neither service is sent the hub's login, or what logs her in at the
+// other; after the hub's logout she is out of both, whatever cookies of theirs she kept.
+func TestServicesAtTheirHosts(t *testing.T) {
+	apiDoor, front := listen(t), listen(t)
+	_, port, err := net.SplitHostPort(front.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := hosts.New("http://hub.test:"+port, hosts.IDNA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := squareAt(t, all.Hub(), all, apiDoor, front)
+	w.open("tornado", "who_tornado.py")
+	w.open("flask", "who_flask.py")
+	alice := w.login("alice")
+	seen := w.watch(alice)
+
+	tornado, flask := all.Service("tornado")+"/services/tornado/", all.Service("flask")+"/services/flask/"
+	_, at, page := w.visit(alice, http.MethodGet, tornado, nil)
+	if at.Host != strings.TrimPrefix(all.Hub(), "http://") || at.Path != "/hub/api/oauth2/authorize" {
+		t.Fatalf("alice is led to %s", at)
+	}
+	status, at, page := w.visit(alice, http.MethodPost, at.String(), consent(page))
+	if at.String() != tornado {
+		t.Errorf("her consent leads to %s", at)
+	}
+	greets(t, status, page, "alice", "access:services!service=tornado")
+	status, at, page = w.visit(alice, http.MethodGet, flask, nil)
+	if at.String() != flask {
+		t.Errorf("the trusted one is at %s", at)
+	}
+	greets(t, status, page, "alice", "access:services!service=flask")
+	if _, at, _ := w.visit(alice, http.MethodGet, all.Hub()+"/services/flask/", nil); strings.HasPrefix(at.String(), all.Hub()+"/services/") {
+		t.Errorf("the service answers at the hub's host: %s", at)
+	}
+	// "session" is Flask's; the hub's jupyterhub-session-id is for all of its hosts.
+	home := map[string]string{"jupyterhub-hub-login": all.Hub(), "service-tornado": all.Service("tornado"), "service-flask": all.Service("flask"), "session": all.Service("flask")}
+	for host, cookies := range seen.all() {
+		for name := range cookies {
+			for which, only := range home {
+				if strings.HasPrefix(strings.TrimPrefix(name, "__Host-"), which) && "http://"+host != only {
+					t.Errorf("%s is sent %s", host, name)
+				}
+			}
+		}
+	}
+
+	w.visit(alice, http.MethodGet, all.Hub()+"/hub/logout", nil)
+	for _, service := range []string{tornado, flask} {
+		if status, at, page := w.visit(alice, http.MethodGet, service, nil); at.Path != "/hub/login" {
+			t.Errorf("after a logout alice is at %s: %d %.300s", at, status, page)
+		}
+	}
+	w.nobodyIsLeft("service-tornado")
+	w.nobodyIsLeft("service-flask")
+}
+
+// sent is what cookies a browser sent to which hosts.
+type sent struct {
+	http.RoundTripper
+	mu    sync.Mutex
+	hosts map[string]map[string]bool // names of cookies by host
+}
+
+// watch notes what a browser sends from now on.
+func (w *town) watch(c *http.Client) *sent {
+	s := &sent{RoundTripper: c.Transport, hosts: map[string]map[string]bool{}}
+	c.Transport = s
+	return s
+}
+
+func (s *sent) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	for _, c := range r.Cookies() {
+		if s.hosts[r.URL.Host] == nil {
+			s.hosts[r.URL.Host] = map[string]bool{}
+		}
+		s.hosts[r.URL.Host][c.Name] = true
+	}
+	s.mu.Unlock()
+	return s.RoundTripper.RoundTrip(r)
+}
+
+func (s *sent) all() map[string]map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.hosts)
 }

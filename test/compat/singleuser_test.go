@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	"github.com/coder/websocket/wsjson"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/hub/spawner"
 	"jupyterhubd/hub/store"
 	"jupyterhubd/proxy"
@@ -29,6 +31,8 @@ type town struct {
 	*house
 	machine *machine
 	front   string // where browsers knock
+	hosts   hosts.Hosts
+	door    string // where browsers knock whatever host they look for; "" where there is one
 }
 
 func newTown(t *testing.T, release string) *town {
@@ -60,7 +64,7 @@ func (w *town) awaitRoute() {
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for {
-		if status, _ := w.get(&http.Client{}, "/hub/health", ""); status == http.StatusOK {
+		if status, _ := w.get(&http.Client{Transport: w.transport()}, "/hub/health", ""); status == http.StatusOK {
 			return
 		}
 		select {
@@ -81,10 +85,22 @@ func (w *town) login(user string) *http.Client {
 	w.update(func(tx *store.Tx) error {
 		cookie, s, err := tx.NewSession(hub.Session{User: user, Expires: time.Now().Add(time.Hour)})
 		home, _ := url.Parse(w.front)
-		jar.SetCookies(home, []*http.Cookie{{Name: "jupyterhub-session-id", Value: s.ID, Path: "/"}, {Name: "jupyterhub-hub-login", Value: cookie, Path: "/hub/"}})
+		jar.SetCookies(home, []*http.Cookie{{Name: "jupyterhub-session-id", Value: s.ID, Path: "/", Domain: w.hosts.Domain()}, {Name: "jupyterhub-hub-login", Value: cookie, Path: "/hub/"}})
 		return err
 	})
-	return &http.Client{Jar: jar}
+	return &http.Client{Jar: jar, Transport: w.transport()}
+}
+
+// transport is a browser's way to the town. No DNS knows the town's hosts: it is told where they are.
+func (w *town) transport() http.RoundTripper {
+	if w.door == "" {
+		return http.DefaultTransport
+	}
+	t := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, w.door)
+	}}
+	w.t.Cleanup(t.CloseIdleConnections)
+	return t
 }
 
 // get fetches a page and returns its status and body.

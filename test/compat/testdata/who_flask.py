@@ -18,7 +18,9 @@ def authenticated(f):
     @wraps(f)
     def decorated(*args, **kwargs):
         token = session.get("token") or request.headers.get("Authorization", "").removeprefix("token ")
-        user = auth.user_for_token(token) if token else None
+        # Whoever the hub said that is, they are until the session ends.
+        session_id = request.cookies.get("jupyterhub-session-id", "")
+        user = auth.user_for_token(token, session_id=session_id) if token else None
         if user:
             return f(user, *args, **kwargs)
         state = auth.generate_state(next_url=request.path)
