@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"io"
@@ -93,7 +94,17 @@ func apiPeer(c net.Conn) (int64, bool) {
 	return int64(who.Uid), ok
 }
 
+// hostsHeader says to our hub where we take it to be: at an origin of several hosts, or at oneHost. If it knows better, one of us was
+// not started again after the configuration changed, and what it put into the table would lead nowhere.
+const (
+	hostsHeader = "Jupyterhub-Hosts"
+	oneHost     = "one"
+)
+
 func (a api) routes(w http.ResponseWriter, r *http.Request, path string) {
+	if a.options.HubBase != "" {
+		w.Header().Set(hostsHeader, cmp.Or(a.options.HubOrigin, oneHost))
+	}
 	asked, err := readKey(path, a.options.HostRouting)
 	if err != nil {
 		refuse(w, err)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +17,7 @@ import (
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/account"
 	"jupyterhubd/hub/config"
+	"jupyterhubd/hub/hosts"
 	"jupyterhubd/proxy"
 )
 
@@ -143,7 +143,7 @@ func options(d *daemon.Daemon, f flags, s *settings, h config.Hub) proxy.Options
 	o := proxy.Options{
 		Log: d.Log, Now: time.Now,
 		StateFile: f.stateFile, DefaultTarget: f.defaultTarget, DefaultUID: hub.NoUID,
-		HubBase: h.BaseURL, HubOrigin: strings.TrimSuffix(h.SubdomainHost, "/"), HostRouting: h.SubdomainHost != "",
+		HubBase: h.BaseURL, HubOrigin: hubOrigin(h), HostRouting: h.SubdomainHost != "",
 		APIToken: os.Getenv(tokenVariable), Reload: s.reload,
 		MaxConnections: connections(), Lull: 500 * time.Millisecond,
 		Keep: func(files []*os.File) error { return d.Store(tunnelsName, files) },
@@ -155,6 +155,15 @@ func options(d *daemon.Daemon, f flags, s *settings, h config.Hub) proxy.Options
 		o.ErrorTarget = f.defaultTarget + h.BaseURL + "hub/error"
 	}
 	return o
+}
+
+// hubOrigin is the hub's origin, spelled as the hub spells it, where it is one of several hosts.
+func hubOrigin(h config.Hub) string {
+	all, err := hosts.New(h.SubdomainHost, h.SubdomainHook)
+	if err != nil {
+		return "" // the configuration was checked
+	}
+	return all.Hub()
 }
 
 // connections is how many clients there is room for: each may need a connection to its upstream as well.

@@ -88,9 +88,7 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (
 // proxyOf edits the proxy's table, which goes by hosts where users have them.
 func proxyOf(c *config.Config) *proxyclient.Client {
 	p := proxyclient.New(proxySocket, "")
-	if hostsOf(c).Apart() {
-		p.ByHost()
-	}
+	p.OfHub(hostsOf(c).Hub())
 	return p
 }
 

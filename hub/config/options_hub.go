@@ -69,7 +69,7 @@ var hubOptions = []row[Hub]{
 	option("subdomain_hook", text, "idna", func(h *Hub) *string { return &h.SubdomainHook },
 		"How a name becomes the name of a host: \"idna\", or \"legacy\" as JupyterHub did before 5.0.", oneOf("idna", "legacy")).applies(AtRestart).
 		note("With \"idna\" a name that cannot stand in a host's, such as jo@ex.org, becomes u-joexorg--dc9ec2b. \"legacy\" keeps people less well apart: " +
-			"names that differ in case share a host, and so do all services."),
+			"names that differ in case share a host, and so do all services; a user who is called services is at u-services--ef1c4b4."),
 	option("insecure_http", boolean, false, func(h *Hub) *bool { return &h.InsecureHTTP },
 		"Let people log in over plain HTTP from other machines; their passwords can then be read on the way.").
 		note("Without it the login form gives way to a page that names the remedy: a certificate in [proxy], or a trusted proxy that says https."),

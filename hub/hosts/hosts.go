@@ -14,6 +14,9 @@ const (
 	Legacy = "legacy" // JupyterHub's before 5.0
 )
 
+// legacyServices is the label of the host of all services, with the hook legacy.
+const legacyServices = "services"
+
 // Hosts is where everything is. The zero value is one host for all.
 type Hosts struct {
 	scheme string // "" for one host
@@ -69,6 +72,8 @@ func (h Hosts) UserHost(name string) string {
 	switch {
 	case !h.Apart():
 		return ""
+	case h.legacy && quoted(name) == legacyServices:
+		return hashed(name) + "." + h.domain // JupyterHub lets this user be where all services are
 	case h.legacy:
 		return quoted(name) + "." + h.domain
 	}
@@ -81,7 +86,7 @@ func (h Hosts) ServiceHost(name string) string {
 	case !h.Apart():
 		return ""
 	case h.legacy:
-		return "services." + h.domain
+		return legacyServices + "." + h.domain
 	}
 	return label(name, longest-len(serviceSuffix)) + serviceSuffix + "." + h.domain
 }

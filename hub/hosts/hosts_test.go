@@ -29,8 +29,10 @@ func TestNamesHaveTheHostsThatJupyterHubGivesThem(t *testing.T) {
 	if err := json.Unmarshal(b, &rows); err != nil || len(rows) < 30 {
 		t.Fatalf("%d names, %v", len(rows), err)
 	}
-	// JupyterHub asks more of what stands beside a middle dot, and lets a service have a label that is too long.
+	// JupyterHub asks more of what stands beside a middle dot, lets a service have a label that is too long, and, with its old hook, a
+	// user be where all services are.
 	ours := map[string][3]string{
+		"services":              {"", "", "u-services--ef1c4b4.hub.example"},
 		"l·l":                   {"u-ll--18465d6.hub.example", "u-ll--18465d6--service.hub.example", "l_c2_b7l.hub.example"},
 		strings.Repeat("x", 60): {"", "u-xxxxxxxx--42f2d97--service.hub.example", ""},
 		strings.Repeat("x", 63): {"", "u-xxxxxxxx--75220b4--service.hub.example", ""},
@@ -48,6 +50,21 @@ func TestNamesHaveTheHostsThatJupyterHubGivesThem(t *testing.T) {
 	}
 	if got := legacy.ServiceHost("one"); got != "services.hub.example" {
 		t.Errorf("a service is at %s", got)
+	}
+}
+
+// Vulnerability: with the hook legacy all services are at one host, which a user could be called after.
+// Attack: somebody has an account named so, in whatever letters, and sets cookies and scripts at that host for whoever visits a service.
+// Verified: such a user is at a host that is no service's, and no other user's.
+func TestNoUserIsWhereServicesAre(t *testing.T) {
+	h := below(t, "https://hub.example", Legacy)
+	taken := map[string]bool{h.ServiceHost("wiki"): true}
+	for _, name := range []string{"services", "Services", "SERVICES"} {
+		if host := h.UserHost(name); taken[host] || !isLabel(strings.TrimSuffix(host, ".hub.example"), longest) {
+			t.Errorf("%s is at %s", name, host)
+		} else {
+			taken[host] = true
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,7 +33,8 @@ const (
 type Client struct {
 	base   string
 	token  string
-	byHost bool
+	byHost bool   // every routespec but "/" begins with a host
+	origin string // of our hub, as the proxy says it: an address, or oneHost; "" for any
 	http   *http.Client
 	turn   chan struct{} // holds one value a call under way
 }
@@ -52,8 +54,29 @@ func New(socketOrURL, token string) *Client {
 	return c
 }
 
-// ByHost says that the proxy goes by hosts: every routespec but "/" begins with one. It is called before the client is used.
-func (c *Client) ByHost() { c.byHost = true }
+// OfHub says which hub the proxy has to be in front of: one at an origin that is one of several hosts ("https://hub.example.org"), or, with
+// "", one that shares its host with all. It is called before the client is used. A proxy that takes its hub to be elsewhere was started
+// with another configuration: its table is then neither read nor added to, which is an error of kind Conflict. One that does not say,
+// as configurable-http-proxy, is believed.
+func (c *Client) OfHub(origin string) {
+	c.byHost, c.origin = origin != "", cmp.Or(origin, oneHost)
+}
+
+// What a proxy of ours says of where it takes its hub to be.
+const (
+	hostsHeader = "Jupyterhub-Hosts"
+	oneHost     = "one"
+)
+
+// agrees looks whether proxy and hub were started with the same hosts.
+func (c *Client) agrees(method string, said http.Header) error {
+	at := said.Get(hostsHeader)
+	if c.origin == "" || at == "" || at == c.origin || method == http.MethodDelete {
+		return nil
+	}
+	return hub.Errorf(hub.Conflict, "the proxy was started with another subdomain_host than the hub (%s, not %s); until both are started again nobody's "+
+		"server gets or loses an address: systemctl restart jupyterhub jupyterhub-proxy", at, c.origin)
+}
 
 // Add sets a route; one that is there already is replaced.
 func (c *Client) Add(ctx context.Context, r hub.Route) error {
@@ -185,6 +208,9 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, out
 		return &hub.Error{Kind: hub.Unavailable, Text: "the proxy does not answer", Err: cause(err)}
 	}
 	defer res.Body.Close()
+	if err := c.agrees(method, res.Header); err != nil {
+		return err
+	}
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return &hub.Error{Kind: hub.Unavailable, Text: "the proxy broke off", Err: err}

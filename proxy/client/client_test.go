@@ -128,7 +128,7 @@ func TestConformanceByHost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t)
-			p.client.ByHost()
+			p.client.OfHub("https://hub.example")
 			p.holds(t, []hub.Route{
 				{Spec: "/", Target: "http://127.0.0.1:1", UID: hub.NoUID, Hub: true},
 				{Spec: "alice.hub.example/user/alice/", Target: "http+unix://%2Frun%2Fjupyter%2F0123456789abcdef%2Fs", UID: 1000, Server: hub.ServerRef{User: "alice"}},
@@ -141,6 +141,44 @@ func TestConformanceByHost(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The hub was started again after subdomain_host was changed, and the proxy was not, or the other way round. What the hub would put into
+// the table would lead nowhere, and what it would take out is what people have open: it is told what to do, and the table stays as it is.
+func TestAProxyOfOtherHostsIsLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		proxy, hub string
+		agree      bool
+	}{
+		"the proxy is to be started again": {"", "https://hub.example", false},
+		"the hub is to be started again":   {"https://hub.example", "", false},
+		"another domain":                   {"https://hub.example", "https://hub2.example", false},
+		"hosts of their own":               {"https://hub.example", "https://hub.example", true},
+		"one host":                         {"", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := ours(t, "unix", func(o *proxy.Options) { o.HubBase, o.HubOrigin, o.HostRouting = "/", c.proxy, c.proxy != "" })
+			p.client.OfHub(c.hub)
+			spec := "/user/alice/"
+			if c.hub != "" {
+				spec = "alice.hub.example" + spec
+			}
+			_, err := p.client.Routes(t.Context())
+			for _, err := range []error{err, p.client.Add(t.Context(), hub.Route{Spec: spec, Target: "http://127.0.0.1:1", UID: hub.NoUID})} {
+				if told := hub.KindOf(err) == hub.Conflict && strings.Contains(hub.TextOf(err), "systemctl restart jupyterhub jupyterhub-proxy"); told == c.agree || c.agree && err != nil {
+					t.Errorf("the hub is told %v", err)
+				}
+			}
+			if err := p.client.Delete(t.Context(), spec); err != nil {
+				t.Errorf("a route that leads nowhere cannot be taken away: %v", err)
+			}
+		})
+	}
+	p := theirs(t)
+	p.client.OfHub("")
+	if _, err := p.client.Routes(t.Context()); err != nil {
+		t.Errorf("a proxy that says nothing of hosts is not believed: %v", err)
 	}
 }
 

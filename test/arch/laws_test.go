@@ -50,7 +50,7 @@ var mayImport = []struct {
 	{"cmd/jupyterhub-exec", "hub/credential", "the first process of a user's unit is already the user's: it turns a credential into an environment"},
 	{"cmd/jupyterhub-idle-culler", "cmd/internal/daemon hub hub/client hub/config idleculler", "a main"},
 	{"cmd/jupyterhub-pam", "cmd/internal/daemon hub hub/account hub/auth/pam hub/auth/pam/conv hub/auth/pam/door hub/config", "a main"},
-	{"cmd/jupyterhub-proxy", "cmd/internal/daemon hub hub/account hub/config proxy", "a main"},
+	{"cmd/jupyterhub-proxy", "cmd/internal/daemon hub hub/account hub/config hub/hosts proxy", "a main"},
 	{"cmd/jupyterhub-spawnd", "cmd/internal/daemon hub hub/account hub/config hub/varlink systemdspawner/launcher", "a main"},
 	{"cmd/jupyterhubd", "cmd/internal/daemon hub hub/account hub/api hub/auth hub/auth/pam hub/client hub/config hub/crypt hub/hosts hub/httpd hub/oauth " +
 		"hub/rbac hub/spawner hub/store hub/web proxy/client systemdspawner", "a main"},

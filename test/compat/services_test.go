@@ -44,9 +44,7 @@ func squareAt(t *testing.T, address string, all hosts.Hosts, apiDoor, front net.
 	}
 	w := &town{front: address, hosts: all, door: front.Addr().String()}
 	table := proxyclient.New("http://"+apiDoor.Addr().String(), "between-hub-and-proxy")
-	if all.Apart() {
-		table.ByHost()
-	}
+	table.OfHub(all.Hub())
 	w.house = openHouse(t, plan{
 		machine: spawnertest.NewFake(), table: table, now: time.Now, probe: answersAtOnce, hosts: all,
 		users: []string{"admin", "alice", "bob", "mallory"},

@@ -40,18 +40,29 @@ func (s *stage) apart() {
 		-addext "subjectAltName=DNS:$2,DNS:*.$2" -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null && chown -R jupyterhub-proxy "$1"`, "sh", dir, hubHost)
 	s.put("/etc/jupyterhub/jupyterhub.toml.d/60-hosts.toml", "[hub]\nsubdomain_host = \"https://"+hubHost+":8000\"\nallow_named_servers = true\n"+
 		"[proxy]\ntls_certificate = \""+dir+"/cert.pem\"\ntls_key = \""+dir+"/key.pem\"\n", 0o644)
-	s.run("systemctl", "restart", "jupyterhub.service", proxyUnit)
 }
 
-// changedOver gives everybody a host while a server of alice's runs. It goes on: its address of before leads to the new one, where it lets
-// her in, though it was told of another when it started.
+// changedOver gives everybody a host while a server of alice's runs. It goes on: as long as the hub alone was started again, at its address of
+// before, and the journal says what is missing; from then on that address leads to the new one, where it lets her in, though it was told
+// of another when it started.
 func (s *stage) changedOver() {
 	s.t.Helper()
 	before := s.player("alice")
 	before.logIn("/hub/home")
 	before.startServer()
+	if at := before.get("/user/alice/lab"); at.status != http.StatusOK { // which logs her in there
+		s.t.Errorf("alice's server answers %d at %s", at.status, at.url)
+	}
 	pid := s.mainPID(hub.UnitName(alice))
 	s.apart()
+	s.run("systemctl", "restart", "jupyterhub.service")
+	s.eventually("the journal says that the proxy is to be started again too", func() bool {
+		return strings.Contains(s.run("journalctl", "-u", "jupyterhub.service", "-o", "cat"), "systemctl restart jupyterhub jupyterhub-proxy")
+	})
+	if at := before.get("/user/alice/api/status"); at.status != http.StatusOK {
+		s.t.Errorf("with the hub changed over and the proxy not, alice's server answers %d at %s", at.status, at.url)
+	}
+	s.run("systemctl", "restart", proxyUnit)
 	p := s.guest("alice")
 	p.logIn("/hub/home")
 	s.eventually("her server of before is at her host", func() bool {
