@@ -31,9 +31,10 @@ type Counted struct {
 	At         time.Time `json:"at"`
 }
 
-// Ended is a run that is over, as systemd noted it down.
+// Ended is a run that is over, as systemd noted it down, or the unit's last process.
 type Ended struct {
 	Invocation string    `json:"invocation_id"`
-	CPU        int64     `json:"cpu_nanoseconds"` // in all
+	CPU        int64     `json:"cpu_nanoseconds"`   // in all
+	Memory     int64     `json:"memory_peak_bytes"` // the most at any moment; -1 unknown
 	At         time.Time `json:"at"`
 }

@@ -12,8 +12,7 @@
 //
 //	jupyterhub-exec --socket PATH --guest -- COMMAND [ARGUMENT...]
 //
-// On machines with cgroup v1 it is the unit's last process as well, and writes down which limits were hit before the kernel
-// forgets it:
+// It is the unit's last process as well, and writes down what was used and which limits were hit before the kernel forgets it:
 //
 //	jupyterhub-exec --witness FILE
 //

@@ -85,7 +85,7 @@ func testify(path string) (int, error) {
 		return exitUsage, err
 	}
 	defer self.Close()
-	if err := witness(path, "/sys/fs/cgroup", self); err != nil {
+	if err := witness(path, os.Getenv("INVOCATION_ID"), "/sys/fs/cgroup", self); err != nil {
 		return exitUsage, err
 	}
 	return 0, nil

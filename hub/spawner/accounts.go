@@ -12,7 +12,7 @@ import (
 
 // The accounts are written from what systemd counts of each run since its beginning. How much of that is in them already stands in the
 // server's record and changes in the same transaction: so a hub may be killed at any moment, and the next one goes on where it
-// was. Of a run that ended while nobody looked the journal knows what it used in all, if that was a second or more.
+// was. Of a run that ended while nobody looked the journal knows what it used in all, or its unit's last process has said so.
 const (
 	firstNote = 200 * time.Millisecond // after a start, so that many are noted in one transaction
 	firstLook = 10 * time.Second       // after a start or an end, so that many are looked at together
@@ -249,7 +249,11 @@ func closeRuns(tx *store.Tx, over []run, ends map[string]hub.Ended) error {
 		}
 		last := r.Runs[at]
 		if end, known := ends[o.invocation]; known {
-			sum.add(o.User, end.At, between(last, hub.Counted{CPU: end.CPU, Memory: last.Memory, At: end.At}))
+			memory := last.Memory
+			if memory < 0 {
+				memory = end.Memory // nobody looked while it ran: the most that it had
+			}
+			sum.add(o.User, end.At, between(last, hub.Counted{CPU: end.CPU, Memory: memory, At: end.At}))
 		}
 		r.Runs = slices.Delete(r.Runs, at, at+1)
 		if err := tx.PutServer(r); err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/spawner/spawnertest"
 )
 
 // worked lets alice's server have used so much processor time, in all, and 2 GiB.
@@ -119,6 +120,22 @@ func TestWhatARemovedServerUsedIsInTheAccount(t *testing.T) {
 		}
 		if got := h.used("alice").CPUSeconds; got != 70 {
 			t.Errorf("the account holds %g s", got)
+		}
+	})
+}
+
+// A run of less than a second, at which nobody looked while it ran, is in the account as its end was told: its processor time, and its
+// memory by the most that it had.
+func TestABriefRunIsInTheAccount(t *testing.T) {
+	play(t, func(t *testing.T, h *house) {
+		h.machine.Work(alice, 300*time.Millisecond, 4<<30)
+		h.machine.Script(alice, spawnertest.Script{DieAfter: 900 * time.Millisecond})
+		h.run(alice)
+		sleep(time.Minute)
+		h.is(alice, hub.Stopped)
+		got := h.used("alice")
+		if !near(got.CPUSeconds, 0.3) || !near(got.ServerHours, 0.9/3600) || !near(got.MemoryHours, 4*0.9/3600) {
+			t.Errorf("the account holds %+v", got)
 		}
 	})
 }

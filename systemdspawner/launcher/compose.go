@@ -20,7 +20,6 @@ type Layout struct {
 	Credentials string   // socket of the hub that PID 1 fetches credentials from
 	Sockets     string   // directory of the users' socket directories, writable by root alone
 	Hidden      []string // what users' units do not see
-	Witness     bool     // cgroup v1: a unit's last process has to write down which limits were hit
 }
 
 // DefaultLayout is where `make install PREFIX=/usr` puts things.
@@ -77,9 +76,7 @@ func Compose(l Layout, o Order) (Composition, error) {
 	c.Properties = append(c.Properties, networks...)
 	c.Properties = append(c.Properties, view(l, o, c)...)
 	c.Properties = append(c.Properties, software(l, o)...)
-	if l.Witness {
-		c.Properties = append(c.Properties, witness(l, c))
-	}
+	c.Properties = append(c.Properties, witness(l, c))
 	c.Properties = append(c.Properties, table...)
 	c.Properties = append(c.Properties, nowhere(o)...)
 	c.Properties = append(c.Properties, devices(o.Devices)...)
@@ -179,7 +176,7 @@ func person(o Order) []sd.Property {
 type exits struct{ Statuses, Signals []int32 }
 
 // witness makes jupyterhub-exec the unit's last process, as the user and in the unit's control groups. A user who plays it
-// deceives nobody but herself about why her server ended.
+// deceives nobody but herself about why her server ended; for less than a second of processor time she is believed, too.
 func witness(l Layout, c Composition) sd.Property {
 	argv := []string{l.Exec, "--witness", filepath.Join(filepath.Dir(c.Socket), testimonyName)}
 	return prop("ExecStopPost", []command{{l.Exec, argv, true}})

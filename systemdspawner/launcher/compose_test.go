@@ -64,20 +64,17 @@ func TestCompose(t *testing.T) {
 	imaged := ordinary()
 	imaged.Software = Software{RootImage: "/srv/lab.raw", ExtensionImages: []string{"/srv/torch.raw"}, ExtensionDirectories: []string{"/srv/data"}}
 	imaged.Sandbox["ProtectSystem"] = "strict"
-	legacy := DefaultLayout()
-	legacy.Witness = true
 	for name, c := range map[string]struct {
 		layout Layout
 		order  Order
 	}{
-		"alice":              {DefaultLayout(), order(alice, "", ordinary())},
-		"bob-profile":        {DefaultLayout(), gpu},
-		"mallory-below-usr":  {DefaultLayout(), order(mallory, "ü", ordinary())},
-		"alice-as-a-guest":   {DefaultLayout(), guest},
-		"alice-in-an-image":  {DefaultLayout(), order(alice, "", imaged)},
-		"robert-as-bob":      {DefaultLayout(), other},
-		"alice-over-tcp":     {DefaultLayout(), order(alice, "", ports)},
-		"alice-on-cgroup-v1": {legacy, order(alice, "", ordinary())},
+		"alice":             {DefaultLayout(), order(alice, "", ordinary())},
+		"bob-profile":       {DefaultLayout(), gpu},
+		"mallory-below-usr": {DefaultLayout(), order(mallory, "ü", ordinary())},
+		"alice-as-a-guest":  {DefaultLayout(), guest},
+		"alice-in-an-image": {DefaultLayout(), order(alice, "", imaged)},
+		"robert-as-bob":     {DefaultLayout(), other},
+		"alice-over-tcp":    {DefaultLayout(), order(alice, "", ports)},
 	} {
 		got, err := Compose(c.layout, c.order)
 		if err != nil {

@@ -22,6 +22,7 @@
 // admin's own jupyter-lab.service has none of that and is never touched; a clash of names is refused in a sentence that
 // names the file.
 //
-// Caveat: on cgroup v1 neither systemd nor the kernel tells which limits a unit hit, and the counters go with the unit's
-// control groups. There, and only there, the last process of a unit is jupyterhub-exec as a witness, which writes them down.
+// Caveat: what a unit's control groups have counted goes with them, and systemd tells of it only what is more than a second of
+// processor time; on cgroup v1 neither it nor the kernel tells which limits were hit. So the last process of a unit is
+// jupyterhub-exec as a witness, which writes it down.
 package launcher

@@ -9,7 +9,7 @@ import (
 
 // evidence is what was seen of a unit's limits while it ran: when it has ended its control group is gone, and the counters
 // with it. With cgroup v2 changes of pids.events and memory.events are seen here, and systemd itself says in the journal when
-// the kernel killed for memory. With v1 neither is told, and the unit's last process is a witness instead (see Compose).
+// the kernel killed for memory. With v1 neither is told, and the unit's last process is the witness (see Compose).
 type evidence struct {
 	now   func() time.Time
 	blind []func() // each stops watching something

@@ -41,6 +41,7 @@ type Launcher struct {
 	looks    looks               // who looks at which unit just now
 	unmounts looks               // who is after which unit's credential
 	reclaims reclaims
+	ends     ends
 	applied  applied
 	lasting  *lasting
 	machine  capacity
@@ -76,7 +77,6 @@ func New(o Options) (*Launcher, error) {
 		return nil, err
 	}
 	groups := mountedCgroups()
-	o.Layout.Witness = !groups.unified
 	l := &Launcher{
 		o: o, roster: newRoster(o.Now), cgroups: groups, eyes: e, turns: newTurns(),
 		journal: readTail, readers: semaphore.NewWeighted(journalReaders),

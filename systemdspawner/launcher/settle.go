@@ -13,6 +13,7 @@ func (l *Launcher) settle(ctx context.Context, b *bus, s seen, ref hub.ServerRef
 	u := s.unit(ref)
 	u.Socket = socketPath(l.sockets.base, u.Name)
 	known, isKnown := l.roster.get(u.Name)
+	l.ends.note(hub.Ended{Invocation: u.Invocation, CPU: int64(s.number("CPUUsageNSec")), Memory: -1, At: l.o.Now().UTC()})
 	switch {
 	case isKnown && !known.alive() && known.unit.Invocation == u.Invocation:
 		return nil // settled, and not told yet
@@ -35,12 +36,12 @@ func (l *Launcher) settle(ctx context.Context, b *bus, s seen, ref hub.ServerRef
 // endingOf collects what is known of a failure without looking into the journal.
 func (l *Launcher) endingOf(ctx context.Context, s seen, u hub.Unit, v *evidence) ending {
 	end := s.ending()
-	ooms, forks, err := l.sockets.testimony(u.Name)
+	t, err := l.sockets.testimony(u.Name, u.Invocation)
 	if err != nil {
 		l.o.Report("read what the unit's witness wrote", u.Name, err)
 	}
-	end.OutOfMemory = ooms || v != nil && v.outOfMemory()
-	end.OutOfTasks = forks || v != nil && v.outOfTasks()
+	end.OutOfMemory = t.outOfMemory || v != nil && v.outOfMemory()
+	end.OutOfTasks = t.outOfTasks || v != nil && v.outOfTasks()
 	end.Full = end.Result == "exit-code" && soon(ctx, func() bool { return isFull(end.Home) })
 	return end
 }
@@ -105,6 +106,9 @@ func (l *Launcher) shutdown(ctx context.Context, b *bus) *hub.Cause {
 
 // ended takes a unit out of the picture and removes its socket directory. It reports whether the unit was in it.
 func (l *Launcher) ended(u hub.Unit, cause *hub.Cause, keeps bool) bool {
+	if t, err := l.sockets.testimony(u.Name, u.Invocation); err == nil { // told already when a failure was settled, ignoring
+		l.ends.note(hub.Ended{Invocation: u.Invocation, CPU: t.cpu, Memory: t.memoryPeak, At: l.o.Now().UTC()})
+	}
 	if err := l.sockets.remove(u.Name); err != nil {
 		l.o.Report("remove a socket directory", u.Name, err)
 	}

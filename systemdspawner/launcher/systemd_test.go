@@ -77,9 +77,7 @@ var changes = map[string]bool{"ActiveState": true, "SubState": true}
 // program then runs does not matter here; the unit stays loaded either way.
 func start(t *testing.T, bus *sd.Conn, name string, s Settings) string {
 	t.Helper()
-	layout := DefaultLayout()
-	layout.Witness = true
-	c, err := Compose(layout, order(alice, name, s))
+	c, err := Compose(DefaultLayout(), order(alice, name, s))
 	if err != nil {
 		t.Fatal(err)
 	}

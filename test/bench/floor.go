@@ -29,13 +29,6 @@ type floor struct {
 	door    net.Listener // where PID 1 fetches credentials of these units
 }
 
-// unified reports whether the bed's control groups are of version 2, as root's side finds out for itself: where they are not, its
-// units have a last process that notes which limits were hit, and systemd's word of their end comes after that.
-func unified(s *stage) bool {
-	_, err := os.Stat(s.bed.Path("/sys/fs/cgroup/cgroup.controllers"))
-	return err == nil
-}
-
 // credentialSize is about what a server's identity has, in bytes.
 const credentialSize = 1500
 
@@ -50,7 +43,6 @@ func (s *stage) newFloor(ctx context.Context) (*floor, error) {
 		Credentials: "/run/floor-credentials",
 		Sockets:     "/run/floor",
 		Hidden:      launcher.DefaultLayout().Hidden,
-		Witness:     !unified(s),
 	}}
 	if err := os.MkdirAll(s.bed.Path(f.layout.Sockets), 0o711); err != nil {
 		return nil, err

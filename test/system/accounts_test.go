@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/client"
 )
 
 // spent is the processor time in bob's account, in seconds.
@@ -61,6 +62,27 @@ func (s *stage) paid() {
 	})
 }
 
+// brief starts a server of bob's that works for 300 ms and ends, and waits until that is in his account. Systemd says nothing of it.
+func (s *stage) brief() {
+	s.t.Helper()
+	s.put("/usr/local/bin/brief", "#!/usr/bin/python3\nimport time\nwhile time.process_time() < 0.3: pass\n", 0o755)
+	s.configure("[spawner]\ncmd = [\"brief\"]\n")
+	before, now := s.spent(), 0.0
+	_, _ = s.hub.StartServer(s.ctx, bob, client.StartRequest{}) // it ends before it is ready
+	s.eventually("what it used is in bob's account", func() bool {
+		now = s.spent()
+		return now-before >= 0.3
+	})
+	if used := now - before; used > 1 {
+		s.t.Errorf("in the account are %g s", used)
+	}
+}
+
+// Where control groups are as this machine has them, what a short run used is in the account.
+func TestABriefRunIsAccounted(t *testing.T) {
+	onStage(t).brief()
+}
+
 // The hub is killed twice: once while bob's server works on, once when it cannot hear of its end. His account holds what systemd
 // has counted, all of it and once.
 func TestAKilledHubLosesNoProcessorTime(t *testing.T) {
@@ -91,4 +113,5 @@ func TestAKilledHubLosesNoProcessorTime(t *testing.T) {
 	}
 	s.becomes(bob, hub.Stopped)
 	s.paid()
+	s.brief()
 }

@@ -101,6 +101,7 @@ func (f *Fake) begin(ref hub.ServerRef) (Script, chan struct{}, error) {
 	f.put(hub.Unit{
 		ServerRef: ref, Name: hub.UnitName(ref), UID: int64(1000 + len(ref.User)), State: hub.UnitActivating,
 		Socket: fmt.Sprintf("/run/jupyter/%016x/s", f.starts), Invocation: fmt.Sprintf("%032x", f.starts),
+		Memory: -1, CPU: -1, Tasks: -1,
 	})
 	return f.scripts[ref], stop, nil
 }
@@ -236,7 +237,8 @@ func (f *Fake) put(u hub.Unit) {
 // remove ends a unit; a failed one stays in the inventory with its cause, as systemd keeps it.
 func (f *Fake) remove(u hub.Unit, end hub.UnitState, cause *hub.Cause) {
 	u.State, u.Listening, u.Cause = end, false, cause
-	f.ended[u.Invocation] = hub.Ended{Invocation: u.Invocation, CPU: f.worked(u.ServerRef).CPU, At: time.Now()}
+	w := f.worked(u.ServerRef)
+	f.ended[u.Invocation] = hub.Ended{Invocation: u.Invocation, CPU: w.CPU, Memory: w.Memory, At: time.Now()}
 	f.tell(u)
 	if delete(f.units, u.ServerRef); cause != nil {
 		f.units[u.ServerRef] = u
