@@ -15,7 +15,7 @@ import (
 
 func (a *app) serversCommand() *cobra.Command {
 	return noun("servers", "List, show, start, stop, restart, add and remove servers of users", "  jupyterhub servers start alice",
-		a.serversList(), a.serversShow(), a.serversStart(), a.serversStop(), a.serversRestart(), a.serversAdd(), a.serversRemove())
+		a.serversList(), a.serversShow(), a.serversUsage(), a.serversStart(), a.serversStop(), a.serversRestart(), a.serversAdd(), a.serversRemove())
 }
 
 const serverIs = "USER is the default server of a user, USER/SERVER a named one."

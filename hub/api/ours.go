@@ -77,6 +77,7 @@ func fillUsage(s *client.ServerState, unit hub.Unit) {
 	s.Memory, s.CPU, s.Tasks = known(unit.Memory), known(unit.CPU), known(unit.Tasks)
 	if unit.Used != nil {
 		s.MemoryPeak, s.TasksPeak = known(unit.Used.MemoryPeak), known(unit.Used.TasksPeak)
+		s.Swap, s.IORead, s.IOWritten = known(unit.Used.Swap), known(unit.Used.IORead), known(unit.Used.IOWritten)
 	}
 }
 

@@ -247,8 +247,8 @@ func TestActivity(t *testing.T) {
 func TestUsage(t *testing.T) {
 	w := newWorld(t)
 	w.shop.Start(t.Context(), aliceRef, "", nil)
-	w.ask(w.token("admin"), "GET", "/hub/api/usage").is(200, `{"alice/":{"unit":"jupyter-alice.service","state":"active","uid":1000,"memory_bytes":1048576,"cpu_nanoseconds":5,"memory_peak_bytes":2097152}}`)
-	used := `"memory_bytes":1048576,"cpu_nanoseconds":5,"memory_peak_bytes":2097152`
+	w.ask(w.token("admin"), "GET", "/hub/api/usage").is(200, `{"alice/":{"unit":"jupyter-alice.service","state":"active","uid":1000,"memory_bytes":1048576,"cpu_nanoseconds":5,"memory_peak_bytes":2097152,"io_read_bytes":4096}}`)
+	used := `"memory_bytes":1048576,"cpu_nanoseconds":5,"memory_peak_bytes":2097152,"io_read_bytes":4096`
 	w.ask(w.token("admin"), "GET", "/hub/api/users/alice/server").is(200, used)
 	w.ask(w.token("admin"), "GET", "/hub/api/users?include_usage").is(200, used)
 	w.ask(w.token("admin"), "GET", "/hub/api/users/alice?include_usage=1").is(200, used)

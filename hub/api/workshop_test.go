@@ -217,7 +217,7 @@ func (f *workshop) Usage(context.Context) (map[hub.ServerRef]hub.Unit, error) {
 	used := map[hub.ServerRef]hub.Unit{}
 	for _, l := range f.Active() {
 		l.Unit.State, l.Unit.Memory, l.Unit.CPU, l.Unit.Tasks = hub.UnitActive, 1<<20, 5, -1
-		l.Unit.Used = &hub.Usage{MemoryPeak: 2 << 20, TasksPeak: -1}
+		l.Unit.Used = &hub.Usage{MemoryPeak: 2 << 20, TasksPeak: -1, Swap: -1, IORead: 4096, IOWritten: -1}
 		used[l.ServerRef] = l.Unit
 	}
 	return used, nil

@@ -54,6 +54,10 @@ type ServerState struct {
 	// The most at any moment since the start.
 	MemoryPeak *int64 `json:"memory_peak_bytes,omitempty"`
 	TasksPeak  *int64 `json:"tasks_peak,omitempty"`
+	Swap       *int64 `json:"swap_bytes,omitempty"` // now
+	// Of disks, since the start. What the page cache gave, or has still to write, is not in it.
+	IORead    *int64 `json:"io_read_bytes,omitempty"`
+	IOWritten *int64 `json:"io_written_bytes,omitempty"`
 }
 
 // Token is an API token as the API shows it. User or Service names its owner.
