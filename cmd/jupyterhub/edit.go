@@ -39,7 +39,7 @@ Without a flag it is for the user's default server, with --server for one named 
 		Example: `  jupyterhub edit alice
   jupyterhub edit alice --server gpu
   jupyterhub edit alice --slice`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completes(userNames, nil),
 		PreRunE: func(*cobra.Command, []string) error {
 			if named && slice || server != "" && (named || slice) {
 				return errors.New("--server, --named and --slice exclude each other")

@@ -23,7 +23,7 @@ property of the unit, each with the file and line, or the drop-in, that it comes
 		Example: `  jupyterhub explain alice
   jupyterhub explain alice/gpu --profile gpu
   jupyterhub explain alice --json | jq '.properties[] | select(.name == "MemoryMax")'`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completes(serverNames, nil),
 		RunE: did(func(cmd *cobra.Command, args []string) error {
 			return a.explain(cmd.Context(), serverOf(args[0]), profile, asJSON)
 		}),

@@ -12,8 +12,8 @@ import (
 
 func (a *app) groupsCommand() *cobra.Command {
 	return noun("groups", "List, show, add and remove groups of the hub, their members and properties", "  jupyterhub groups add class alice bob",
-		a.groupsList(), a.groupsShow(), a.groupsAdd(), a.groupsRemove(), a.members("join", "Put users into a group", (*client.Client).AddMembers),
-		a.members("leave", "Take users out of a group", (*client.Client).RemoveMembers), a.groupsProperties())
+		a.groupsList(), a.groupsShow(), a.groupsAdd(), a.groupsRemove(), a.members("join", "Put users into a group", always(userNames), (*client.Client).AddMembers),
+		a.members("leave", "Take users out of a group", membersOf, (*client.Client).RemoveMembers), a.groupsProperties())
 }
 
 var groupHead = []string{"GROUP", "USERS", "ROLES", "PROPERTIES"}
@@ -60,7 +60,7 @@ func (a *app) groupsShow() *cobra.Command {
 func (a *app) groupsAdd() *cobra.Command {
 	var roles []string
 	cmd := a.command(verb{
-		use: "add GROUP [USER...]", short: "Add a group, with members if there are to be any", args: cobra.MinimumNArgs(1),
+		use: "add GROUP [USER...]", short: "Add a group, with members if there are to be any", args: cobra.MinimumNArgs(1), more: always(userNames),
 		example: "  jupyterhub groups add class alice bob --role teacher",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			g, err := h.CreateGroup(ctx, args[0], client.GroupRequest{Users: args[1:], Roles: roles})
@@ -68,12 +68,13 @@ func (a *app) groupsAdd() *cobra.Command {
 		},
 	})
 	cmd.Flags().StringArrayVar(&roles, "role", nil, "a `role` of its members; may be given again")
+	a.completesFlag(cmd, "role", roleNames)
 	return cmd
 }
 
 func (a *app) groupsRemove() *cobra.Command {
 	return a.command(verb{
-		use: "remove GROUP...", short: "Remove groups; their members stay", args: cobra.MinimumNArgs(1), names: groupNames,
+		use: "remove GROUP...", short: "Remove groups; their members stay", args: cobra.MinimumNArgs(1), names: groupNames, more: always(groupNames),
 		example: "  jupyterhub groups remove class",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			for _, name := range args {
@@ -86,9 +87,9 @@ func (a *app) groupsRemove() *cobra.Command {
 	})
 }
 
-func (a *app) members(use, short string, change func(*client.Client, context.Context, string, ...string) (client.Group, error)) *cobra.Command {
+func (a *app) members(use, short string, whom later, change func(*client.Client, context.Context, string, ...string) (client.Group, error)) *cobra.Command {
 	return a.command(verb{
-		use: use + " GROUP USER...", short: short, args: cobra.MinimumNArgs(2), names: groupNames, example: "  jupyterhub groups " + use + " class alice bob",
+		use: use + " GROUP USER...", short: short, args: cobra.MinimumNArgs(2), names: groupNames, more: whom, example: "  jupyterhub groups " + use + " class alice bob",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			g, err := change(h, ctx, args[0], args[1:]...)
 			return said(g), err

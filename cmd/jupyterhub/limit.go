@@ -3,18 +3,21 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/config"
 	"jupyterhubd/systemdspawner"
 )
 
 func (a *app) limitCommand() *cobra.Command {
-	var forGood, reset bool
+	var forGood, reset, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "limit USER[/SERVER] [NAME=VALUE]...",
 		Short: "Show or change the limits of a server that runs",
@@ -26,7 +29,7 @@ and raised up to what max in the configuration allows for its user.`,
   jupyterhub limit alice memory=4G cpu=2
   jupyterhub limit alice/gpu tasks=512 --for-good
   jupyterhub limit alice --reset`,
-		Args: cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completes(serverNames, always(limitWords)),
 		RunE: did(func(cmd *cobra.Command, args []string) error {
 			limits, err := parseLimits(args[1:])
 			switch {
@@ -35,11 +38,20 @@ and raised up to what max in the configuration allows for its user.`,
 			case reset && !limits.IsZero():
 				return fmt.Errorf("--reset goes back to the configuration, and takes no limits")
 			}
-			return a.limit(cmd.Context(), serverOf(args[0]), limits, reset, forGood)
+			now, err := limit(cmd.Context(), systemdspawner.New(a.places.spawnd), serverOf(args[0]), limits, reset, forGood)
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return a.printJSON(now)
+			}
+			a.printLimits(now)
+			return nil
 		}),
 	}
 	cmd.Flags().BoolVar(&forGood, "for-good", false, "at every later start as well")
 	cmd.Flags().BoolVar(&reset, "reset", false, "back to what the configuration says; with --for-good for later starts too")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with sizes in bytes")
 	return cmd
 }
 
@@ -88,24 +100,23 @@ func parseLimits(args []string) (l hub.Limits, err error) {
 	return l, nil
 }
 
-func (a *app) limit(ctx context.Context, ref hub.ServerRef, limits hub.Limits, reset, forGood bool) error {
-	spawnd := systemdspawner.New(a.places.spawnd)
-	if limits.IsZero() && !reset {
-		now, err := limitsNow(ctx, spawnd, ref)
-		if err == nil {
-			a.printLimits(now)
-		}
-		return err
+// limitWords lists what can be limited.
+func limitWords(context.Context, *client.Client, string) (words []string, _ error) {
+	for _, name := range slices.Sorted(maps.Keys(limitNames)) {
+		words = append(words, name+"=")
 	}
-	change := &limits
-	if reset {
-		change = nil
+	return words, nil
+}
+
+// limit changes limits, if there is something to change, and returns those that hold.
+func limit(ctx context.Context, spawnd *systemdspawner.Client, ref hub.ServerRef, limits hub.Limits, reset, forGood bool) (hub.Limits, error) {
+	switch {
+	case reset:
+		return spawnd.Limit(ctx, ref, nil, forGood)
+	case limits.IsZero():
+		return limitsNow(ctx, spawnd, ref)
 	}
-	now, err := spawnd.Limit(ctx, ref, change, forGood)
-	if err == nil {
-		a.printLimits(now)
-	}
-	return err
+	return spawnd.Limit(ctx, ref, &limits, forGood)
 }
 
 func limitsNow(ctx context.Context, spawnd *systemdspawner.Client, ref hub.ServerRef) (hub.Limits, error) {

@@ -22,8 +22,8 @@ func (a *app) checkLoginCommand() *cobra.Command {
 		Long: `Hold the conversation that the hub would hold with USER, on this terminal: root's rules, the PAM service, the account.
 Nobody is logged in by it, but a wrong password counts with PAM modules that count them.`,
 		Example: `  jupyterhub check-login alice`,
-		Args:    cobra.ExactArgs(1),
-		RunE:    did(func(cmd *cobra.Command, args []string) error { return a.checkLogin(cmd.Context(), args[0]) }),
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: a.completes(userNames, nil),
+		RunE: did(func(cmd *cobra.Command, args []string) error { return a.checkLogin(cmd.Context(), args[0]) }),
 	}
 }
 

@@ -121,7 +121,7 @@ func hinted(err error, format string, args ...any) error {
 func usualHint(err error) string {
 	switch {
 	case errors.Is(err, os.ErrPermission):
-		return "run it as root; members of group jupyterhub-admin may use status, token and backup as well"
+		return "run it as root; members of group jupyterhub-admin may do what asks the hub alone, as far as their own hub account may"
 	case hub.KindOf(err) == hub.Unavailable:
 		return "systemctl status jupyterhub says whether it runs and why not"
 	case hub.KindOf(err) == hub.Unauthenticated || hub.KindOf(err) == hub.Forbidden:

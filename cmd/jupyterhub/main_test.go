@@ -189,6 +189,7 @@ func TestEveryCommandHasExamplesAndHelp(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
+	compare(t, newMachine(t, "").run("version", "--json"), "{\n  \"api\": \"6.1.1\",\n  \"version\": \""+hub.Version+"\"\n}\n[0]\n")
 	compare(t, newMachine(t, "").run("version"), "\njupyterhub "+hub.Version+" (API of JupyterHub 6.1.1)\n[0]\n")
 }
 
@@ -199,4 +200,14 @@ jupyterhub: error: cannot connect: dial unix DIR/admin.sock: connect: no such fi
 jupyterhub: hint: systemctl status jupyterhub says whether it runs and why not
 [1]
 `)
+}
+
+// Programs can read what every command has to say, but for those that talk with a person or write a file.
+func TestEveryCommandSpeaksJSON(t *testing.T) {
+	talk := map[string]bool{"jupyterhub backup": true, "jupyterhub check-login": true, "jupyterhub edit": true}
+	for _, cmd := range commands((&app{places: machine()}).root()) {
+		if path := cmd.CommandPath(); (cmd.Flags().Lookup("json") != nil) == talk[path] {
+			t.Errorf("%s: --json is there: %t", path, !talk[path])
+		}
+	}
 }

@@ -19,7 +19,7 @@ import (
 const askTime = 20 * time.Second
 
 func (a *app) reloadCommand() *cobra.Command {
-	var check bool
+	var check, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "Make changes of the configuration hold, in all daemons or in none",
@@ -28,9 +28,10 @@ mistakes are printed, and every daemon keeps what it has. This is what systemctl
 		Example: `  systemctl reload jupyterhub
   jupyterhub reload --check`,
 		Args: cobra.NoArgs,
-		RunE: did(func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context(), check) }),
+		RunE: did(func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context(), check, asJSON) }),
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "ask, and change nothing")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: the changes, in a list")
 	return cmd
 }
 
@@ -40,7 +41,7 @@ type reader struct {
 	reload func(ctx context.Context, check bool) (changes []string, err error)
 }
 
-func (a *app) reload(ctx context.Context, check bool) error {
+func (a *app) reload(ctx context.Context, check, asJSON bool) error {
 	if _, err := config.Load(a.places.config); err != nil {
 		return hinted(err, "nothing was changed; the daemons keep the configuration that they have")
 	}
@@ -56,6 +57,9 @@ func (a *app) reload(ctx context.Context, check bool) error {
 		if changes, err = ask(ctx, readers, false); err != nil {
 			return hinted(err, "all had agreed, so this is no mistake in the configuration; journalctl -u 'jupyterhub*' may know more")
 		}
+	}
+	if asJSON {
+		return a.printJSON(append([]string{}, changes...))
 	}
 	for _, c := range changes {
 		a.printf("%s\n", c)

@@ -56,7 +56,13 @@ the certificate was read again
 hub.shutdown_on_logout: false is now true
 [0]
 `)
-	if !slices.Equal(s.asked, []string{"check", "check", "reload"}) {
+	compare(t, m.run("reload", "--check", "--json"), `
+[
+  "hub.shutdown_on_logout: false is now true"
+]
+[0]
+`)
+	if !slices.Equal(s.asked, []string{"check", "check", "reload", "check"}) {
 		t.Errorf("spawnd was asked to %v", s.asked)
 	}
 }

@@ -48,13 +48,19 @@ func section(root *cobra.Command, id, title string, commands ...*cobra.Command) 
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, and the JupyterHub release whose API the hub speaks",
 		Args:  cobra.NoArgs,
 		RunE: did(func(cmd *cobra.Command, _ []string) error {
-			cmd.Printf("jupyterhub %s (API of JupyterHub %s)\n", hub.Version, hub.APIVersion)
+			if asJSON {
+				return a.printJSON(map[string]string{"version": hub.Version, "api": hub.APIVersion})
+			}
+			a.printf("jupyterhub %s (API of JupyterHub %s)\n", hub.Version, hub.APIVersion)
 			return nil
 		}),
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }

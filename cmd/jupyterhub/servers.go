@@ -120,7 +120,7 @@ func (a *app) follow(ctx context.Context, h *client.Client, ref hub.ServerRef, r
 func (a *app) serversStop() *cobra.Command {
 	return a.command(verb{
 		use: "stop USER[/SERVER]...", short: "Stop servers", long: "Stop servers. One that takes long to stop goes on doing so. " + serverIs,
-		args: cobra.MinimumNArgs(1), names: serverNames, slow: true,
+		args: cobra.MinimumNArgs(1), names: serverNames, more: always(serverNames), slow: true,
 		example: "  jupyterhub servers stop alice alice/gpu",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			return stopAll(ctx, h, args, false)
@@ -169,7 +169,7 @@ func (a *app) serversAdd() *cobra.Command {
 
 func (a *app) serversRemove() *cobra.Command {
 	return a.command(verb{
-		use: "remove USER/SERVER...", short: "Stop named servers and forget them", args: cobra.MinimumNArgs(1), names: serverNames, slow: true,
+		use: "remove USER/SERVER...", short: "Stop named servers and forget them", args: cobra.MinimumNArgs(1), names: serverNames, more: always(serverNames), slow: true,
 		example: "  jupyterhub servers remove alice/gpu",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			return stopAll(ctx, h, args, true)

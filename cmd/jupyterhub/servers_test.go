@@ -41,6 +41,13 @@ memory=1536M
 io_weight=50
 [0]
 `)
+	compare(t, m.run("limit", "alice/gpu", "--json"), `
+{
+  "memory_max": 1610612736,
+  "io_weight": 50
+}
+[0]
+`)
 	compare(t, m.run("limit", "bob"), `
 jupyterhub: error: jupyter-bob.service does not run
 [1]

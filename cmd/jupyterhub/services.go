@@ -112,7 +112,7 @@ func (a *app) secret(file string) (string, error) {
 
 func (a *app) servicesRemove() *cobra.Command {
 	return a.command(verb{
-		use: "remove SERVICE...", short: "Remove services that the configuration does not name", args: cobra.MinimumNArgs(1), names: serviceNames,
+		use: "remove SERVICE...", short: "Remove services that the configuration does not name", args: cobra.MinimumNArgs(1), names: serviceNames, more: always(serviceNames),
 		example: "  jupyterhub services remove wiki",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			for _, name := range args {

@@ -15,6 +15,7 @@ import (
 
 func (a *app) tokenCommand() *cobra.Command {
 	var expires string
+	var asJSON bool
 	r := client.TokenRequest{Note: "command-line generated"}
 	cmd := &cobra.Command{
 		Use:   "token [USER]",
@@ -25,7 +26,7 @@ the token page and DELETE /hub/api/users/USER/tokens/ID revoke it.`,
 		Example: `  jupyterhub token alice
   jupyterhub token alice --expires-in 30d --scope 'read:users:activity!user=alice'
   curl -H "Authorization: token $(jupyterhub token)" http://127.0.0.1:8081/hub/api/user`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completes(userNames, nil),
 		RunE: did(func(cmd *cobra.Command, args []string) error {
 			user, err := whose(cmd.Context(), args)
 			if err != nil {
@@ -38,16 +39,17 @@ the token page and DELETE /hub/api/users/USER/tokens/ID revoke it.`,
 			if seconds > 0 {
 				r.ExpiresIn = &seconds
 			}
-			return a.within(cmd.Context(), func(ctx context.Context) error { return a.token(ctx, user, r) })
+			return a.within(cmd.Context(), func(ctx context.Context) error { return a.token(ctx, user, r, asJSON) })
 		}),
 	}
 	cmd.Flags().StringVar(&expires, "expires-in", "", "`span` for which the token holds: seconds, or 12h, 30d; default for ever")
 	cmd.Flags().StringArrayVar(&r.Scopes, "scope", nil, "a `scope` of the token instead of all its owner's; may be given again")
 	cmd.Flags().StringVar(&r.Note, "note", r.Note, "`text` by which to know the token again")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, in the API's own shape; the value is token")
 	return cmd
 }
 
-func (a *app) token(ctx context.Context, user string, r client.TokenRequest) error {
+func (a *app) token(ctx context.Context, user string, r client.TokenRequest, asJSON bool) error {
 	h, err := a.hub()
 	if err != nil {
 		return err
@@ -62,6 +64,9 @@ func (a *app) token(ctx context.Context, user string, r client.TokenRequest) err
 	t, err := h.NewToken(ctx, user, r)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		return a.printJSON(t)
 	}
 	a.printf("%s\n", t.Value)
 	return nil

@@ -38,7 +38,7 @@ func (a *app) tokensList() *cobra.Command {
 
 func (a *app) tokensShow() *cobra.Command {
 	return a.command(verb{
-		use: "show USER ID", short: "Show a token: what it opens, and when it was used", args: cobra.ExactArgs(2), names: userNames,
+		use: "show USER ID", short: "Show a token: what it opens, and when it was used", args: cobra.ExactArgs(2), names: userNames, more: firstOnly(tokensOf),
 		example: "  jupyterhub tokens show alice a5",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			t, err := h.Token(ctx, args[0], args[1])
@@ -49,7 +49,7 @@ func (a *app) tokensShow() *cobra.Command {
 
 func (a *app) tokensRemove() *cobra.Command {
 	return a.command(verb{
-		use: "remove USER ID...", short: "Revoke tokens", args: cobra.MinimumNArgs(2), names: userNames,
+		use: "remove USER ID...", short: "Revoke tokens", args: cobra.MinimumNArgs(2), names: userNames, more: tokensOf,
 		long:    "Revoke tokens. Revoking one that a server or service has revokes all that it has of this user.",
 		example: "  jupyterhub tokens remove alice a5 a6",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {

@@ -21,7 +21,7 @@ for which servers ran. What runs now is looked at every five minutes. It is kept
 says jupyterhub status.`,
 		Example: `  jupyterhub usage --first 2026-11-01
   jupyterhub usage alice --json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completes(userNames, nil),
 		RunE: did(func(cmd *cobra.Command, args []string) error {
 			user := ""
 			if len(args) > 0 {

@@ -102,7 +102,7 @@ func (a *app) usersChange() *cobra.Command {
 
 func (a *app) usersRemove() *cobra.Command {
 	return a.command(verb{
-		use: "remove USER...", short: "Stop the servers of users and forget them; accounts and homes stay", args: cobra.MinimumNArgs(1), names: userNames, slow: true,
+		use: "remove USER...", short: "Stop the servers of users and forget them; accounts and homes stay", args: cobra.MinimumNArgs(1), names: userNames, more: always(userNames), slow: true,
 		example: "  jupyterhub users remove alice",
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			for _, name := range args {

@@ -29,7 +29,8 @@ func said(value any) answer { return answer{value: value} }
 type verb struct {
 	use, short, long, example string
 	args                      cobra.PositionalArgs
-	names                     lister // completes arguments; nil for nothing
+	names                     lister // completes the first argument; nil for nothing
+	more                      later  // completes those behind it; nil for nothing
 	slow                      bool   // may take longer than a hub that answers does
 	ask                       func(ctx context.Context, h *client.Client, args []string) (answer, error)
 }
@@ -48,7 +49,7 @@ func noun(use, short, example string, verbs ...*cobra.Command) *cobra.Command {
 // command makes a verb's command, which prints JSON if it is asked to.
 func (a *app) command(v verb) *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{Use: v.use, Short: v.short, Long: v.long, Example: v.example, Args: v.args, ValidArgsFunction: a.completes(v.names),
+	cmd := &cobra.Command{Use: v.use, Short: v.short, Long: v.long, Example: v.example, Args: v.args, ValidArgsFunction: a.completes(v.names, v.more),
 		RunE: did(func(cmd *cobra.Command, args []string) error {
 			return orSeeList(cmd, a.answer(cmd.Context(), v, args, asJSON))
 		})}

@@ -189,3 +189,40 @@ func TestNamesAreCompleted(t *testing.T) {
 	compare(t, m.run(cobra.ShellCompNoDescRequestCmd, "users", "show", ""), "\nalice\n:4\nCompletion ended with directive: ShellCompDirectiveNoFileComp\n[0]\n")
 	compare(t, m.run(cobra.ShellCompNoDescRequestCmd, "groups", "remove", ""), "\nclass\n:4\nCompletion ended with directive: ShellCompDirectiveNoFileComp\n[0]\n")
 }
+
+// What stands behind the first argument is completed too: others of its kind but those that are typed, members of the group, tokens of the
+// user with their notes, in which nothing moves the cursor; and limits, behind which a value is typed.
+func TestFurtherArgumentsAreCompleted(t *testing.T) {
+	m := newMachine(t, "")
+	m.http("admin.sock", map[string]string{
+		"GET /hub/api/users?sort=name":     onePage(aliceModel),
+		"GET /hub/api/groups?offset=0":     onePage(`{"name":"class"},{"name":"staff"}`),
+		"GET /hub/api/groups/class":        `{"name":"class","users":["alice","bob"]}`,
+		"GET /hub/api/users/alice/tokens":  `{"api_tokens":[{"id":"a5","note":"for\u001b[2J nbgrader"},{"id":"a6","note":"script"}]}`,
+		"GET /hub/api/users/nobody/tokens": `{"status":404,"message":"Not Found"}`,
+	})
+	const end, endNoSpace = ":4\nCompletion ended with directive: ShellCompDirectiveNoFileComp\n[0]\n", ":6\nCompletion ended with directive: ShellCompDirectiveNoSpace, ShellCompDirectiveNoFileComp\n[0]\n"
+	for line, want := range map[string]string{
+		"groups remove class ":       "staff\n" + end,
+		"groups join class ":         "alice\n" + end,
+		"groups join class alice ":   end,
+		"groups leave class alice ":  "bob\n" + end,
+		"groups properties class ":   end,
+		"groups add new ":            "alice\n" + end,
+		"users remove alice ":        end,
+		"users show alice ":          end,
+		"tokens show alice ":         "a5\t\"for\\x1b[2J nbgrader\"\na6\tscript\n" + end,
+		"tokens show alice a5 ":      end,
+		"tokens remove nobody ":      end,
+		"usage ":                     "alice\n" + end,
+		"token ":                     "alice\n" + end,
+		"edit ":                      "alice\n" + end,
+		"check-login ":               "alice\n" + end,
+		"limit alice cpu=2 tasks=1 ": "cpu=\ncpu_weight=\nio_weight=\nmemory=\nmemory_high=\ntasks=\n" + endNoSpace,
+	} {
+		args := strings.Split(line, " ")
+		if got := m.run(append([]string{cobra.ShellCompRequestCmd}, args...)...); got != want {
+			t.Errorf("%s\ngot\n%s\nwant\n%s", line, got, want)
+		}
+	}
+}
