@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -18,17 +17,21 @@ type Bounds struct {
 	UserRate          int // requests a second to these
 }
 
-// Limits of the bounds on rates: two seconds' worth may come at once, what comes faster is held back, and what would be held
-// back for longer than a second is refused.
+// Limits of the bounds on rates: so much may come at once, what comes faster is held back, and what would be held back for longer than
+// patience is refused. An address may be a whole class that opens its notebooks; what one person's page asks for is a hundred requests.
 const (
-	burst    = 2 * time.Second
-	patience = 1 * time.Second
+	clientBurst = 2 * time.Second // as many requests as the rate allows in that time
+	userBurst   = 200 * time.Millisecond
+	patience    = 1 * time.Second
 )
 
-// tooBusy is the answer to what a bound keeps out.
-var tooBusy = problem{Status: http.StatusServiceUnavailable, Title: "Too many requests at once",
-	Text:  "There are more requests than are served at once. Load this page again in a few seconds.",
-	after: patience, plain: true}
+// arrivals is how many connections of one address are let in a second, and arrivalBurst is for so many at once. The others wait unread,
+// as long as clients wait.
+const (
+	arrivals        = 1000
+	arrivalBurst    = 200 * time.Millisecond
+	arrivalPatience = 5 * time.Second
+)
 
 // pace spaces out events (the generic cell rate algorithm).
 type pace struct {
@@ -36,8 +39,9 @@ type pace struct {
 	due time.Time  // when the next event is due, had all come evenly
 }
 
-// take counts an event in and returns how long it has to wait. It is not counted when that is longer than anybody waits.
-func (p *pace) take(now time.Time, rate int) (wait time.Duration, ok bool) {
+// take counts an event in and returns how long it has to wait. It is not counted when that is longer
+// than patience.
+func (p *pace) take(now time.Time, rate int, burst, patience time.Duration) (wait time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.due.Before(now) {
@@ -56,51 +60,69 @@ func (p *pace) idle(now time.Time) bool {
 	return p.due.Before(now)
 }
 
-// maxPaces is how many addresses are watched. There is room for more than a class; beyond it nobody new is held back.
-const maxPaces = 1 << 16
+// maxGuests is how many addresses are watched. There is room for more than a class; beyond it nobody new is held back.
+const maxGuests = 1 << 16
 
-// paces are those of clients' addresses.
-type paces struct {
-	mu sync.Mutex // guards of
-	of map[netip.Addr]*pace
+// guest is what is known of a client's address.
+type guest struct {
+	pace     pace
+	arrivals pace  // of connections
+	turns    turns // of handshakes, and of requests to what is everybody's
+	refusals refusals
 }
 
-func (ps *paces) get(who netip.Addr) *pace {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	one := ps.of[who]
-	if one == nil && len(ps.of) < maxPaces {
-		if ps.of == nil {
-			ps.of = map[netip.Addr]*pace{}
+// guests are all those who came lately.
+type guests struct {
+	mu sync.Mutex // guards of
+	of map[netip.Addr]*guest
+}
+
+// get returns nil for this machine itself, and for those of whom there are too many.
+func (gs *guests) get(a netip.Addr) *guest {
+	if isHere(a) {
+		return nil
+	}
+	who := neighbourhood(a)
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	one := gs.of[who]
+	if one == nil && len(gs.of) < maxGuests {
+		if gs.of == nil {
+			gs.of = map[netip.Addr]*guest{}
 		}
-		one = &pace{}
-		ps.of[who] = one
+		one = &guest{}
+		gs.of[who] = one
 	}
 	return one
 }
 
 // forget drops those who have been away.
-func (ps *paces) forget(now time.Time) {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	for who, one := range ps.of {
-		if one.idle(now) {
-			delete(ps.of, who)
+func (gs *guests) forget(now time.Time) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for who, one := range gs.of {
+		if one.pace.idle(now) && one.arrivals.idle(now) {
+			delete(gs.of, who)
 		}
 	}
 }
 
-// clientInTime holds a request back as its client's rate wants it, and reports whether it may go on.
-func (p *Proxy) clientInTime(ps *passage, b *Bounds) bool {
-	if b.ClientRate == 0 || isHere(ps.client.addr) {
-		return true
+// meet is get for connections. Proxies in front bring many people.
+func (p *Proxy) meet(a netip.Addr) *guest {
+	if p.trusted.Load().has(a) {
+		return nil
 	}
-	one := p.paces.get(neighbourhood(ps.client.addr))
-	return one == nil || p.inTime(ps.in.Context(), one, b.ClientRate)
+	return p.guests.get(a)
 }
 
-func (p *Proxy) inTime(ctx context.Context, one *pace, rate int) bool {
-	wait, ok := one.take(p.options.Now(), rate)
+// clientInTime holds a request back as its client's rate wants it, and reports whether it may go on.
+func (p *Proxy) clientInTime(ps *passage, b *Bounds) bool {
+	ps.guest = p.guests.get(ps.client.addr)
+	return b.ClientRate == 0 || ps.guest == nil || p.inTime(ps.in.Context(), &ps.guest.pace, b.ClientRate, clientBurst)
+}
+
+func (p *Proxy) inTime(ctx context.Context, one *pace, rate int, burst time.Duration) bool {
+	wait, ok := one.take(p.options.Now(), rate, burst, patience)
 	if !ok || wait == 0 {
 		return ok
 	}
@@ -113,21 +135,27 @@ func (p *Proxy) inTime(ctx context.Context, one *pace, rate int) bool {
 	return true
 }
 
-// enter counts a request among those to its user's servers and reports whether there is room for it. leave has to be called once it is
-// over. The hub, and routes of which nobody says whose they are, are everybody's: their visitors' own bounds have to do.
+// enter counts a request among those to its user's servers, waits for its turn among them, and reports whether there is room for it. leave
+// has to be called once it is over. The hub is everybody's: there its visitors' own bounds have to do, and their turns.
 func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
 	load := ps.route.load
 	if load == nil {
-		return func() {}, true
+		if ps.guest == nil {
+			return func() {}, true
+		}
+		return ps.guest.turns.take(ps.in.Context().Done()).end, true
 	}
 	under := load.requests.Add(1)
-	leave = func() { load.requests.Add(-1) }
 	switch {
 	case b.UserRequests > 0 && under > int64(b.UserRequests),
 		b.UserWebSockets > 0 && wantsWebSocket(ps.in) && load.sockets.Load() >= int64(b.UserWebSockets),
-		b.UserRate > 0 && !p.inTime(ps.in.Context(), &load.pace, b.UserRate):
-		leave()
+		b.UserRate > 0 && !p.inTime(ps.in.Context(), &load.pace, b.UserRate, userBurst):
+		load.requests.Add(-1)
 		return nil, false
 	}
-	return leave, true
+	turn := load.turns.take(ps.in.Context().Done())
+	return func() {
+		turn.end()
+		load.requests.Add(-1)
+	}, true
 }

@@ -140,20 +140,20 @@ func TestRatesAreBounded(t *testing.T) {
 	s.alice(alice.URL)
 	s.route("/user/bob", bob.URL, `"user": "bob"`)
 	s.route("/", alice.URL, `"hub": true`)
-	s.p.table.get("/user/alice").load.pace.due = clock.Add(burst + patience + time.Millisecond)
+	s.p.table.get("/user/alice").load.pace.due = clock.Add(userBurst + patience + time.Millisecond)
 	for path, want := range map[string]int{"/user/alice/": 503, "/user/bob/": 200, "/": 200} {
 		if got := s.get(path); got.status != want {
 			t.Errorf("%s: %d, want %d", path, got.status, want)
 		}
 	}
-	s.p.paces.get(neighbourhood(prefix("203.0.113.9/32").Addr())).due = clock.Add(burst + patience + time.Millisecond)
+	s.p.guests.get(prefix("203.0.113.9/32").Addr()).pace.due = clock.Add(clientBurst + patience + time.Millisecond)
 	for from, want := range map[string]int{"203.0.113.9": 503, "203.0.113.10": 200} {
 		if got := s.get("/", "X-Forwarded-For: "+from); got.status != want || want == 503 && got.header.Get("Retry-After") == "" {
 			t.Errorf("from %s: %d, want %d", from, got.status, want)
 		}
 	}
-	if s.p.paces.forget(clock.Add(time.Hour)); len(s.p.paces.of) != 0 {
-		t.Errorf("%d addresses are remembered for good", len(s.p.paces.of))
+	if s.p.guests.forget(clock.Add(time.Hour)); len(s.p.guests.of) != 0 {
+		t.Errorf("%d addresses are remembered for good", len(s.p.guests.of))
 	}
 }
 
@@ -162,7 +162,7 @@ func TestAPace(t *testing.T) {
 	var p pace
 	now := time.Now()
 	for i := range 35 {
-		wait, ok := p.take(now, 10)
+		wait, ok := p.take(now, 10, 2*time.Second, time.Second)
 		want := max(0, time.Duration(i-20)*100*time.Millisecond)
 		if i > 30 {
 			if ok {
@@ -172,7 +172,7 @@ func TestAPace(t *testing.T) {
 			t.Errorf("the %d. waits %s, %v; want %s", i, wait, ok, want)
 		}
 	}
-	if wait, ok := p.take(now.Add(time.Minute), 10); !ok || wait != 0 || p.idle(now.Add(time.Minute)) || !p.idle(now.Add(time.Hour)) {
+	if wait, ok := p.take(now.Add(time.Minute), 10, 2*time.Second, time.Second); !ok || wait != 0 || p.idle(now.Add(time.Minute)) || !p.idle(now.Add(time.Hour)) {
 		t.Error("a minute later it is as before")
 	}
 }

@@ -48,6 +48,11 @@
 // In front of our own hub (Options.HubBase) what is asked of a user's server that has no route is answered here, as the hub
 // would: 424 to programs, a redirect into the hub to people. The tabs of stopped servers ask on, and cost the hub nothing.
 //
+// # Everybody's turn
+//
+// Requests have an owner: a user, a service, a route that is neither's, or at the hub a client's address. Few of one owner's are at work at
+// the same time (see turns), they come at a bounded rate (see Bounds), and who is refused is not heard for a while (see refusals).
+//
 // # One proxy after another
 //
 // Bequeath gives the listeners, the table and the plain tunnels to another process while both serve, and keeps what cannot be

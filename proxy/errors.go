@@ -36,12 +36,6 @@ var (
 	noTunnels = problem{Status: http.StatusMethodNotAllowed, Title: "Not a forward proxy", Text: "This proxy connects to nothing but JupyterHub and its servers."}
 )
 
-// keepOut refuses what a bound keeps out, before anything was done for it.
-func (p *Proxy) keepOut(w http.ResponseWriter, ps *passage, whose string) {
-	p.metrics.refused.WithLabelValues(whose).Inc()
-	p.answer(w, ps, tooBusy)
-}
-
 // refused is the answer to a request that cannot be read.
 func refused(err error) problem {
 	return problem{Status: http.StatusBadRequest, Title: "Bad request", Text: "The request cannot be read: " + hub.TextOf(err) + "."}

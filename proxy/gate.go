@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -24,7 +26,8 @@ type gate struct {
 	crowd   *crowd
 	quiet   time.Duration // for a connection to say nothing; 0: as long as it likes
 	peers   keepalive
-	plain   *side // gets what comes to a port that redirects
+	plain   *side                   // gets what comes to a port that redirects
+	meet    func(netip.Addr) *guest // nil for those who have no bounds
 	ready   chan admitted
 	closing chan struct{}
 	once    sync.Once
@@ -36,8 +39,8 @@ type admitted struct {
 	err  error
 }
 
-func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Duration, peers keepalive) *gate {
-	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, peers: peers, plain: newSide(l.Addr()), ready: make(chan admitted), closing: make(chan struct{})}
+func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Duration, peers keepalive, meet func(netip.Addr) *guest) *gate {
+	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, peers: peers, meet: meet, plain: newSide(l.Addr()), ready: make(chan admitted), closing: make(chan struct{})}
 	go g.listen()
 	return g
 }
@@ -50,6 +53,7 @@ func (g *gate) listen() {
 		switch {
 		case err == nil:
 			g.pending.Go(func() { g.admit(c) })
+			runtime.Gosched() // a crowd at the door is not let in before everybody who is inside
 		case errors.Is(err, net.ErrClosed):
 			g.pending.Wait()
 			g.end()
@@ -96,6 +100,13 @@ func (g *gate) admit(c net.Conn) {
 		g.turnAway(c)
 		return
 	}
+	turn, ok := g.arrive(c)
+	if !ok {
+		g.crowd.refused()
+		g.turnAway(counted)
+		return
+	}
+	defer turn.end()
 	g.peers.watch(c)
 	var ring *keyring
 	if g.certs != nil {
@@ -109,6 +120,28 @@ func (g *gate) admit(c net.Conn) {
 	if err != nil || !g.hand(admitted{conn: ready}) {
 		counted.Close()
 	}
+}
+
+// arrive holds a connection back when many of its address come at once, and gives it its turn: handshakes are what costs most. It is not
+// ok when there are too many to wait.
+func (g *gate) arrive(c net.Conn) (turn, bool) {
+	who := g.meet(addrOf(c.RemoteAddr()))
+	if who == nil {
+		return turn{}, true
+	}
+	wait, ok := who.arrivals.take(time.Now(), arrivals, arrivalBurst, arrivalPatience)
+	if !ok {
+		return turn{}, false
+	}
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-g.closing:
+		}
+	}
+	return who.turns.take(g.closing), true
 }
 
 // turnAway refuses a connection for which there is no room, in words where it is plain HTTP.

@@ -5,23 +5,37 @@ import (
 	"sync/atomic"
 )
 
-// load is what one user's servers are busy with, all of them together, or one service, for their bounds.
+// load is what one user's servers are busy with, all of them together, or one service, or one route that is neither's, for their
+// bounds.
 type load struct {
 	requests atomic.Int64 // under way
 	sockets  atomic.Int64 // WebSockets that are open
 	pace     pace
+	turns    turns
+	refusals refusals
 	routes   int // that are this owner's; guarded by loads.mu
 }
 
-// open counts WebSockets that begin and end. Those to routes of nobody's are not counted.
+// open counts WebSockets that begin and end. Those to the hub are not counted.
 func (l *load) open(n int64) {
 	if l != nil {
 		l.sockets.Add(n)
 	}
 }
 
-// owned is to whom a route belongs.
-type owned struct{ user, service string }
+// owned is to whom a route belongs: to a user, to a service, or, when nobody says, to those who are at its key alone. The hub's has none of
+// them.
+type owned struct{ user, service, key string }
+
+func (r *route) owner() owned {
+	switch {
+	case r.about.User != "" || r.about.Service != "":
+		return owned{user: r.about.User, service: r.about.Service}
+	case r.isHub():
+		return owned{}
+	}
+	return owned{key: r.key}
+}
 
 // loads are those of all who have a route.
 type loads struct {
@@ -30,8 +44,8 @@ type loads struct {
 }
 
 // hold returns what a route's owner is busy with, until drop is called for that route. It is nil for a route that is everybody's.
-func (ls *loads) hold(a about) *load {
-	who := owned{a.User, a.Service}
+func (ls *loads) hold(r *route) *load {
+	who := r.owner()
 	if who == (owned{}) {
 		return nil
 	}
@@ -50,10 +64,10 @@ func (ls *loads) hold(a about) *load {
 }
 
 // drop forgets the owner with the last of its routes.
-func (ls *loads) drop(a about) {
+func (ls *loads) drop(r *route) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	who := owned{a.User, a.Service}
+	who := r.owner()
 	if one := ls.of[who]; one != nil {
 		if one.routes--; one.routes == 0 {
 			delete(ls.of, who)

@@ -15,6 +15,7 @@ type passage struct {
 	route     *route
 	manners   *Manners
 	client    client
+	guest     *guest      // the client's address, for its bounds; nil: it has none
 	above     string      // domain of which the browser has cookies that another host's page may have set; "": none
 	sessions  []sessionID // that the request's cookies name
 	names     []string    // of these at the route, where one has another; see aliases

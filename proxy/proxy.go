@@ -80,7 +80,7 @@ type Proxy struct {
 	crowd   *crowd
 	bounds  atomic.Pointer[Bounds]
 	silence atomic.Int64 // a time.Duration
-	paces   paces
+	guests  guests
 	loads   loads
 	certs   certificates
 	trusted atomic.Pointer[trust]
@@ -215,9 +215,9 @@ func (p *Proxy) set(r *route) {
 		if r.up.asked.Load() > 0 {
 			p.rouse(r.up)
 		}
-		r.load = p.loads.hold(r.about)
+		r.load = p.loads.hold(r)
 		if old != nil {
-			p.loads.drop(old.about)
+			p.loads.drop(old)
 		}
 	})
 	if gone != nil {
@@ -232,7 +232,7 @@ func (p *Proxy) remove(key string) bool {
 		return false
 	}
 	p.retire(r.up)
-	p.loads.drop(r.about)
+	p.loads.drop(r)
 	p.ledger.touch(key)
 	p.elders.tell(message{Do: doForget, Path: key})
 	p.options.Log.Info().Str("route", r.key).Msg("Route removed")
@@ -304,7 +304,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case ps.place.raw == healthPath && ps.query == "":
 		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
 	case !p.clientInTime(ps, p.bounds.Load()):
-		p.keepOut(w, ps, "client")
+		p.keepOut(w, ps, "client", &ps.guest.refusals)
 	case p.notRunning(w, ps):
 	case ps.route == nil:
 		p.metrics.web.Inc()
@@ -318,7 +318,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Proxy) pass(w http.ResponseWriter, ps *passage) {
 	leave, ok := p.enter(ps, p.bounds.Load())
 	if !ok {
-		p.keepOut(w, ps, "user")
+		p.keepOut(w, ps, "user", &ps.route.load.refusals)
 		return
 	}
 	defer leave()

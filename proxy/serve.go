@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -42,7 +43,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, entranceKey, entranceOf(c))
 	}
-	g := newGate(l, &p.certs, p.crowd, p.options.Quiet, p.options.clients)
+	g := newGate(l, &p.certs, p.crowd, p.options.Quiet, p.options.clients, p.meet)
 	go p.serveRedirects(ctx, g.plain)
 	front := &strict.Server{Handler: p, Context: context.WithoutCancel(ctx), ConnContext: server.ConnContext, Panicked: p.brokeDown,
 		HeadTime: server.ReadHeaderTimeout, IdleTime: server.IdleTimeout, ParkTime: parkTime, Parked: p.thrift.note, MaxHead: server.MaxHeaderBytes}
@@ -91,7 +92,7 @@ func (p *Proxy) ServeAPI(ctx context.Context, l net.Listener) error {
 		certs.ring.Store(&keyring{config: p.options.APITLS})
 	}
 	go p.serveCallers(ctx, server)
-	return p.until(ctx, server, newGate(l, certs, p.hubs, 0, attentive()))
+	return p.until(ctx, server, newGate(l, certs, p.hubs, 0, attentive(), func(netip.Addr) *guest { return nil }))
 }
 
 // MetricsHandler serves /metrics to whoever asks, for a listener of its own.
@@ -217,7 +218,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		}
 		p.graves.forget(p.options.Now())
 		p.aliases.forget(p.options.Now())
-		p.paces.forget(p.options.Now())
+		p.guests.forget(p.options.Now())
 		if silence := time.Duration(p.silence.Load()); silence > 0 {
 			p.tunnels.hush(p.options.Now().Add(-silence))
 		}

@@ -66,15 +66,17 @@ var proxyOptions = []row[Proxy]{
 		note("This machine itself and trusted_proxies count for nobody. What is over it is told 503 where TLS leaves that to be told, and closed."),
 	option("request_rate_per_client", count, 5000, func(p *Proxy) *int64 { return &p.RequestRatePerClient },
 		"Requests a second of one address, or of one /64 of IPv6; 0 is no bound.", within(0, 1_000_000)).
-		note("A whole class may sit behind one address. Two seconds' worth may come at once; what comes faster is held back for up to a second, and then told 503."),
+		note("A whole class may sit behind one address. Two seconds' worth may come at once; what comes faster is held back for up to a second, and then told 503. " +
+			"A thousand connections of one address are let in a second, the others wait."),
 	option("max_requests_per_user", count, 1024, func(p *Proxy) *int64 { return &p.MaxRequestsPerUser },
 		"Requests to one user's servers, the named ones included, or to one service, that are under way at once; 0 is no bound.", atLeast(0)).
 		note("What is over it is told 503 at once. A request's head takes at most 128 KiB, so that this bounds their memory as well."),
 	option("max_websockets_per_user", count, 1024, func(p *Proxy) *int64 { return &p.MaxWebSocketsPerUser },
 		"Open WebSockets to one user's servers, the named ones included, or to one service; 0 is no bound.", atLeast(0)),
-	option("request_rate_per_user", count, 5000, func(p *Proxy) *int64 { return &p.RequestRatePerUser },
+	option("request_rate_per_user", count, 1000, func(p *Proxy) *int64 { return &p.RequestRatePerUser },
 		"Requests a second to one user's servers, the named ones included, or to one service; 0 is no bound.", within(0, 1_000_000)).
-		note("As request_rate_per_client. It keeps one user's program from taking the proxy's processor."),
+		note("A fifth of a second's worth may come at once, which is more than a browser has under way; what comes faster is held back for up to a second, " +
+			"and then told 503. A connection on which that was said is not read for a second or more. A route that is neither a user's nor a service's is bounded by itself."),
 }
 
 // Culler is [culler], what jupyterhub-idle-culler does unless its command line says otherwise.

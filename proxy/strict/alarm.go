@@ -54,13 +54,13 @@ func (c *conn) dueAt(t time.Time) {
 	c.server.alarm.set(due, c.server.sweep)
 }
 
-// sweep parks or wakes connections that have waited for too long, and sets the alarm for the one that is next.
+// sweep parks, wakes or reads again the connections that have waited for long enough, and sets the alarm for the one that is next.
 func (s *Server) sweep() {
 	s.alarm.off()
 	now := time.Now()
 	late, next := s.waiting(now.UnixNano())
 	for _, c := range late {
-		if due := c.due.Load(); !c.rest(now) && due != 0 && due < now.UnixNano() {
+		if due := c.due.Load(); !c.resume(now) && !c.rest(now) && due != 0 && due < now.UnixNano() {
 			c.wake()
 		}
 	}

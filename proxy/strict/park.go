@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"bufio"
 	"sync"
 	"time"
 
@@ -9,6 +10,13 @@ import (
 
 // A kept connection that nobody uses for a while is parked: its goroutine ends, its buffers go, and the watch hears when the client
 // speaks again. Most of what browsers keep open is in this state.
+
+// A connection whose last request was refused for coming too early is parked as well, and not even read from until it is time. Where
+// the client has gone on sending, that waits with the kernel.
+
+// Pauser is a ResponseWriter whose connection can be left unread for a while after its answer, so that a client that asks too often
+// cannot ask at all. Whether the client leaves is looked for meanwhile.
+type Pauser interface{ Pause(time.Duration) }
 
 // resting is how far a connection is on the way to be parked.
 type resting struct {
@@ -74,24 +82,56 @@ func (c *conn) park() bool {
 	}
 	c.net.SetReadDeadline(time.Time{})
 	c.br = nil
-	return c.server.watch.park(c)
+	return c.server.watch.park(c, whileParked, nil)
+}
+
+// pause leaves the connection to the watch and to the alarm.
+func (c *conn) pause(d time.Duration) bool {
+	if c.br.Buffered() == 0 {
+		c.br = nil
+	}
+	if c.server.watch.park(c, whilePaused, func() { c.paused = true; c.within(d) }) {
+		return true
+	}
+	if c.br == nil {
+		c.br = bufio.NewReaderSize(c.net, inBuffer)
+	}
+	return false
+}
+
+// resume has a paused connection served again when it is time, and reports whether it is one.
+func (c *conn) resume(now time.Time) bool {
+	w := &c.server.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !c.paused {
+		return false
+	}
+	if c.due.Load() <= now.UnixNano() {
+		w.serve(c)
+	}
+	return true
 }
 
 // events that the watch looks for.
 const (
 	whileServed = unix.EPOLLRDHUP | unix.EPOLLET
 	whileParked = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT
+	whilePaused = unix.EPOLLRDHUP | unix.EPOLLONESHOT
 )
 
 // park has the connection served again at the client's next word, whenever that comes or came. Who wakes it from now on, unparks
-// it; who did so before, is seen here.
-func (w *watch) park(c *conn) bool {
+// it; who did so before, is seen here. also is done before anybody can wake it.
+func (w *watch) park(c *conn, events uint32, also func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if phase(c.phase.Load()) != idle || c.server.isClosing() || w.conns[c.key] != c || w.look(c, unix.EPOLL_CTL_MOD, whileParked) != nil {
+	if phase(c.phase.Load()) != idle || c.server.isClosing() || c.key == 0 || w.conns[c.key] != c || w.look(c, unix.EPOLL_CTL_MOD, events) != nil {
 		return false
 	}
 	c.parked = true
+	if also != nil {
+		also()
+	}
 	return true
 }
 
@@ -102,10 +142,15 @@ func (w *watch) unpark(c *conn) bool {
 	if !c.parked {
 		return false
 	}
-	c.parked = false
+	w.serve(c)
+	return true
+}
+
+// serve ends a connection's rest. The caller holds mu.
+func (w *watch) serve(c *conn) {
+	c.parked, c.paused = false, false
 	_ = w.look(c, unix.EPOLL_CTL_MOD, whileServed) // fails for what is closed: reading it does, too
 	go c.run()
-	return true
 }
 
 // look says what is looked for at a connection.

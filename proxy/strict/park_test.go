@@ -2,12 +2,14 @@ package strict
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -48,7 +50,21 @@ func parking(t *testing.T, idle, park time.Duration) (*Server, net.Conn) {
 // parkingOver is parking with something between the connection and what is said over it.
 func parkingOver(t *testing.T, idle, park time.Duration, served, dialed func(net.Conn) net.Conn) (*Server, net.Conn) {
 	t.Helper()
-	s := &Server{Handler: http.NotFoundHandler(), Context: t.Context(), HeadTime: 20 * time.Second, IdleTime: idle, ParkTime: park, MaxHead: 1 << 20}
+	s, c := servingOver(t, &Server{Handler: http.NotFoundHandler(), IdleTime: idle, ParkTime: park}, served)
+	c = dialed(c)
+	again(t, c)
+	return s, c
+}
+
+// serving completes a server and connects to it.
+func serving(t *testing.T, s *Server) (*Server, net.Conn) {
+	t.Helper()
+	return servingOver(t, s, func(c net.Conn) net.Conn { return c })
+}
+
+func servingOver(t *testing.T, s *Server, served func(net.Conn) net.Conn) (*Server, net.Conn) {
+	t.Helper()
+	s.Context, s.HeadTime, s.IdleTime, s.MaxHead = t.Context(), 20*time.Second, cmp.Or(s.IdleTime, time.Minute), 1<<20
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -64,9 +80,7 @@ func parkingOver(t *testing.T, idle, park time.Duration, served, dialed func(net
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c = dialed(c)
 	c.SetDeadline(time.Now().Add(30 * time.Second))
-	again(t, c)
 	return s, c
 }
 
@@ -143,4 +157,56 @@ func TestParkingLosesNoRequest(t *testing.T) {
 		<-time.After(soon + time.Duration(i%20-5)*time.Millisecond)
 		again(t, c)
 	}
+}
+
+// pausing is a handler whose connections rest after each answer.
+func pausing(d time.Duration, served *atomic.Int64) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served.Add(1)
+		w.(Pauser).Pause(d)
+		w.Header().Set("Content-Length", "0")
+	})
+}
+
+// A paused connection is not served, whatever its client sends, has sent before, or does.
+func TestPausedConnectionsAreNotRead(t *testing.T) {
+	const request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+	for name, end := range map[string]func(*Server, net.Conn){
+		"the client leaves":       func(_ *Server, c net.Conn) { c.(*net.TCPConn).CloseWrite() },
+		"the server is closed":    func(s *Server, _ net.Conn) { s.Close() },
+		"the server is shut down": func(s *Server, _ net.Conn) { s.Shutdown(context.WithoutCancel(t.Context())) },
+	} {
+		var served atomic.Int64
+		s, c := serving(t, &Server{Handler: pausing(time.Hour, &served)})
+		br := bufio.NewReader(c)
+		io.WriteString(c, request+request) // the second has been read when the first is answered, or not
+		if _, err := http.ReadResponse(br, nil); err != nil {
+			t.Fatal(err)
+		}
+		awaitParked(t, s, 1)
+		io.WriteString(c, request)
+		end(s, c)
+		if n, err := br.Read(make([]byte, 1)); n > 0 {
+			t.Errorf("when %s, a paused connection is answered: %v", name, err)
+		}
+		awaitParked(t, s, 0)
+		if n := served.Load(); n != 1 {
+			t.Errorf("when %s, %d requests were served", name, n)
+		}
+	}
+}
+
+// Afterwards it goes on with what has come.
+func TestPausesEnd(t *testing.T) {
+	var served atomic.Int64
+	_, c := serving(t, &Server{Handler: pausing(20*time.Millisecond, &served)})
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	br := bufio.NewReader(c)
+	for range 2 {
+		if _, err := http.ReadResponse(br, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again(t, c)
+	again(t, c)
 }

@@ -32,6 +32,7 @@ type response struct {
 	hijacked bool
 	timed    bool // a deadline was set
 	reason   string
+	pause    time.Duration // of the connection, after this answer
 }
 
 // outBuffer is what is written at once; larger pieces go out as they come. outRoom is for a chunk's frame around them.
@@ -86,6 +87,9 @@ func (w *response) begin(status int) {
 	}
 	w.out = append(w.out, "\r\n"...)
 }
+
+// Pause leaves the connection unread for a while after this answer.
+func (w *response) Pause(d time.Duration) { w.pause = d }
 
 // declared returns the length that the header says.
 func (w *response) declared() int64 {

@@ -55,13 +55,14 @@ type conn struct {
 	server *Server
 	net    net.Conn
 	base   *http.Request // that all of its requests are made of
-	br     *bufio.Reader // nil while it is parked
+	br     *bufio.Reader // nil while it is parked, but for what was read before it was paused
 	phase  atomic.Int32
 	due    atomic.Int64 // when it has waited for too long, in Unix nanoseconds; 0: never
 	since  time.Time
 	cancel context.CancelFunc
 	key    uint64 // at the watch; 0: the watch cannot see it
-	parked bool   // guarded by the watch's mu
+	parked bool   // guarded by the watch's mu, as is paused
+	paused bool   // it is parked, and not read from either
 
 	resting resting
 }
@@ -88,14 +89,21 @@ func (s *Server) Serve(nc net.Conn) {
 // run serves the connection from its beginning, or from where it was parked.
 func (c *conn) run() {
 	server := c.server
-	c.br = bufio.NewReaderSize(c.net, inBuffer)
-	switch c.serve() {
+	if c.br == nil {
+		c.br = bufio.NewReaderSize(c.net, inBuffer)
+	}
+	how := closed
+	if c.base.Context().Err() == nil { // nobody left while it rested
+		how = c.serve()
+	}
+	switch how {
 	case closed:
 		c.cancel()
 		c.net.Close()
 		c.server.release(c)
 	case givenAway:
 		c.cancel()
+	case paused:
 	case parked: // somebody else may be serving it already
 		if server.Parked != nil {
 			server.Parked()
@@ -110,6 +118,7 @@ const (
 	closed ending = iota
 	givenAway
 	parked
+	paused
 )
 
 // add takes a connection in.
@@ -234,6 +243,9 @@ func (c *conn) serve() ending {
 		clear(answer)
 		if !c.phase.CompareAndSwap(int32(busy), int32(idle)) || c.server.isClosing() {
 			return closed
+		}
+		if w.pause > 0 && c.pause(w.pause) {
+			return paused
 		}
 	}
 }

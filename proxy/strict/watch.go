@@ -98,8 +98,13 @@ func (w *watch) run(poll *os.File) {
 func (w *watch) happened(key uint64, events uint32) {
 	w.mu.Lock()
 	c := w.conns[key]
+	leaves := c != nil && c.paused // nothing else is looked for
 	w.mu.Unlock()
-	if c != nil && !w.unpark(c) && events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+	switch {
+	case c == nil:
+	case leaves:
+		c.wake()
+	case !w.unpark(c) && events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0:
 		c.cancel()
 	}
 }

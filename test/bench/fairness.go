@@ -2,34 +2,45 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"strconv"
+	"strings"
 
 	"jupyterhubd/hub"
 )
 
-// Two users' servers, which are the same program: one user storms, the other one works.
+//go:embed storm.conf
+var stormConfig string
+
+// Two users, each with a server: one user storms, the other one works.
 var (
 	stormingLane = hub.Route{Spec: "/bench/storm/", Target: upstreamURL, UID: hub.NoUID, Server: hub.ServerRef{User: "p000"}}
-	workingLane  = hub.Route{Spec: "/bench/work/", Target: upstreamURL, UID: hub.NoUID, Server: hub.ServerRef{User: "p001"}}
+	workingLane  = hub.Route{Spec: "/bench/work/", Target: "http://127.0.0.1:9007", UID: hub.NoUID, Server: hub.ServerRef{User: "p001"}}
 )
 
 // stormConnections is how many connections the storm has, each of which asks again as soon as it is answered.
 const (
 	stormUnit        = "bench-storm.service"
+	workUnit         = "bench-work.service"
+	stormNginxUnit   = "bench-storm-nginx.service"
+	stormNginxURL    = "http://127.0.0.1:9008"
 	stormConnections = 256
 )
 
-// measureFairness looks at one user's answers while another user storms, and while nobody does.
+// measureFairness looks at one user's answers while another user storms, and while nobody does. Our proxy has the bounds that it has
+// by default.
 func (s *stage) measureFairness(ctx context.Context) error {
 	program := fetched("debian/usr/sbin/nginx")
 	if !s.there("nginx, nor is any proxy measured", program) {
 		return errMissing
 	}
-	if err := s.startUnits(ctx, nginxAs(program, upstreamUnit, upstreamConfig, &restCore)); err != nil {
+	work := strings.NewReplacer("9000", "9007", "bench-upstream", "bench-work").Replace(upstreamConfig)
+	if err := s.startUnits(ctx, nginxAs(program, upstreamUnit, upstreamConfig, &restCore), nginxAs(program, workUnit, work, &restCore),
+		nginxAs(program, stormNginxUnit, stormConfig, &proxyCore)); err != nil {
 		return err
 	}
-	if err := s.bindOwn(ctx, onCore(&proxyCore)); err != nil {
+	if err := errors.Join(s.bound(ctx, ""), s.bindOwn(ctx, onCore(&proxyCore))); err != nil {
 		return err
 	}
 	for _, r := range []hub.Route{stormingLane, workingLane} {
@@ -38,14 +49,9 @@ func (s *stage) measureFairness(ctx context.Context) error {
 		}
 	}
 	err := s.inTurn(ctx, s.size.rounds,
-		contender{quiet, func(ctx context.Context) error { return s.scoreWork(ctx, quiet) }},
-		contender{ours, func(ctx context.Context) error {
-			if err := s.storm(ctx); err != nil {
-				return err
-			}
-			err := s.scoreWork(ctx, ours)
-			return errors.Join(err, s.systemctl(ctx, []string{"stop", stormUnit}))
-		}})
+		contender{quiet, func(ctx context.Context) error { return s.scoreWork(ctx, s.own.url, quiet) }},
+		contender{ours, func(ctx context.Context) error { return s.scoreStorm(ctx, s.own.url, ours) }},
+		contender{nginx, func(ctx context.Context) error { return s.scoreStorm(ctx, stormNginxURL, nginx) }})
 	if err != nil {
 		return err
 	}
@@ -54,15 +60,15 @@ func (s *stage) measureFairness(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.systemctl(ctx, []string{"stop", upstreamUnit}); err != nil {
+	if err := s.systemctl(ctx, []string{"stop", upstreamUnit, workUnit, stormNginxUnit}); err != nil {
 		return err
 	}
-	return s.bindOwn(ctx, "")
+	return errors.Join(s.bound(ctx, unbounded), s.bindOwn(ctx, ""))
 }
 
 // scoreWork asks a hundred times a second.
-func (s *stage) scoreWork(ctx context.Context, who string) error {
-	work := paced(s.own.url+workingLane.Spec, s.size.load)
+func (s *stage) scoreWork(ctx context.Context, url, who string) error {
+	work := paced(url+workingLane.Spec, s.size.load)
 	work.connections = 2
 	r, err := s.wrk(ctx, work)
 	if err != nil {
@@ -72,10 +78,18 @@ func (s *stage) scoreWork(ctx context.Context, who string) error {
 	return nil
 }
 
-// storm lets a user ask as fast as can be, until it is stopped. It steps back behind everybody else on its core, so that what is
-// seen is the proxy's doing.
-func (s *stage) storm(ctx context.Context) error {
+// scoreStorm is scoreWork while a storm begins and goes on.
+func (s *stage) scoreStorm(ctx context.Context, url, who string) error {
+	if err := s.storm(ctx, url); err != nil {
+		return err
+	}
+	return errors.Join(s.scoreWork(ctx, url, who), s.systemctl(ctx, []string{"stop", stormUnit}))
+}
+
+// storm lets a user ask as fast as can be, until it is stopped. It has only what everybody else leaves of its core (SCHED_IDLE), since
+// in earnest it comes from another machine: what is seen is the proxy's doing.
+func (s *stage) storm(ctx context.Context, url string) error {
 	return s.startUnits(ctx, unit{name: stormUnit, core: &restCore, environ: []string{"LD_LIBRARY_PATH=" + fetched("debian/usr/lib/"+triplet())},
-		command: []string{"/usr/bin/nice", "-n19", fetched("debian/usr/bin/wrk"), "--threads=1", "--duration=1h",
-			"--connections=" + strconv.Itoa(stormConnections), s.own.url + stormingLane.Spec}})
+		command: []string{"/usr/bin/chrt", "-i", "0", fetched("debian/usr/bin/wrk"), "--threads=1", "--duration=1h",
+			"--connections=" + strconv.Itoa(stormConnections), url + stormingLane.Spec}})
 }

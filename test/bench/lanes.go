@@ -45,6 +45,14 @@ type lane struct {
 	aside           bool // only its costs are compared
 }
 
+// unbounded takes the bounds off one user's requests: what is measured is how much there can be.
+const unbounded = "[proxy]\nrequest_rate_per_user = 0\nmax_requests_per_user = 0\nmax_websockets_per_user = 0\n"
+
+// bound sets the bounds of our proxy, from its next start on.
+func (s *stage) bound(ctx context.Context, config string) error {
+	return s.bed.WriteFile(ctx, "/etc/jupyterhub/jupyterhub.toml.d/60-bench.toml", config, 0o644)
+}
+
 // ownLane is the route of ours that leads to what the others lead to. The hub leaves alone what it did not add.
 var ownLane = hub.Route{Spec: "/bench/", Target: upstreamURL, UID: hub.NoUID}
 

@@ -122,6 +122,9 @@ func (s *stage) installProduct(ctx context.Context) error {
 	if err := s.bed.Install(ctx, settings); err != nil {
 		return err
 	}
+	if err := s.bound(ctx, unbounded); err != nil {
+		return err
+	}
 	if _, err := s.bed.Systemctl(ctx, "enable", "--now", "jupyterhub"); err != nil {
 		return fmt.Errorf("enable the product: %w\n%s", err, s.bed.Journal(ctx))
 	}
