@@ -30,7 +30,7 @@ func (tx *Tx) NewShareCode(c hub.ShareCode) (value string, _ hub.ShareCode, err 
 	if c.Expires.IsZero() || len(c.Scopes) == 0 {
 		return "", hub.ShareCode{}, hub.Errorf(hub.Invalid, "a code for a share has an end, and is for something")
 	}
-	if len(tx.keys(indexShareCodeServer, key(c.Server.User, ""))) >= maxShares {
+	if tx.full(indexShareCodeServer, c.Server.User) {
 		return "", hub.ShareCode{}, orCrowded(nil, "too many codes: revoke some first", 0)
 	}
 	if c.ID, err = tx.bucket(bucketShareCodes).NextSequence(); err != nil {

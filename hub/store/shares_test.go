@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -235,13 +236,24 @@ func TestSharesAreBounded(t *testing.T) {
 			_, err := tx.PutShare(bad)
 			wantKind(t, err, hub.Invalid)
 		}
-		for range maxShares {
-			if _, _, err := tx.NewShareCode(hub.ShareCode{Server: ref, Scopes: []string{"access:servers"}, Expires: c.now().Add(time.Hour)}); err != nil {
-				return err
+		return nil
+	})
+	undone := errors.New("undone")
+	err := s.Update(func(tx *Tx) error {
+		for n := range uint64(maxShares) {
+			for index, row := range map[string][]byte{indexShareCodeServer: key("alice", "", string(number(n))), indexShareServer: key("alice", "", "user", string(number(n)))} {
+				if err := tx.bucket(index).Put(row, nil); err != nil {
+					return err
+				}
 			}
 		}
 		_, _, err := tx.NewShareCode(hub.ShareCode{Server: ref, Scopes: []string{"access:servers"}, Expires: c.now().Add(time.Hour)})
 		wantKind(t, err, hub.TooMany)
-		return nil
+		_, err = tx.PutShare(hub.Share{Server: ref, User: "bob", Scopes: []string{"access:servers"}})
+		wantKind(t, err, hub.TooMany)
+		return undone
 	})
+	if !errors.Is(err, undone) {
+		t.Error(err)
+	}
 }

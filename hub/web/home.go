@@ -35,10 +35,11 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 	if p.Default, p.Named, err = room.serversOf(u.Name); err != nil {
 		return err
 	}
-	if p.Shared, err = room.sharedWith(r, u); err != nil {
+	shared, err := room.sharedWith(r, u)
+	if err != nil {
 		return err
 	}
-	p.Shared = p.Shared[:min(len(p.Shared), homeShares)]
+	p.Shared = room.takenRows(r, shared[:min(len(shared), homeShares)])
 	p.Layout = room.layout(w, r, "home", "Home")
 	if slices.ContainsFunc(append(p.Named[:len(p.Named):len(p.Named)], p.Default), func(l hub.Live) bool { return l.State.Pending() != "" }) {
 		p.Refresh = 5

@@ -2,6 +2,7 @@ package web
 
 // pager leads through a list that is cut into pages.
 type pager struct {
+	Label   string // of the links to other pages, where there are several lists; empty where there is one
 	Total   int
 	First   int // number of the first row on the page, from 1
 	Last    int

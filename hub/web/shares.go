@@ -17,7 +17,7 @@ func (room *Room) shares(w http.ResponseWriter, r *http.Request) error {
 	return room.showShares(w, r, http.StatusOK, sharesPage{})
 }
 
-// changeShares answers POST /hub/shares. What is refused is told on the page, with what was typed.
+// changeShares answers POST /hub/shares, and shows afterwards what was looked at before. What is refused is told on the page, with what was typed.
 func (room *Room) changeShares(w http.ResponseWriter, r *http.Request) error {
 	u, err := me(r)
 	if err == nil {
@@ -53,7 +53,7 @@ func (room *Room) changeShares(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return room.refusedShare(w, r, err)
 	}
-	return redirect(w, http.StatusSeeOther, room.hub+"shares")
+	return redirect(w, http.StatusSeeOther, lookOf(r, room.hub+"shares").at("", 0))
 }
 
 // ownServer is the server that a form of the page is about: one of the actor's own.

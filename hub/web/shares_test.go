@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -167,4 +168,69 @@ func TestSharingThatIsRefused(t *testing.T) {
 	}
 	alice.submit(page, "share-submit", url.Values{"name": {"  "}}).want(http.StatusBadRequest, "The name is missing")
 	alice.submit(page, "make-link", url.Values{"expires_in": {"soon"}}).want(http.StatusBadRequest, "How long")
+}
+
+// A page shows a hundred of each list, and leads to the others, each by itself; what is searched for stays, and so does the place
+// where somebody takes something back, even when nothing is left there.
+func TestListsOfSharesHavePages(t *testing.T) {
+	w := newWorld(t, nil)
+	alice := w.alice()
+	w.shares()
+	w.must(w.store.Update(func(tx *store.Tx) error {
+		for n := range 199 {
+			name := fmt.Sprintf("student-%03d", n)
+			if _, err := tx.PutUser(hub.User{Name: name, UID: hub.NoUID}); err != nil {
+				return err
+			}
+			if err := tx.PutServer(hub.Server{ServerRef: hub.ServerRef{User: name}}); err != nil {
+				return err
+			}
+			for _, s := range []hub.Share{{Server: hub.ServerRef{User: "alice"}, User: name}, {Server: hub.ServerRef{User: name}, User: "alice"}} {
+				s.Scopes = []string{"access:servers"}
+				if _, err := tx.PutShare(s); err != nil {
+					return err
+				}
+			}
+			if _, _, err := tx.NewShareCode(hub.ShareCode{Server: hub.ServerRef{User: "alice"}, Scopes: []string{"access:servers"}, Expires: today.AddDate(0, 0, 1)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	rows := func(p *page, tables ...int) {
+		t.Helper()
+		for i, id := range []string{"shared-with-me", "shared-by-me", "share-codes"} {
+			if n := len(elements(p.byID(id), "tr")) - 1; n != tables[i] {
+				t.Errorf("%s has %d rows, want %d", id, n, tables[i])
+			}
+		}
+	}
+	first := alice.get("/hub/shares").want(http.StatusOK, "1 to 100 of 201", "1 to 100 of 200")
+	rows(first, 100, 100, 100)
+	for _, way := range []string{"/hub/shares?taken=100", "/hub/shares?given=100", "/hub/shares?codes=100"} {
+		if find(first.root, "a", "href", way) == nil {
+			t.Errorf("nothing leads to %s", way)
+		}
+	}
+	last := alice.get("/hub/shares?given=200&taken=100").want(http.StatusOK, "201 to 201 of 201", "101 to 200 of 201")
+	rows(last, 100, 1, 100)
+	if find(last.root, "a", "href", "/hub/shares?given=100&taken=100") == nil {
+		t.Error("one list turns the pages of another")
+	}
+	w.pressFirst(alice, last, "unshare").wantLocation(http.StatusSeeOther, "/hub/shares?given=200&taken=100")
+	w.must(w.store.Update(func(tx *store.Tx) error {
+		s, err := tx.Share(hub.ServerRef{User: "alice"}, "student-198", "")
+		if err != nil {
+			return err
+		}
+		return tx.DeleteShare(s.ID)
+	}))
+	rows(alice.get("/hub/shares?given=200").want(http.StatusOK, "101 to 200 of 200"), 100, 100, 100)
+	rows(alice.get("/hub/shares?given=nonsense&taken=-1").want(http.StatusOK), 100, 100, 100)
+
+	found := alice.get("/hub/shares?search=Student-01").want(http.StatusOK, "student-019")
+	if n := strings.Count(found.body, `class="share-row"`); n != 20 || attr(found.byID("share-search"), "value") != "Student-01" {
+		t.Errorf("ten students' servers, and ten with whom hers is shared, are %d rows", n)
+	}
+	alice.get("/hub/shares?search=nobody").want(http.StatusOK, "Nothing that is shared with you has “nobody”", "Nothing that you share has “nobody”")
 }

@@ -28,11 +28,15 @@ type sharesPage struct {
 	Servers []hub.ServerRef
 	Rights  []right
 	Lives   []life
-	Given   []shareRow
-	Codes   []codeRow
+	Given   shareList[shareRow]
+	Codes   shareList[codeRow]
 
-	Taken []takenRow
+	Taken shareList[takenRow]
 	Sees  bool // what others share may be seen
+
+	Search string // in the names that are shown
+	Long   bool   // there is enough to search in
+	Return string // the page's address, with what is looked at
 }
 
 // right is what may be shared besides the way into a server.
@@ -113,6 +117,8 @@ func (room *Room) showShares(w http.ResponseWriter, r *http.Request, status int,
 	}
 	a := auth.FromContext(r.Context())
 	self := rbac.UserResource(u.Name)
+	look := lookOf(r, room.hub+"shares")
+	p.Search, p.Return = look.search, look.at("", 0)
 	p.Mine, p.Shares, p.Sees = a.May("read:shares", self), a.May("shares", self), a.May("read:users:shares", self)
 	users, groups := reachesOthers(a, "read:users:name", u.Name), reachesOthers(a, "read:groups:name", "")
 	p.ByName, p.Groups = users || groups, groups
@@ -122,16 +128,20 @@ func (room *Room) showShares(w http.ResponseWriter, r *http.Request, status int,
 			p.Servers = append(p.Servers, s.ServerRef)
 		}
 		if p.Mine {
-			p.given(tx, u.Name)
+			p.given(tx, u.Name, look)
 		}
 		return nil
 	})
+	var taken []hub.Share
 	if err == nil {
-		p.Taken, err = room.sharedWith(r, u)
+		taken, err = room.sharedWith(r, u)
 	}
 	if err != nil {
 		return err
 	}
+	found := pageOf(look, "taken", taken, func(s hub.Share) string { return s.Server.String() + " " + s.Group })
+	p.Taken = shareList[takenRow]{found.pager, room.takenRows(r, found.Rows)}
+	p.Long = p.Search != "" || p.Taken.Pages > 1 || p.Given.Pages > 1 || p.Codes.Pages > 1
 	p.Layout = room.layout(w, r, "shares", "Sharing")
 	return room.show(w, status, "shares", p)
 }
@@ -142,32 +152,38 @@ func reachesOthers(a auth.Actor, scope, self string) bool {
 	return h.All || len(h.Groups) > 0 || slices.ContainsFunc(h.Users, func(name string) bool { return name != self })
 }
 
-func (p *sharesPage) given(tx *store.Tx, user string) {
-	for _, s := range tx.SharesOf(user) {
-		p.Given = append(p.Given, shareRow{s, inWords(s.Scopes)})
+func (p *sharesPage) given(tx *store.Tx, user string, look sharesLook) {
+	shares := pageOf(look, "given", tx.SharesOf(user), func(s hub.Share) string { return ofWhom(s.Server) + " " + s.User + s.Group })
+	p.Given.pager = shares.pager
+	for _, s := range shares.Rows {
+		p.Given.Rows = append(p.Given.Rows, shareRow{s, inWords(s.Scopes)})
 	}
-	for _, c := range tx.ShareCodesOf(user) {
-		p.Codes = append(p.Codes, codeRow{c, "sc_" + strconv.FormatUint(c.ID, 10), inWords(c.Scopes)})
+	codes := pageOf(look, "codes", tx.ShareCodesOf(user), func(c hub.ShareCode) string { return ofWhom(c.Server) })
+	p.Codes.pager = codes.pager
+	for _, c := range codes.Rows {
+		p.Codes.Rows = append(p.Codes.Rows, codeRow{c, "sc_" + strconv.FormatUint(c.ID, 10), inWords(c.Scopes)})
 	}
 }
 
-// sharedWith returns what others share with who asks, by the names of the owners, if that may be seen. A server that cannot be
-// looked up does not run.
-func (room *Room) sharedWith(r *http.Request, u hub.User) (rows []takenRow, err error) {
-	a, self := auth.FromContext(r.Context()), rbac.UserResource(u.Name)
-	if !a.May("read:users:shares", self) {
+// sharedWith returns what others share with who asks, by the names of the owners, if that may be seen.
+func (room *Room) sharedWith(r *http.Request, u hub.User) (shares []hub.Share, err error) {
+	if !auth.FromContext(r.Context()).May("read:users:shares", rbac.UserResource(u.Name)) {
 		return nil, nil
 	}
-	var shares []hub.Share
 	err = room.Store.View(func(tx *store.Tx) error {
 		shares = tx.SharedWith(u.Name, u.Groups)
 		return nil
 	})
+	shares = slices.DeleteFunc(shares, func(s hub.Share) bool { return s.Server.User == u.Name }) // with a group of one's own
+	slices.SortStableFunc(shares, func(a, b hub.Share) int { return strings.Compare(a.Server.String(), b.Server.String()) })
+	return shares, err
+}
+
+// takenRows shows shares to who asks. A server that cannot be looked up does not run.
+func (room *Room) takenRows(r *http.Request, shares []hub.Share) (rows []takenRow) {
+	a := auth.FromContext(r.Context())
 	for _, s := range shares {
-		if s.Server.User == u.Name {
-			continue // with a group of one's own
-		}
-		row := takenRow{shareRow: shareRow{s, inWords(s.Scopes)}, Leaves: s.Group == "" && a.May("users:shares", self)}
+		row := takenRow{shareRow: shareRow{s, inWords(s.Scopes)}, Leaves: s.Group == "" && a.May("users:shares", rbac.UserResource(s.User))}
 		what := rbac.ServerResource(s.Server)
 		live, err := room.Workshop.Server(s.Server)
 		if err == nil && live.State.Ready() && a.May("access:servers", what) {
@@ -178,8 +194,7 @@ func (room *Room) sharedWith(r *http.Request, u hub.User) (rows []takenRow, err 
 		}
 		rows = append(rows, row)
 	}
-	slices.SortStableFunc(rows, func(a, b takenRow) int { return strings.Compare(a.Server.String(), b.Server.String()) })
-	return rows, err
+	return rows
 }
 
 // shareLives are the lifetimes of a link to choose from; the first is JupyterHub's.

@@ -1,9 +1,12 @@
 package browser
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/cdproto/emulation"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
@@ -142,4 +145,68 @@ func (s *sharing) isOut(held string) {
 	if at := s.bob.at(); !strings.HasPrefix(at, "hub/") {
 		s.t.Errorf("bob is refused at %s, which is not the hub", at)
 	}
+}
+
+// Alice and bob have keyboards and nothing else, and browsers that run no scripts. She makes a link, he accepts it and gives it up
+// again; he accepts it once more, she takes her server back from him and revokes the link.
+func TestSharingWithoutScripts(t *testing.T) {
+	h := visit(t)
+	h.configure("[hub]\nextra_user_scopes = [\"shares!user\"]\n[spawner.user.alice]\ncmd = [\"plain\"]\nargs = [\"{socket}\"]\n")
+	hers := hub.ServerRef{User: "alice"}
+	if _, err := h.hub.StartServer(t.Context(), hers, client.StartRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	h.ready(hers)
+	alice, bob := h.open(1280, 800), h.open(1280, 800)
+	for name, x := range map[string]*tab{"alice": alice, "bob": bob} {
+		x.do(emulation.SetScriptExecutionDisabled(true))
+		x.visit("hub/shares")
+		x.logIn(name)
+	}
+	alice.goesTo("#make-link")
+	alice.sees("#share-link")
+	link := strings.TrimPrefix(alice.text("#share-link"), h.url)
+	accepts := func() {
+		bob.visit(link)
+		bob.goesTo("#accept-share")
+		bob.sees("#plain")
+	}
+	accepts()
+	bob.visit("hub/shares")
+	bob.says("#shared-with-me", "alice")
+	bob.goesTo(".leave-share")
+	bob.becomes(`document.querySelector("#main")?.innerText.includes("Nobody shares a server with you")`)
+	accepts()
+	alice.visit("hub/shares")
+	alice.says("#shared-by-me", "bob")
+	alice.says("#share-codes", "2 times")
+	alice.goesTo(".unshare")
+	alice.becomes(`document.querySelector("#main")?.innerText.includes("You share no server with anybody")`)
+	alice.goesTo(".revoke-code")
+	alice.becomes(`document.querySelector("#main") && !document.querySelector("#share-codes")`)
+	for name, x := range map[string]*tab{"alice": alice, "bob": bob} {
+		x.mustBeQuiet("the pages of shares that " + name + " sees")
+		x.resize(375, 720)
+		x.visit("hub/shares")
+		x.mustFit("the page of shares on a phone of " + name)
+	}
+}
+
+// goesTo reaches an element by the tabulator, sees that it is there, and presses Enter.
+func (x *tab) goesTo(selector string) {
+	x.t.Helper()
+	x.sees(selector)
+	const stops = 100
+	for range stops {
+		x.keys(tabulator)
+		if eval[bool](x, fmt.Sprintf("document.activeElement.matches(%q)", selector)) {
+			if outline := eval[string](x, "getComputedStyle(document.activeElement).outlineStyle"); outline == "none" {
+				x.t.Errorf("one does not see that one is at %s", selector)
+			}
+			x.keys(enter)
+			return
+		}
+	}
+	x.picture("stuck")
+	x.t.Fatalf("at %s the keyboard does not lead to %s in %d stops", x.at(), selector, stops)
 }
