@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A unit's name is the identity of a server on the machine: the launcher starts it, the hub recognises by it who asks for a
-// credential, the admin's drop-ins carry it. A change of these rules would orphan every server that runs.
+// A unit's name is what systemd, drop-ins and the journal know a server by. Root's side makes it and tells it; whoever has a
+// server's name asks there which unit runs it, and the other way round.
 const (
 	unitPrefix = "jupyter-"
 	unitSuffix = ".service"
@@ -20,32 +20,54 @@ const (
 	hashLength = 16 // hexadecimal digits of SHA-256
 )
 
-// UnitName returns the name of the systemd unit that runs the server: jupyter-<user>[-<server>].service, user and server
-// each escaped as systemd-escape does it. So "-" is written \x2d inside a name, and no two servers share a unit. A name
-// that would be over MaxUnitName is cut and ends in \x7e (systemd's way to write "~", which it does not take as it
-// stands) and a hash of the whole.
-func UnitName(r ServerRef) string {
-	body := unitPrefix + escapeUnit(r.User)
-	if r.Server != "" {
-		body += "-" + escapeUnit(r.Server)
+// DefaultUnitTemplate makes jupyter-alice.service of alice's server and jupyter-alice-gpu.service of the one that she calls gpu.
+const DefaultUnitTemplate = "jupyter-" + userField + "-" + serverField
+
+// What a template leaves open.
+const (
+	userField   = "{USERNAME}"
+	serverField = "{SERVERNAME}"
+)
+
+// UnitNames makes the names of units by a template. The zero value does so by DefaultUnitTemplate.
+type UnitNames struct{ template string }
+
+// UnitName is the name by DefaultUnitTemplate.
+func UnitName(r ServerRef) string { return UnitNames{}.Of(r) }
+
+// Of returns the name of the systemd unit that runs the server. User and server are each escaped as systemd-escape does it, so
+// "-" is written \x2d inside a name, and no two servers share a unit. With a server that has no name, the "-" before it goes too
+// where nothing else stands between that and the next one. A name that would be over MaxUnitName is cut and ends in \x7e
+// (systemd's way to write "~", which it does not take as it stands) and a hash of the whole.
+func (n UnitNames) Of(r ServerRef) string {
+	var segments []string
+	for _, segment := range strings.Split(n.Template(), "-") {
+		if segment != serverField || r.Server != "" {
+			segments = append(segments, segment)
+		}
 	}
+	fill := strings.NewReplacer(userField, escapeUnit(r.User), serverField, escapeUnit(r.Server))
+	body := fill.Replace(strings.Join(segments, "-"))
 	if len(body)+len(unitSuffix) > MaxUnitName || hashed(body) {
 		body = shorten(body)
 	}
 	return body + unitSuffix
 }
 
-// ParseUnitName is the inverse of UnitName. It reports false for a name that UnitName does not make and for one that ends
-// in a hash, whose server only its log fields tell.
-func ParseUnitName(unit string) (ServerRef, bool) {
-	body, isService := strings.CutSuffix(unit, unitSuffix)
-	names, isOurs := strings.CutPrefix(body, unitPrefix)
-	if !isService || !isOurs || hashed(body) {
-		return ServerRef{}, false
+// Template returns the template with everything that it leaves open.
+func (n UnitNames) Template() string {
+	if n.template == "" {
+		return DefaultUnitTemplate
 	}
-	user, server, _ := strings.Cut(names, "-")
-	r := ServerRef{User: unescapeUnit(user), Server: unescapeUnit(server)}
-	return r, UnitName(r) == unit
+	return n.template
+}
+
+// Named returns the name by which drop-ins reach all of a user's servers that have names, jupyter-alice-.service. There is none
+// where a server's name is not the last part of a unit's, nor where the user's is so long that a hash stands in its place.
+func (n UnitNames) Named(user string) (string, bool) {
+	before, isLast := strings.CutSuffix(n.Template(), "-"+serverField)
+	body := strings.TrimSuffix(UnitNames{before}.Of(ServerRef{User: user}), unitSuffix)
+	return body + "-" + unitSuffix, isLast && !hashed(body)
 }
 
 // hashed reports whether the body of a name ends as a shortened one does. Names that do so by themselves are shortened too,
@@ -90,27 +112,4 @@ func escapeUnit(s string) string {
 
 func plain(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == ':' || c == '_' || c == '.'
-}
-
-// unescapeUnit reads what it can; ParseUnitName finds out whether that was right.
-func unescapeUnit(s string) string {
-	var b strings.Builder
-	for len(s) > 0 {
-		if c, err := hex.DecodeString(digits(s)); err == nil && len(c) == 1 {
-			b.WriteByte(c[0])
-			s = s[len(tilde):]
-			continue
-		}
-		b.WriteByte(s[0])
-		s = s[1:]
-	}
-	return b.String()
-}
-
-// digits returns the two digits of an escape that s begins with, or nothing.
-func digits(s string) string {
-	if len(s) < len(tilde) || s[:2] != `\x` {
-		return ""
-	}
-	return s[2:len(tilde)]
 }

@@ -32,7 +32,10 @@ func (s *source) load(inForce *launcher.Policy) (*launcher.Policy, []string, err
 	if mistakes := checkProperties(c); len(mistakes) > 0 {
 		return nil, nil, hub.Errorf(hub.Invalid, "%w", mistakes)
 	}
-	p := policy(c)
+	p, err := policy(c)
+	if err != nil {
+		return nil, nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.read[inForce]
@@ -48,8 +51,13 @@ func (s *source) load(inForce *launcher.Policy) (*launcher.Policy, []string, err
 }
 
 // policy says in the launcher's words what the configuration says.
-func policy(c *config.Config) *launcher.Policy {
+func policy(c *config.Config) (*launcher.Policy, error) {
+	names, err := hub.ParseUnitTemplate(c.Spawner.UnitNameTemplate)
+	if err != nil {
+		return nil, err
+	}
 	p := &launcher.Policy{
+		Names:        names,
 		Rules:        rules(c.Authenticator),
 		StartTimeout: c.Spawner.StartTimeout.Std(),
 		RunsAs:       func(user string) (launcher.RunsAs, error) { return runsAs(c, user) },
@@ -64,7 +72,7 @@ func policy(c *config.Config) *launcher.Policy {
 	for _, o := range c.Spawner.Profiles {
 		p.Profiles = append(p.Profiles, launcher.Profile{Offer: o.Offer(), AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})
 	}
-	return p
+	return p, nil
 }
 
 // services are those of the configuration that systemd runs.
@@ -135,6 +143,11 @@ func provided(c *config.Config, p launcher.Person, choice launcher.Choice) ([]hu
 		return nil, err
 	}
 	var all []hub.Provided
+	for _, s := range c.Settings() {
+		if s.Section == "spawner" && s.Key == "unit_name_template" {
+			all = append(all, hub.Provided{Name: s.Key, Value: s.Literal(), Origin: s.Origin()})
+		}
+	}
 	for _, s := range c.Explain(p.User, p.Account.Groups, profile, picks) {
 		all = append(all, hub.Provided{Name: s.Key, Value: s.Literal(), Origin: s.Origin()})
 	}

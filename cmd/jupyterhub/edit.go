@@ -54,7 +54,11 @@ Without a flag it is for the user's default server, with --server for one named 
 			if slice {
 				return a.edit(cmd.Context(), target{who.slice(), "Slice", "all servers of " + who.user})
 			}
-			return a.edit(cmd.Context(), targetOf(who.user, server, named))
+			t, err := who.target(server, named)
+			if err != nil {
+				return err
+			}
+			return a.edit(cmd.Context(), t)
 		}),
 	}
 	cmd.Flags().StringVar(&server, "server", "", "`name` of a named server")
@@ -107,16 +111,28 @@ func (p person) slice() string {
 	return hub.UserSlice(p.user, p.conf.Spawner.PolicyFor(p.user, p.groups, nil).SliceGroup)
 }
 
-func targetOf(user, server string, named bool) target {
-	unit := hub.UnitName(hub.ServerRef{User: user, Server: server})
-	body := strings.TrimSuffix(unit, ".service")
-	switch {
-	case named:
-		return target{body + "-.service", "Service", "the named servers of " + user}
-	case server != "":
-		return target{unit, "Service", user + "'s server " + server}
+// target returns the unit of a server of somebody's, as one is called that is started from now on, or what reaches all that have names.
+func (p person) target(server string, named bool) (target, error) {
+	var names hub.UnitNames
+	if p.conf != nil {
+		var err error
+		if names, err = hub.ParseUnitTemplate(p.conf.Spawner.UnitNameTemplate); err != nil {
+			return target{}, err
+		}
 	}
-	return target{unit, "Service", user + "'s server"}
+	whose := p.user + "'s server"
+	if server != "" {
+		whose += " " + server
+	}
+	if !named {
+		return target{names.Of(hub.ServerRef{User: p.user, Server: server}), "Service", whose}, nil
+	}
+	unit, is := names.Named(p.user)
+	if !is {
+		return target{}, hinted(fmt.Errorf("no drop-in reaches all named servers of %s: unit_name_template is %q", p.user, names.Template()),
+			"--server NAME is for one of them")
+	}
+	return target{unit, "Service", "the named servers of " + p.user}, nil
 }
 
 // dropIn is the file's name in the unit's directory, the one that systemctl edit writes too.

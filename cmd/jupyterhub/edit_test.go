@@ -27,7 +27,7 @@ func TestEditMakesChangesAndRemovesADropIn(t *testing.T) {
 		asked = append(asked, strings.Join(args, " "))
 		return nil, nil
 	}
-	alice := targetOf("alice", "", false)
+	alice := unitOf(t, "alice", "", false)
 	compare(t, m.edit(t, alice, "sed -i s/^#Memory/Memory/"), `
 wrote DIR/units/jupyter-alice.service.d/override.conf
 Limits (MemoryMax=, CPUQuota=, TasksMax=, …) hold from now on, also for a server that runs.
@@ -53,7 +53,7 @@ Everything else holds from the next start of alice's server.
 
 func TestAnUntouchedTemplateMakesNoDropIn(t *testing.T) {
 	m := newMachine(t, "")
-	compare(t, m.edit(t, targetOf("bob", "", true), "true"), "\nnothing was changed\n")
+	compare(t, m.edit(t, unitOf(t, "bob", "", true), "true"), "\nnothing was changed\n")
 	if got := m.edit(t, target{hub.UserSlice("bob", ""), "Slice", "all servers of " + "bob"}, "false"); !strings.HasPrefix(got, "error: the editor ended badly, and nothing was changed") {
 		t.Error(got)
 	}
@@ -72,13 +72,13 @@ func TestEditSaysWhenSystemdDidNotHear(t *testing.T) {
 
 func TestTargetsAreTheUnitsOfDesign(t *testing.T) {
 	for want, got := range map[string]target{
-		"jupyter-alice.service":              targetOf("alice", "", false),
-		"jupyter-alice-gpu.service":          targetOf("alice", "gpu", false),
-		"jupyter-alice-.service":             targetOf("alice", "", true),
+		"jupyter-alice.service":              unitOf(t, "alice", "", false),
+		"jupyter-alice-gpu.service":          unitOf(t, "alice", "gpu", false),
+		"jupyter-alice-.service":             unitOf(t, "alice", "", true),
 		"jupyter-user_alice.slice":           target{hub.UserSlice("alice", ""), "Slice", "all servers of " + "alice"},
-		`jupyter-a\x2db.service`:             targetOf("a-b", "", false),
+		`jupyter-a\x2db.service`:             unitOf(t, "a-b", "", false),
 		`jupyter-user_a\x2db.slice`:          target{hub.UserSlice("a-b", ""), "Slice", "all servers of " + "a-b"},
-		`jupyter-bob\x40example.org.service`: targetOf("bob@example.org", "", false),
+		`jupyter-bob\x40example.org.service`: unitOf(t, "bob@example.org", "", false),
 	} {
 		if got.unit != want {
 			t.Errorf("got %s, want %s", got.unit, want)
@@ -123,5 +123,37 @@ dynamic_users = true
 		if who, err := m.app.person(t.Context(), name); hub.KindOf(err) != hub.NotFound {
 			t.Errorf("%s is %+v, %v", name, who, err)
 		}
+	}
+}
+
+// unitOf is what an admin edits where nothing else is configured.
+func unitOf(t *testing.T, user, server string, named bool) target {
+	t.Helper()
+	unit, err := person{user: user}.target(server, named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unit
+}
+
+// Drop-ins go by the names that root's file gives to units.
+func TestTheUnitToEditIsCalledByTheTemplate(t *testing.T) {
+	m := newMachine(t, "[spawner]\nunit_name_template = \"jupyter-{USERNAME}-singleuser\"\n")
+	m.app.account = func(_ context.Context, name string) (hub.Account, error) { return hub.Account{Name: name}, nil }
+	who, err := m.app.person(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, c := range map[string]struct {
+		server string
+		named  bool
+	}{"jupyter-alice-singleuser.service": {}, "jupyter-alice-singleuser-gpu.service": {"gpu", false}, "jupyter-alice-singleuser-.service": {"", true}} {
+		if got, err := who.target(c.server, c.named); err != nil || got.unit != want {
+			t.Errorf("got %s, %v, want %s", got.unit, err, want)
+		}
+	}
+	who.conf.Spawner.UnitNameTemplate = "jupyter-{SERVERNAME}-{USERNAME}"
+	if got, err := who.target("", true); err == nil {
+		t.Errorf("%s is said to reach all", got.unit)
 	}
 }

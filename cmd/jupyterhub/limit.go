@@ -129,7 +129,7 @@ func limitsNow(ctx context.Context, spawnd *systemdspawner.Client, ref hub.Serve
 			return u.Used.Limits, nil
 		}
 	}
-	return hub.Limits{}, hub.Errorf(hub.NotRunning, "%s does not run", hub.UnitName(ref))
+	return hub.Limits{}, hub.Errorf(hub.NotRunning, "the server %s does not run", strings.TrimSuffix(ref.String(), "/"))
 }
 
 func (a *app) printLimits(l hub.Limits) {

@@ -49,7 +49,7 @@ io_weight=50
 [0]
 `)
 	compare(t, m.run("limit", "bob"), `
-jupyterhub: error: jupyter-bob.service does not run
+jupyterhub: error: the server bob does not run
 [1]
 `)
 }

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"slices"
+
+	"jupyterhubd/hub"
 )
 
 // Spawner is [spawner] and what stands below it. Policy holds for everyone; groups, users and profiles say what differs.
@@ -16,6 +18,7 @@ type Spawner struct {
 	SleepAfter               Duration // 0: never
 	BusyCPU                  float64  // CPUs; 0: whatever it does
 	BusyKernels              Duration // 0: nobody is asked
+	UnitNameTemplate         string
 	Policy
 	Groups   map[string]Overlay // by NSS group
 	Users    map[string]Overlay // by account
@@ -101,6 +104,15 @@ var spawnerOptions = []row[Spawner]{
 	option("busy_kernels", span, seconds(7*24*3600), func(s *Spawner) *Duration { return &s.BusyKernels },
 		"For how long a server is active because it says that a kernel runs a cell, though nobody visits it and it needs no processor; 0 asks no server.").
 		note("A cell that waits for a database or a batch system looks idle otherwise. The server is asked when sleep_after, or the timeout of [culler], is about to be over. A culler with another timeout wants that one set there."),
+	option("unit_name_template", text, hub.DefaultUnitTemplate, func(s *Spawner) *string { return &s.UnitNameTemplate },
+		"What the systemd units of servers are called: it begins with \"jupyter-\", and has {USERNAME} in it.", unitTemplate).applies(AtStart).
+		note("{SERVERNAME} and the \"-\" before it fall away where a server has no name; a template without {SERVERNAME} gets both at its end. " +
+			"Servers that run keep their units' names. Drop-ins go by the names: move them along."),
+}
+
+func unitTemplate(s string) error {
+	_, err := hub.ParseUnitTemplate(s)
+	return err
 }
 
 // policyOptions can also stand in [spawner.group.X], [spawner.user.X] and [[spawner.profile]].

@@ -128,7 +128,6 @@ var refused = map[string]string{
 	"open_sessions":                  noChoice("a PAM session would move servers out of their limits"),
 
 	"cull_every": cullTimer, "every": cullTimer, "interval": cullTimer,
-	"unit_name_template": noChoice("units are called jupyter-NAME.service"),
 }
 
 const (

@@ -18,8 +18,11 @@ import (
 // serviceToken is the name of the credential by which a service's unit gets its token.
 const serviceToken = "token"
 
-// writePatience is how long PID 1 may take to read an answer.
-const writePatience = 5 * time.Second
+// Patience with PID 1 and with the Spawner: for an answer to be read, and for word of whose unit it is that asks.
+const (
+	writePatience = 5 * time.Second
+	namePatience  = 30 * time.Second
+)
 
 // question is what PID 1 asks for: a credential of a unit.
 type question struct{ unit, credential string }
@@ -38,8 +41,8 @@ func parseAddress(addr string) (question, bool) {
 	return question{unit: part[1], credential: part[2]}, true
 }
 
-// ServeCredentials answers PID 1 when a unit starts that loads its identity from l, until ctx ends. It needs no inventory:
-// a wish on disk is enough, so a unit whose start a former hub asked for gets its identity too.
+// ServeCredentials answers PID 1 when a unit starts that loads its identity from l, until ctx ends. It needs the name of the unit
+// and a wish on disk, and nothing reconciled: a unit whose start a former hub asked for gets its identity too.
 func (m *Manager) ServeCredentials(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
@@ -60,7 +63,7 @@ func (m *Manager) ServeCredentials(ctx context.Context, l net.Listener) error {
 // attend answers one connection. Whoever is not PID 1, or asks for what is not there, gets nothing.
 func (m *Manager) attend(ctx context.Context, c net.Conn) {
 	defer c.Close()
-	if varlink.PeerOf(c).UID != 0 || c.SetDeadline(time.Now().Add(writePatience)) != nil || ctx.Err() != nil {
+	if varlink.PeerOf(c).UID != 0 || ctx.Err() != nil {
 		return
 	}
 	q, ok := parseAddress(c.RemoteAddr().String())
@@ -68,7 +71,12 @@ func (m *Manager) attend(ctx context.Context, c net.Conn) {
 		m.log.Warn().Msg("somebody asks for a credential and does not say for which unit")
 		return
 	}
-	answer, err := m.Credential(q.unit, q.credential)
+	limited, done := context.WithTimeout(ctx, namePatience)
+	defer done()
+	answer, err := m.Credential(limited, q.unit, q.credential)
+	if err == nil {
+		err = c.SetDeadline(time.Now().Add(writePatience))
+	}
 	if err == nil {
 		_, err = c.Write(answer)
 	}
@@ -78,26 +86,30 @@ func (m *Manager) attend(ctx context.Context, c net.Conn) {
 }
 
 // Credential returns a unit's credential, made at this moment: "environment" of a server that is wished, "token" of a
-// service. What the server was known by before opens nothing any more.
-func (m *Manager) Credential(unit, name string) ([]byte, error) {
+// service. What the server was known by before opens nothing any more. It waits, for ctx at most, until the Spawner tells whose
+// unit that is.
+func (m *Manager) Credential(ctx context.Context, unit, name string) ([]byte, error) {
 	switch name {
 	case credential.Name:
 		if strings.HasPrefix(unit, serviceUnits) {
 			return m.answerServiceIdentity(unit)
 		}
-		return m.answerServer(unit)
+		return m.answerServer(ctx, unit)
 	case serviceToken:
 		return m.answerService(unit)
 	}
 	return nil, hub.Errorf(hub.NotFound, "there is no credential %q", name)
 }
 
-func (m *Manager) answerServer(unit string) (answer []byte, err error) {
+func (m *Manager) answerServer(ctx context.Context, unit string) (answer []byte, err error) {
+	ref, err := m.names.server(ctx, unit)
+	if err != nil {
+		return nil, err
+	}
 	policy := m.policyNow()
 	err = m.store.Update(func(tx *store.Tx) error {
-		ref, err := wishedUnit(tx, unit)
-		if err != nil {
-			return err
+		if r, err := tx.Server(ref); err != nil || !r.Wanted {
+			return hub.Errorf(hub.NotFound, "no server is wished that runs as %s", unit)
 		}
 		env, err := m.identity(tx, policy, ref)
 		if err == nil {
@@ -106,28 +118,6 @@ func (m *Manager) answerServer(unit string) (answer []byte, err error) {
 		return err
 	})
 	return answer, err
-}
-
-// wishedUnit finds the server that a unit runs, if it is wished.
-func wishedUnit(tx *store.Tx, unit string) (hub.ServerRef, error) {
-	unknown := hub.Errorf(hub.NotFound, "no server is wished that runs as %s", unit)
-	if ref, ok := hub.ParseUnitName(unit); ok {
-		if r, err := tx.Server(ref); err != nil || !r.Wanted {
-			return ref, unknown
-		}
-		return ref, nil
-	}
-	var found *hub.ServerRef
-	err := tx.EachServer(func(r hub.Server) error { // a name that ends in a hash
-		if r.Wanted && hub.UnitName(r.ServerRef) == unit {
-			found = &r.ServerRef
-		}
-		return nil
-	})
-	if err != nil || found == nil {
-		return hub.ServerRef{}, unknown
-	}
-	return *found, nil
 }
 
 func (m *Manager) answerService(unit string) (answer []byte, err error) {

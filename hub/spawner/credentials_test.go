@@ -2,6 +2,7 @@ package spawner_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -23,7 +24,7 @@ func TestIdentity(t *testing.T) {
 	play(t, func(t *testing.T, h *house) {
 		h.options.Policy.OAuthClientAllowedScopes = []string{"read:users:name!user"}
 		h.SetPolicy(h.options.Policy)
-		h.start(aliceLab)
+		h.run(aliceLab)
 		env := h.identify(aliceLab)
 		token := env["JUPYTERHUB_API_TOKEN"]
 		if len(token) != 32 || env["JPY_API_TOKEN"] != token {
@@ -84,16 +85,91 @@ func TestIdentityIsMintedAnewForEachInvocation(t *testing.T) {
 	})
 }
 
-// A hub that has just started answers before it knows what runs.
+// A hub that has just started answers as soon as it is told whose unit asks, though that may take a while.
 func TestIdentityBeforeTheFirstInventory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t)
 		defer h.close()
+		if _, err := h.machine.Start(t.Context(), alice, "", nil); err != nil {
+			t.Fatal(err)
+		}
 		h.machine.Crash()
 		h.wish(hub.Server{ServerRef: alice, BootID: "boot-0"})
 		h.open()
-		h.identify(alice)
+		answered := make(chan credential.Environment, 1)
+		go func() { answered <- h.identify(alice) }()
+		sleep(20 * time.Second)
+		select {
+		case <-answered:
+			t.Fatal("it was answered, and nobody has said whose unit it is")
+		default:
+		}
+		h.machine.Return()
+		if env := <-answered; env["JUPYTERHUB_USER"] != "alice" {
+			t.Errorf("it is %q's", env["JUPYTERHUB_USER"])
+		}
 	})
+}
+
+// The hub takes the names of units from who composes them, and holds on to them when the template is another one.
+func TestTheHubTakesNamesFromTheSpawner(t *testing.T) {
+	names := func(template string) hub.UnitNames {
+		t.Helper()
+		n, err := hub.ParseUnitTemplate(template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	play(t, func(t *testing.T, h *house) {
+		h.machine.Rename(names("jupyter-{USERNAME}-singleuser"))
+		h.run(alice)
+		h.machine.Rename(names("jupyter-{SERVERNAME}-{USERNAME}"))
+		h.run(aliceLab)
+		for ref, want := range map[hub.ServerRef]string{alice: "jupyter-alice-singleuser.service", aliceLab: "jupyter-lab-alice.service"} {
+			if got, err := h.Server(ref); err != nil || got.Unit.Name != want {
+				t.Errorf("%s runs as %s, %v", ref, got.Unit.Name, err)
+			}
+			if env := h.identify(ref); env["JUPYTERHUB_USER"] != "alice" || env["JUPYTERHUB_SERVER_NAME"] != ref.Server {
+				t.Errorf("%s is told that it is %q's %q", want, env["JUPYTERHUB_USER"], env["JUPYTERHUB_SERVER_NAME"])
+			}
+		}
+		h.stop()
+		h.open()
+		h.identify(alice)
+		if _, err := h.Stop(t.Context(), alice); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		h.run(alice)
+		if got, _ := h.Server(alice); got.Unit.Name != "jupyter-alice.service" {
+			t.Errorf("started again it is %s", got.Unit.Name)
+		}
+	})
+}
+
+// Vulnerability: an identity is given to whoever has the right name. Attack: a unit that the Spawner did not make is called as a wished
+// server's would be. Verified: it gets nothing, at once for a name that is another unit's now, and in a while for one that nobody tells of.
+func TestANameAloneIsNoIdentity(t *testing.T) {
+	play(t, func(t *testing.T, h *house) {
+		names, err := hub.ParseUnitTemplate("jupyter-{USERNAME}-singleuser")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.machine.Rename(names)
+		h.run(alice)
+		h.refuses("jupyter-alice.service", credential.Name)
+	})
+}
+
+// refuses fails the test if a unit gets a credential.
+func (h *house) refuses(unit, name string) {
+	h.t.Helper()
+	ctx, done := context.WithTimeout(h.t.Context(), time.Minute)
+	defer done()
+	if b, err := h.Credential(ctx, unit, name); hub.KindOf(err) != hub.NotFound || b != nil {
+		h.t.Errorf("%q of %q: %q, %v", name, unit, b, err)
+	}
 }
 
 func TestWhoGetsNoCredential(t *testing.T) {
@@ -108,9 +184,7 @@ func TestWhoGetsNoCredential(t *testing.T) {
 			{"ssh.service", "environment"}, {"jupyter-alice", "environment"}, {"", "environment"},
 			{"jupyter-alice.service", "token"}, {"jupyter-alice.service", ""}, {"", "token"},
 		} {
-			if b, err := h.Credential(q[0], q[1]); hub.KindOf(err) != hub.NotFound || b != nil {
-				t.Errorf("%q of %q: %q, %v", q[1], q[0], b, err)
-			}
+			h.refuses(q[0], q[1])
 		}
 	})
 }
@@ -159,7 +233,7 @@ func TestServiceToken(t *testing.T) {
 		h.update(func(tx *store.Tx) error {
 			return tx.PutService(hub.Service{Name: "idle-culler", Unit: "jupyterhub-idle-culler.service"})
 		})
-		value, err := h.Credential("jupyterhub-idle-culler.service", "token")
+		value, err := h.Credential(t.Context(), "jupyterhub-idle-culler.service", "token")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +259,10 @@ func TestCredentialsDoor(t *testing.T) {
 	h := build(t)
 	t.Cleanup(func() { _ = h.store.Close() })
 	h.wish(hub.Server{ServerRef: alice})
-	h.Manager = spawner.New(h.options) // knows nothing yet, and answers all the same
+	if _, err := h.machine.Start(t.Context(), alice, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	h.Manager = spawner.New(h.options)
 	path := filepath.Join(t.TempDir(), "credentials.sock")
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -194,12 +271,14 @@ func TestCredentialsDoor(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- h.ServeCredentials(ctx, l) }()
+	running := make(chan error, 1)
+	go func() { running <- h.Run(ctx) }()
 
 	if env, err := credential.Decode(fetch(t, path, "@0123456789abcdef/unit/jupyter-alice.service/environment")); err != nil || env["JUPYTERHUB_USER"] != "alice" {
 		t.Errorf("%q, %v", env, err)
 	}
 	for _, from := range []string{
-		"", "@0123/unit/jupyter-bob.service/environment", "@0123/unit/jupyter-alice.service/environment/x",
+		"", "@0123/unit/jupyter-alice.service/environment/x",
 		"@/unit/jupyter-alice.service/environment", "@0123/system/jupyter-alice.service/environment",
 	} {
 		if from != "" {
@@ -209,14 +288,28 @@ func TestCredentialsDoor(t *testing.T) {
 			t.Errorf("%q got %q", from, b)
 		}
 	}
+	unknown := knock(t, path, fmt.Sprintf("@%04x/unit/jupyter-bob.service/environment", os.Getpid()&0xffff))
 	stop()
-	if err := <-ended; err != nil {
+	if b, _ := io.ReadAll(unknown); len(b) != 0 {
+		t.Errorf("a unit that nobody tells of got %q", b)
+	}
+	if err := errors.Join(<-ended, <-running); err != nil {
 		t.Error(err)
 	}
 }
 
 // fetch reads what the door answers to a connection from an address.
 func fetch(t *testing.T, path, from string) []byte {
+	t.Helper()
+	b, err := io.ReadAll(knock(t, path, from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// knock connects to the door from an address.
+func knock(t *testing.T, path, from string) net.Conn {
 	t.Helper()
 	var local *net.UnixAddr
 	if from != "" {
@@ -226,10 +319,6 @@ func fetch(t *testing.T, path, from string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	b, err := io.ReadAll(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	t.Cleanup(func() { c.Close() })
+	return c
 }

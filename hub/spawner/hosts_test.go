@@ -53,7 +53,7 @@ func TestRoutesOfSeveralHosts(t *testing.T) {
 // Servers and services are told where they are and where the hub is: JupyterHub's contract has these for several hosts.
 func TestIdentityAtSeveralHosts(t *testing.T) {
 	play(t, func(t *testing.T, h *house) {
-		h.start(aliceLab)
+		h.run(aliceLab)
 		told(t, h.identify(aliceLab), credential.Environment{
 			"JUPYTERHUB_HOST":                       "https://hub.example:8443",
 			"JUPYTERHUB_OAUTH_CALLBACK_URL":         "https://alice.hub.example:8443/jh/user/alice/lab/oauth_callback",
@@ -75,7 +75,7 @@ func TestIdentityAtSeveralHosts(t *testing.T) {
 		h.update(func(tx *store.Tx) error {
 			return tx.PutService(hub.Service{Name: "wiki", URL: "http://127.0.0.1:9000", Unit: unit})
 		})
-		b, err := h.Credential(unit, credential.Name)
+		b, err := h.Credential(t.Context(), unit, credential.Name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,6 +59,7 @@ type Manager struct {
 	life      time.Duration // of a service's token
 	report    func(active int)
 
+	names   names
 	table   sync.RWMutex  // read-held by whoever edits one route of the proxy's, held by whoever compares all; taken before mu
 	redo    chan struct{} // asks for a comparison of the proxy's table
 	read    chan struct{} // closed when the proxy's table was read for the first time

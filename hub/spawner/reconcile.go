@@ -16,6 +16,7 @@ import (
 //
 // Servers whose start or stop is under way have somebody who cares for them; they are shown the unit, or that it is gone.
 func (m *Manager) reconcile(inv hub.Inventory) {
+	m.names.whole(inv.Units)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	todo, err := m.unfinished() // under the lock: a stop that ends just now must not look like a wish that nobody cares for
@@ -70,7 +71,7 @@ func (m *Manager) announce() {
 // compare shows an active server what an inventory says of its unit. One that was never seen may be just being made.
 func (m *Manager) compare(s *server, u hub.Unit) {
 	switch {
-	case u.Name != "":
+	case !u.ServerRef.IsZero():
 		m.see(s, u)
 	case s.unit.State.Alive():
 		gone := s.unit
@@ -89,11 +90,11 @@ func (m *Manager) takeUp(wish hub.Server, u hub.Unit) {
 		if cause == nil {
 			cause = vanished(u.Name)
 		}
-		m.lose(wish.ServerRef, cause)
+		m.lose(wish.ServerRef, u.Name, cause)
 	case m.policy.startsAtBoot(wish.Profile):
 		m.revive(wish)
 	default:
-		m.lose(wish.ServerRef, nil)
+		m.lose(wish.ServerRef, u.Name, nil)
 	}
 }
 
@@ -114,9 +115,9 @@ func (m *Manager) adopt(ref hub.ServerRef, u hub.Unit) {
 }
 
 // lose cleans up after a server that ended unseen.
-func (m *Manager) lose(ref hub.ServerRef, cause *hub.Cause) {
+func (m *Manager) lose(ref hub.ServerRef, unit string, cause *hub.Cause) {
 	s := m.enter(ref, hub.Stopping)
-	s.unit = hub.Unit{ServerRef: ref, Name: hub.UnitName(ref), State: hub.UnitInactive}
+	s.unit = hub.Unit{ServerRef: ref, Name: unit, State: hub.UnitInactive}
 	m.do(func(ctx context.Context) { m.takeDown(ctx, s, cause) })
 }
 
@@ -156,6 +157,7 @@ func (m *Manager) sweep(u hub.Unit) {
 
 // observe takes in one change. It is called by Spawner.Watch, in order.
 func (m *Manager) observe(u hub.Unit) {
+	m.names.told(u)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.servers[u.ServerRef]

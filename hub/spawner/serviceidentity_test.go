@@ -19,7 +19,7 @@ func TestAServicesIdentity(t *testing.T) {
 			return tx.PutClient(hub.Client{ID: "service-wiki", Service: "wiki", RedirectURI: "/services/wiki/oauth_callback"}, "nobody's secret")
 		})
 		identify := func() credential.Environment {
-			b, err := h.Credential(unit, credential.Name)
+			b, err := h.Credential(t.Context(), unit, credential.Name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,7 @@ func TestAServicesIdentity(t *testing.T) {
 			return err
 		})
 		for _, q := range [][2]string{{"jupyterhub-service-nobody.service", "environment"}, {"jupyterhub-service-.service", "environment"}} {
-			if b, err := h.Credential(q[0], q[1]); hub.KindOf(err) != hub.NotFound || b != nil {
+			if b, err := h.Credential(t.Context(), q[0], q[1]); hub.KindOf(err) != hub.NotFound || b != nil {
 				t.Errorf("%q: %q, %v", q, b, err)
 			}
 		}

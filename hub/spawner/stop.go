@@ -219,7 +219,7 @@ func (m *Manager) settle(s *server, cause *hub.Cause, shutdown bool) {
 
 // stopUnit returns when the unit is gone. While nobody answers who could stop it, it asks again.
 func (m *Manager) stopUnit(ctx context.Context, s *server) error {
-	if u := m.unitOf(s); u.Name != "" && !u.State.Alive() {
+	if u := m.unitOf(s); !u.ServerRef.IsZero() && !u.State.Alive() {
 		return nil
 	}
 	limit := m.policyNow().StopTimeout

@@ -53,7 +53,11 @@ func TestStop(t *testing.T) {
 // identify lets a server's unit fetch its identity, as PID 1 does.
 func (h *house) identify(ref hub.ServerRef) credential.Environment {
 	h.t.Helper()
-	b, err := h.Credential(hub.UnitName(ref), credential.Name)
+	u, err := h.machine.Unit(ref)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	b, err := h.Credential(h.t.Context(), u.Name, credential.Name)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -35,6 +35,7 @@ func DefaultLayout() Layout {
 // Order is one unit to compose: everything that was decided about it.
 type Order struct {
 	hub.ServerRef
+	Unit         string // its name
 	Person       Person // whose User is the reference's
 	Profile      string // "" for none
 	Settings     Settings
@@ -58,7 +59,7 @@ const stopTimeout = 20 * time.Second
 
 // Compose decides every property of a unit. It is a pure function: what it says is what golden files show.
 func Compose(l Layout, o Order) (Composition, error) {
-	c := Composition{Unit: hub.UnitName(o.ServerRef)}
+	c := Composition{Unit: o.Unit}
 	c.Slice, c.Slices = slicesFor(o)
 	c.Socket = socketPath(l.Sockets, c.Unit)
 	table, err := readAll(fill(o.Settings.properties(), o, c.Socket))
@@ -89,7 +90,7 @@ func identity(o Order, c Composition) []sd.Property {
 	if o.Server != "" {
 		what = fmt.Sprintf("Jupyter server %s of %s", o.Server, o.User)
 	}
-	fields := [][]byte{mark(markUnit, "1"), mark(markUser, o.User), mark(markServer, o.Server)}
+	fields := [][]byte{mark(markUnit, c.Unit), mark(markUser, o.User), mark(markServer, o.Server)}
 	if o.Profile != "" {
 		fields = append(fields, mark(markProfile, o.Profile))
 	}

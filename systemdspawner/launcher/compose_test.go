@@ -35,8 +35,9 @@ func ordinary() Settings {
 }
 
 func order(a hub.Account, server string, s Settings) Order {
+	ref := hub.ServerRef{User: a.Name, Server: server}
 	return Order{
-		ServerRef: hub.ServerRef{User: a.Name, Server: server}, Person: Person{User: a.Name, Account: a}, Settings: s,
+		ServerRef: ref, Unit: hub.UnitName(ref), Person: Person{User: a.Name, Account: a}, Settings: s,
 		Command: "/opt/jupyterhub/bin/jupyterhub-singleuser", StartTimeout: time.Minute,
 	}
 }
@@ -61,6 +62,7 @@ func TestCompose(t *testing.T) {
 	guest.Person = Person{User: "alice", Account: guestAccount("alice", nil), Other: true, Guest: true}
 	other := order(bob, "", ordinary())
 	other.ServerRef.User, other.Person.User, other.Person.Other = "robert", "robert", true
+	other.Unit = "jupyter-robert-singleuser.service"
 	imaged := ordinary()
 	imaged.Software = Software{RootImage: "/srv/lab.raw", ExtensionImages: []string{"/srv/torch.raw"}, ExtensionDirectories: []string{"/srv/data"}}
 	imaged.Sandbox["ProtectSystem"] = "strict"

@@ -30,7 +30,7 @@ func (l *Launcher) unmount(ctx context.Context, name string) {
 		case <-ctx.Done():
 			return
 		}
-		e, _ := l.roster.get(name)
+		e, _ := l.roster.named(name)
 		b, err := l.live()
 		if err != nil || e.unit.State != hub.UnitActive || !e.unit.Listening {
 			return // whoever looks at it next asks again

@@ -16,8 +16,8 @@ func (l *Launcher) Limit(ctx context.Context, ref hub.ServerRef, change *hub.Lim
 	if err := l.roster.ready(ctx); err != nil {
 		return hub.Limits{}, err
 	}
-	e, alive := l.roster.get(hub.UnitName(ref))
-	alive = alive && e.unit.State == hub.UnitActive && e.unit.ServerRef == ref
+	e, alive := l.roster.get(ref)
+	alive = alive && e.unit.State == hub.UnitActive
 	if !alive && !forGood {
 		return hub.Limits{}, notRunning(ref)
 	}

@@ -96,26 +96,30 @@ func (l *Launcher) look(ctx context.Context, name string) error {
 	}
 	s := seen(properties)
 	ref, ours := s.ours(name)
-	known, isKnown := l.roster.get(name)
+	known, isKnown := l.roster.named(name)
+	if gone := !ours || ref != known.unit.ServerRef || s.state() == hub.UnitInactive; isKnown && gone && known.alive() && !known.starting {
+		l.ended(known.unit, l.shutdown(ctx, b), false) // and if there is one of the name, it is another's
+	}
 	switch {
 	case s.state() == hub.UnitFailed && ours:
-		return l.settle(ctx, b, s, ref)
+		return l.settle(ctx, b, s, s.unit(name, ref))
 	case s.state().Alive() && ours:
-		l.adopt(ctx, s, ref)
+		l.adopt(ctx, s, s.unit(name, ref))
 		l.unmounts.begin(name, func() { l.unmount(ctx, name) })
-	case isKnown && known.alive() && !known.starting && !s.state().Alive():
-		l.ended(known.unit, l.shutdown(ctx, b), false)
 	}
 	return nil
 }
 
 // adopt takes a unit that is alive into the picture, and begins to watch it when it is new or runs anew.
-func (l *Launcher) adopt(ctx context.Context, s seen, ref hub.ServerRef) {
-	u := s.unit(ref)
+func (l *Launcher) adopt(ctx context.Context, s seen, u hub.Unit) {
 	l.giveSocketDir(s, u.Name)
 	u.Socket = socketPath(l.sockets.base, u.Name)
 	u.Frozen = l.cgroups.frozen(s.text("ControlGroup"))
-	if !l.roster.update(u, s.text("ControlGroup"), s.choice(), s.promise()) {
+	fresh, twin := l.roster.update(u, s.text("ControlGroup"), s.choice(), s.promise())
+	if twin {
+		l.endTwin(ctx, u)
+	}
+	if !fresh {
 		return
 	}
 	blind := l.watchSocket(ctx, u.Name)
@@ -131,4 +135,23 @@ func (l *Launcher) adopt(ctx context.Context, s seen, ref hub.ServerRef) {
 		return
 	}
 	l.roster.listens(u.Name, l.sockets.listening(u.Name))
+}
+
+// endTwin asks for the end of a second unit of one server: of a start, say, that systemd heard of when the launcher that had asked for
+// it was gone, and the next one had a template of other names. It does not wait.
+func (l *Launcher) endTwin(ctx context.Context, u hub.Unit) {
+	l.o.Report("find a second unit of one server, ending it", u.Name, hub.Errorf(hub.Conflict, "the server %s runs already", u.ServerRef))
+	b, err := l.live()
+	if err == nil && u.Frozen {
+		err = l.thaw(ctx, b, u.Name)
+	}
+	if err == nil {
+		_, err = b.StopUnitContext(ctx, u.Name, "replace", nil)
+	}
+	if err != nil && !isBusError(err, noSuchUnit) {
+		l.o.Report("end a second unit of one server", u.Name, err)
+	}
+	if err := l.sockets.remove(u.Name); err != nil {
+		l.o.Report("remove a socket directory", u.Name, err)
+	}
 }

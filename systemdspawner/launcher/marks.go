@@ -8,13 +8,16 @@ import (
 // The marks by which a unit is known as ours, in its LogExtraFields=. They are journal fields as well: every line that a
 // server writes says whose it is.
 const (
-	markUnit    = "JUPYTERHUB_UNIT"
+	markUnit    = "JUPYTERHUB_UNIT" // its own name
 	markUser    = "JUPYTERHUB_USER"
 	markServer  = "JUPYTERHUB_SERVER"
 	markProfile = "JUPYTERHUB_PROFILE"
 	markOptions = "JUPYTERHUB_OPTIONS"
 	markAccount = "JUPYTERHUB_ACCOUNT" // where it is not the one that logs in
 )
+
+// formerMark stood in the place of the name when there was one for a server alone, hub.UnitName: units that were started then go on.
+const formerMark = "1"
 
 // mark writes a mark. Systemd 252 puts its text into the unit's file as it is, and reads it at the next daemon-reload as words with
 // quotes, escapes and specifiers. So what has a meaning there is written "~" and two hexadecimal digits, and so is "~".

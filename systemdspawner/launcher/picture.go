@@ -98,7 +98,7 @@ func (p *firstPicture) draw(ctx context.Context, u sd.UnitStatus) bool {
 	s, err := p.records.about(u)
 	ref, ours := s.ours(u.Name)
 	if err == nil && ours {
-		p.l.adopt(ctx, s, ref)
+		p.l.adopt(ctx, s, s.unit(u.Name, ref))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,6 +14,9 @@ type Policy struct {
 	// Rules say which accounts may have servers at all.
 	Rules account.Rules
 
+	// Names say what units are called that are started from now on. Those that run keep theirs.
+	Names hub.UnitNames
+
 	// StartTimeout is how long a unit may take until its first process runs, the credential's journey included. The hub
 	// has one deadline of the same length that begins no later, and lasts until the server is ready.
 	StartTimeout time.Duration

@@ -155,7 +155,7 @@ func (r recordings) agree(units ...string) {
 // known is everything that the picture takes from what is seen of a unit, but for the moments.
 func known(s seen, unit string) string {
 	ref, ours := s.ours(unit)
-	u := s.unit(ref)
+	u := s.unit(unit, ref)
 	lasts := u.Until.Sub(u.Since)
 	u.Since, u.Until = time.Time{}, time.Time{}
 	return fmt.Sprintf("%t %+v %v %+v %+v %s", ours, u, lasts, s.choice(), s.promise(), s.text("ControlGroup"))

@@ -21,7 +21,7 @@ Description=Jupyter server of alice
 
 [Service]
 Slice=jupyter-user_alice.slice
-LogExtraFields=JUPYTERHUB_UNIT=1
+LogExtraFields=JUPYTERHUB_UNIT=jupyter-alice.service
 LogExtraFields=JUPYTERHUB_USER=alice
 LogExtraFields=JUPYTERHUB_SERVER=
 ExecStart="/usr/bin/x" "User=0"
@@ -68,7 +68,7 @@ func TestRecordsSayWhoseAUnitIs(t *testing.T) {
 	if !ours || ref != (hub.ServerRef{User: "alice"}) {
 		t.Errorf("taken for %v, %t", ref, ours)
 	}
-	unit := s.unit(ref)
+	unit := s.unit(u.Name, ref)
 	if unit.UID != 1000 || unit.State != hub.UnitActive || unit.Invocation != invocationOfAlice || unit.Since.IsZero() {
 		t.Errorf("the unit is %+v", unit)
 	}

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -15,8 +16,10 @@ type roster struct {
 
 	mu       sync.Mutex // guards what follows, and the fields of entries
 	bootID   string
-	entries  map[string]*entry  // by name of unit
-	tickets  map[string]*ticket // starts that are not claimed yet, by name of unit
+	entries  map[hub.ServerRef]*entry
+	names    map[string]*entry         // by name of unit
+	tickets  map[hub.ServerRef]*ticket // starts that are not claimed yet
+	left     []string                  // units of which systemd keeps a failure that nobody will be told any more
 	watchers map[*watcher]struct{}
 }
 
@@ -34,7 +37,7 @@ type entry struct {
 	stopping bool          // it was asked to stop: however it ends is well
 	failed   bool          // systemd still keeps it as failed, until its cause has been told
 	ended    time.Time
-	former   string // invocation of the unit that had the name before, if its end was remembered
+	former   string // invocation of the server's unit before, if its end was remembered
 }
 
 // ticket is a start about which everything is still to be decided: whose, what, whether at all.
@@ -44,39 +47,51 @@ type ticket struct {
 
 func (e *entry) alive() bool { return e.ended.IsZero() }
 
-// Limits of what is remembered of failed units.
-const (
-	maxRemembered = 1000
-	remembered    = time.Hour
-)
-
 func newRoster(now func() time.Time) *roster {
-	return &roster{now: now, synced: make(chan struct{}), entries: map[string]*entry{}, tickets: map[string]*ticket{}, watchers: map[*watcher]struct{}{}}
+	return &roster{
+		now: now, synced: make(chan struct{}), entries: map[hub.ServerRef]*entry{}, names: map[string]*entry{},
+		tickets: map[hub.ServerRef]*ticket{}, watchers: map[*watcher]struct{}{},
+	}
+}
+
+// put makes an entry that of its unit's server and name. The caller holds the lock.
+func (r *roster) put(e *entry) {
+	if before := r.entries[e.unit.ServerRef]; before != nil {
+		r.drop(before)
+	}
+	r.entries[e.unit.ServerRef], r.names[e.unit.Name] = e, e
+}
+
+// drop takes an entry out. The caller holds the lock.
+func (r *roster) drop(e *entry) {
+	delete(r.entries, e.unit.ServerRef)
+	if r.names[e.unit.Name] == e {
+		delete(r.names, e.unit.Name)
+	}
 }
 
 // begin announces a start, so that a Stop finds it that overtakes it. Whoever begins finishes as well.
 func (r *roster) begin(ref hub.ServerRef) (*ticket, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	name := hub.UnitName(ref)
-	if t := r.tickets[name]; r.taken(name) || t != nil && !t.void {
+	if t := r.tickets[ref]; r.taken(ref) || t != nil && !t.void {
 		return nil, runsAlready(ref)
 	}
 	t := new(ticket)
-	r.tickets[name] = t
+	r.tickets[ref] = t
 	return t, nil
 }
 
 func (r *roster) finish(ref hub.ServerRef, t *ticket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if name := hub.UnitName(ref); r.tickets[name] == t {
-		delete(r.tickets, name)
+	if r.tickets[ref] == t {
+		delete(r.tickets, ref)
 	}
 }
 
-func (r *roster) taken(name string) bool {
-	e := r.entries[name]
+func (r *roster) taken(ref hub.ServerRef) bool {
+	e := r.entries[ref]
 	return e != nil && e.alive()
 }
 
@@ -88,28 +103,45 @@ func wasStopped(ref hub.ServerRef) error {
 	return hub.Errorf(hub.Conflict, "the server %s was stopped while it started", ref)
 }
 
-// claim makes room for a unit that is going to be started. A unit that is alive, or being started, is a Conflict, and so is a
-// start that somebody has asked to end. One that is promised more than the machine has left is refused.
+// claim makes room for a unit that is going to be started. A server whose unit is alive, or being started, whatever that is
+// called, is a Conflict, and so is a start that somebody has asked to end. A name that another server's unit has is refused, and
+// so is what is promised more than the machine has left.
 func (r *roster) claim(u hub.Unit, t *ticket, m capacity, p promise) (*entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case t.void:
 		return nil, wasStopped(u.ServerRef)
-	case r.taken(u.Name):
+	case r.taken(u.ServerRef):
 		return nil, runsAlready(u.ServerRef)
+	}
+	holder := r.names[u.Name]
+	if holder != nil && holder.alive() {
+		return nil, nameTaken(u.Name, holder.unit.ServerRef)
 	}
 	if err := m.holds(r.sum(hub.TopSlice), p); err != nil {
 		return nil, err
 	}
 	u.State = hub.UnitActivating
 	e := &entry{unit: u, promise: p, changed: make(chan struct{}), blind: func() {}, starting: true}
-	if before := r.entries[u.Name]; before != nil {
+	if before := r.entries[u.ServerRef]; before != nil {
 		e.former = before.unit.Invocation
+		if before.failed && before != holder {
+			r.left = append(r.left, before.unit.Name)
+		}
 	}
-	r.entries[u.Name] = e
+	if holder != nil {
+		holder.failed = false // the start makes systemd forget it
+	}
+	r.put(e)
 	r.tell(e)
 	return e, nil
+}
+
+// nameTaken is the refusal of a name that another server's unit has since before the template of names was changed.
+func nameTaken(unit string, by hub.ServerRef) error {
+	return refused(hub.Conflict, hub.CauseNameClash, "The name of your server's unit is taken on this machine.",
+		fmt.Errorf("%s runs the server %s, and was started when unit_name_template was another: jupyterhub servers stop %[2]s", unit, by))
 }
 
 // started says that the Start of a unit has done its part.
@@ -121,13 +153,13 @@ func (r *roster) started(e *entry) {
 
 // ask marks a unit as one that shall end, and a start of it that has only begun as one that shall not go on. It returns nil for
 // a unit that is not alive.
-func (r *roster) ask(name string) *entry {
+func (r *roster) ask(ref hub.ServerRef) *entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t := r.tickets[name]; t != nil {
+	if t := r.tickets[ref]; t != nil {
 		t.void = true
 	}
-	e := r.entries[name]
+	e := r.entries[ref]
 	if e == nil || !e.alive() {
 		return nil
 	}
@@ -163,14 +195,18 @@ func (r *roster) asked(e *entry) bool {
 }
 
 // update takes over what systemd says of a unit that is alive. It returns whether the unit is new to the roster, or runs
-// anew, or has its control group only now: then somebody has to look for its socket and watch its limits.
-func (r *roster) update(u hub.Unit, group string, c Choice, p promise) (fresh bool) {
+// anew, or has its control group only now: then somebody has to look for its socket and watch its limits. Twin is a unit of a
+// server that has another one, which stays: the roster takes no notice of it.
+func (r *roster) update(u hub.Unit, group string, c Choice, p promise) (fresh, twin bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.entries[u.Name]
-	if e == nil || !e.alive() {
-		e = &entry{unit: hub.Unit{Name: u.Name}, changed: make(chan struct{}), blind: func() {}}
-		r.entries[u.Name] = e
+	e := r.entries[u.ServerRef]
+	switch {
+	case e == nil || !e.alive():
+		e = &entry{unit: hub.Unit{ServerRef: u.ServerRef, Name: u.Name}, changed: make(chan struct{}), blind: func() {}}
+		r.put(e)
+	case e.unit.Name != u.Name:
+		return false, true
 	}
 	anew := u.Invocation != e.unit.Invocation
 	fresh = u.Invocation != "" && anew || group != "" && group != e.group
@@ -183,7 +219,7 @@ func (r *roster) update(u hub.Unit, group string, c Choice, p promise) (fresh bo
 		e.unit = u
 		r.tell(e)
 	}
-	return fresh
+	return fresh, false
 }
 
 // watching gives a unit what looks after it: the function that stops looking for its socket, and the evidence of its
@@ -191,7 +227,7 @@ func (r *roster) update(u hub.Unit, group string, c Choice, p promise) (fresh bo
 func (r *roster) watching(name string, blind func(), v *evidence) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.entries[name]
+	e := r.names[name]
 	if e == nil || !e.alive() {
 		return false
 	}
@@ -212,49 +248,10 @@ func (e *entry) unwatch() {
 func (r *roster) listens(name string, listening bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.entries[name]; e != nil && e.alive() && e.unit.Listening != listening {
+	if e := r.names[name]; e != nil && e.alive() && e.unit.Listening != listening {
 		e.unit.Listening = listening
 		r.tell(e)
 	}
-}
-
-// end takes a unit out of the picture. With a cause it is remembered as failed; keeps says that systemd has it as failed
-// too, until somebody was told. It reports whether the unit was in the picture.
-func (r *roster) end(u hub.Unit, cause *hub.Cause, keeps bool) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.entries[u.Name]
-	if e == nil {
-		e = &entry{changed: make(chan struct{}), blind: func() {}}
-		r.entries[u.Name] = e
-	}
-	if !e.alive() {
-		return false
-	}
-	e.unwatch()
-	e.ended, e.failed, e.unit = r.now(), keeps, u
-	e.unit.State, e.unit.Listening, e.unit.Cause = hub.UnitInactive, false, cause
-	if cause != nil && cause.Kind != hub.CauseShutdown {
-		e.unit.State = hub.UnitFailed
-	}
-	r.tell(e)
-	if cause == nil {
-		delete(r.entries, u.Name)
-	}
-	r.forgetOld()
-	return true
-}
-
-// amend tells the cause of a failure once more, now that it is whole. A run that was followed by another is over.
-func (r *roster) amend(u hub.Unit, whole *hub.Cause) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.entries[u.Name]
-	if e == nil || e.alive() || e.unit.Invocation != u.Invocation {
-		return
-	}
-	e.unit.Cause, e.failed = whole, true
-	r.tell(e)
 }
 
 // awaitWhole waits, not for long, until the cause of a unit that failed is whole, and returns the unit as it is then.
@@ -278,50 +275,21 @@ func (r *roster) awaitWhole(ctx context.Context, e *entry, patience time.Duratio
 	}
 }
 
-// forgetOld drops failed units that nobody is going to ask for. Systemd forgets them as well, through told.
-func (r *roster) forgetOld() {
-	var oldest string
-	count := 0
-	for name, e := range r.entries {
-		if e.alive() {
-			continue
-		}
-		if r.now().Sub(e.ended) > remembered && !e.failed {
-			delete(r.entries, name)
-			continue
-		}
-		count++
-		if oldest == "" || e.ended.Before(r.entries[oldest].ended) {
-			oldest = name
-		}
-	}
-	if count > maxRemembered {
-		delete(r.entries, oldest)
-	}
-}
-
-// told returns the units that systemd still keeps as failed although their cause has been told, once each.
-func (r *roster) told() []string {
+// get returns a copy of the entry of a server's unit.
+func (r *roster) get(ref hub.ServerRef) (entry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.watchers) == 0 {
-		return nil
-	}
-	var names []string
-	for name, e := range r.entries {
-		if e.failed {
-			e.failed = false
-			names = append(names, name)
-		}
-	}
-	return names
+	return copied(r.entries[ref])
 }
 
-// get returns a copy of a unit's entry.
-func (r *roster) get(name string) (entry, bool) {
+// named returns a copy of the entry of the unit of a name.
+func (r *roster) named(name string) (entry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.entries[name]
+	return copied(r.names[name])
+}
+
+func copied(e *entry) (entry, bool) {
 	if e == nil {
 		return entry{}, false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,7 +111,7 @@ func TestAStopFindsAStartThatHasOnlyBegun(t *testing.T) {
 	if _, err := r.begin(alice); hub.KindOf(err) != hub.Conflict {
 		t.Errorf("a second start meanwhile: %v", err)
 	}
-	if e := r.ask("jupyter-alice.service"); e != nil {
+	if e := r.ask(alice); e != nil {
 		t.Errorf("a unit is alive: %+v", e)
 	}
 	second := begin() // one that shall not go on is in nobody's way
@@ -137,17 +138,17 @@ func TestASuccessorKnowsWhoHadItsName(t *testing.T) {
 
 func TestARestartBySystemdIsANewRun(t *testing.T) {
 	r := newRoster(time.Now)
-	if !r.update(unitOf("alice", hub.UnitActive, "1"), "/group", Choice{}, promise{}) {
+	if fresh, _ := r.update(unitOf("alice", hub.UnitActive, "1"), "/group", Choice{}, promise{}); !fresh {
 		t.Error("a unit that was never seen is not new")
 	}
 	r.listens("jupyter-alice.service", true)
-	if r.update(unitOf("alice", hub.UnitActive, "1"), "/group", Choice{}, promise{}) {
+	if fresh, _ := r.update(unitOf("alice", hub.UnitActive, "1"), "/group", Choice{}, promise{}); fresh {
 		t.Error("the same run is new")
 	}
-	if !r.update(unitOf("alice", hub.UnitActivating, "2"), "/group", Choice{}, promise{}) {
+	if fresh, _ := r.update(unitOf("alice", hub.UnitActivating, "2"), "/group", Choice{}, promise{}); !fresh {
 		t.Error("another run is not new")
 	}
-	if e, _ := r.get("jupyter-alice.service"); e.unit.Listening {
+	if e, _ := r.get(hub.ServerRef{User: "alice"}); e.unit.Listening {
 		t.Error("the new run listens before its socket is there")
 	}
 }
@@ -189,7 +190,7 @@ func TestShutdownIsAnEndWithoutFailure(t *testing.T) {
 	r := newRoster(time.Now)
 	r.update(unitOf("alice", hub.UnitActive, "1"), "", Choice{}, promise{})
 	r.end(unitOf("alice", hub.UnitFailed, "1"), &hub.Cause{Kind: hub.CauseShutdown}, false)
-	if e, _ := r.get("jupyter-alice.service"); e.unit.State != hub.UnitInactive || e.unit.Cause.Kind != hub.CauseShutdown {
+	if e, _ := r.get(hub.ServerRef{User: "alice"}); e.unit.State != hub.UnitInactive || e.unit.Cause.Kind != hub.CauseShutdown {
 		t.Errorf("%+v", e.unit)
 	}
 }
@@ -218,5 +219,87 @@ func TestWhoeverWaitsForAUnitLearnsOfItsEnd(t *testing.T) {
 	}
 	if _, err := r.await(ctx, other, active); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
+	}
+}
+
+// renamed is a unit as another template calls it.
+func renamed(u hub.Unit) hub.Unit {
+	names, _ := hub.ParseUnitTemplate("jupyter-{USERNAME}-singleuser")
+	u.Name = names.Of(u.ServerRef)
+	return u
+}
+
+// The template of names is another one now: a server that runs keeps its unit, is found by its own name, and gets no second unit.
+func TestAServerHasOneUnitWhateverItIsCalled(t *testing.T) {
+	r, alice := newRoster(time.Now), hub.ServerRef{User: "alice"}
+	former := unitOf("alice", hub.UnitActive, "1")
+	r.update(former, "/group", Choice{}, promise{})
+	if _, err := r.begin(alice); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("a start by the new name: %v", err)
+	}
+	if _, err := r.claim(renamed(former), new(ticket), capacity{}, promise{}); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("a claim of the new name: %v", err)
+	}
+	if fresh, twin := r.update(renamed(unitOf("alice", hub.UnitActive, "2")), "/group", Choice{}, promise{}); fresh || !twin {
+		t.Errorf("a second unit is fresh: %t, and a twin: %t", fresh, twin)
+	}
+	if r.end(renamed(unitOf("alice", hub.UnitInactive, "2")), nil, false) {
+		t.Error("the end of the second unit is the server's")
+	}
+	if e, _ := r.get(alice); e.unit.Name != former.Name || !e.alive() {
+		t.Errorf("alice's server is %+v", e.unit)
+	}
+	if e := r.ask(alice); e == nil || e.unit.Name != former.Name {
+		t.Errorf("a stop finds %+v", e)
+	}
+	r.end(former, nil, false)
+	if e, err := r.claim(renamed(former), new(ticket), capacity{}, promise{}); err != nil || e.unit.Name == former.Name {
+		t.Errorf("after its end: %+v, %v", e, err)
+	}
+	if _, known := r.named(former.Name); known {
+		t.Error("the former name still leads to it")
+	}
+	if e, known := r.named("jupyter-alice-singleuser.service"); !known || e.unit.ServerRef != alice {
+		t.Errorf("the new name leads to %+v", e.unit)
+	}
+}
+
+// Systemd keeps a failure by the unit's former name: the next start lets it forget that as well.
+func TestAFailureByTheFormerNameIsForgotten(t *testing.T) {
+	r := newRoster(time.Now)
+	r.redrawn("boot")
+	former := unitOf("alice", hub.UnitFailed, "1")
+	r.end(former, &hub.Cause{Kind: hub.CauseExited}, true)
+	e, err := r.claim(renamed(former), new(ticket), capacity{}, promise{})
+	if err != nil || e.former != "1" {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	_, leave := r.watch()
+	defer leave()
+	if names := r.told(); len(names) != 1 || names[0] != former.Name {
+		t.Errorf("systemd is to forget %v", names)
+	}
+}
+
+// Another server's unit has the name since before the template was changed: that one stays, and the refusal says whose it is.
+func TestANameThatAnotherServerHasIsRefused(t *testing.T) {
+	r := newRoster(time.Now)
+	u := unitOf("alice", hub.UnitActive, "1")
+	r.update(u, "/group", Choice{}, promise{})
+	bobs := unitOf("bob", "", "")
+	bobs.Name = u.Name
+	_, err := r.claim(bobs, new(ticket), capacity{}, promise{})
+	if cause := causeOf(err); cause == nil || cause.Kind != hub.CauseNameClash || !strings.Contains(cause.Detail, "alice/") {
+		t.Errorf("%v: %+v", err, cause)
+	}
+	r.end(u, &hub.Cause{Kind: hub.CauseExited}, true)
+	if _, err := r.claim(bobs, new(ticket), capacity{}, promise{}); err != nil {
+		t.Errorf("after its end: %v", err)
+	}
+	if e, _ := r.get(u.ServerRef); e.unit.Cause == nil {
+		t.Error("why alice's ended is not told any more")
+	}
+	if e, _ := r.named(u.Name); e.unit.User != "bob" {
+		t.Errorf("the name leads to %+v", e.unit)
 	}
 }

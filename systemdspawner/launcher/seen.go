@@ -79,11 +79,12 @@ func (s seen) time(name string) time.Time {
 	return time.Time{}
 }
 
-// ours returns the server that the unit runs, if the unit is one that Compose made: transient, below our slice, with our
-// marks, and of the name that its server has.
+// ours returns the server that the unit runs, if the unit is one that Compose made: transient, below our slice, and with our
+// marks, one of which is its own name. What the template of names says today does not matter.
 func (s seen) ours(unit string) (hub.ServerRef, bool) {
 	r := hub.ServerRef{User: s.mark(markUser), Server: s.mark(markServer)}
-	return r, s.flag("Transient") && isOurSlice(s.text("Slice")) && s.mark(markUnit) == "1" && hub.UnitName(r) == unit
+	named := s.mark(markUnit) == unit || s.mark(markUnit) == formerMark && hub.UnitName(r) == unit
+	return r, s.flag("Transient") && isOurSlice(s.text("Slice")) && isOurName(unit) && r.User != "" && named
 }
 
 // choice returns what the unit was started by, as Compose wrote it down.
@@ -117,9 +118,9 @@ func (s seen) uid() int64 {
 }
 
 // unit returns the unit as it is told to the hub, its socket aside.
-func (s seen) unit(ref hub.ServerRef) hub.Unit {
+func (s seen) unit(name string, ref hub.ServerRef) hub.Unit {
 	return hub.Unit{
-		ServerRef: ref, Name: hub.UnitName(ref), UID: s.uid(), Account: s.mark(markAccount), State: s.state(),
+		ServerRef: ref, Name: name, UID: s.uid(), Account: s.mark(markAccount), State: s.state(),
 		Invocation: s.invocation(), Since: s.since(), Until: s.until(), Memory: -1, CPU: -1, Tasks: -1,
 	}
 }

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ func transient(ref hub.ServerRef) seen {
 	return seen{
 		"Transient": true, "Slice": hub.UserSlice(ref.User, ""), "ActiveState": "active", "UID": uint32(1000), "User": "1000",
 		"InvocationID": []byte{0xab, 0xcd}, "ActiveEnterTimestamp": uint64(1_700_000_000_000_000),
-		"LogExtraFields": [][]byte{[]byte("JUPYTERHUB_UNIT=1"), mark(markUser, ref.User), mark(markServer, ref.Server)},
+		"LogExtraFields": [][]byte{mark(markUnit, hub.UnitName(ref)), mark(markUser, ref.User), mark(markServer, ref.Server)},
 	}
 }
 
@@ -23,12 +24,13 @@ func TestOursIsWhatWeMade(t *testing.T) {
 		t.Fatalf("got %v, %t", got, ours)
 	}
 	for name, change := range map[string]func(seen){
-		"an admin's unit file":       func(s seen) { s["Transient"] = false },
-		"a unit without our mark":    func(s seen) { s["LogExtraFields"] = [][]byte{mark(markUser, ref.User)} },
-		"a unit in another slice":    func(s seen) { s["Slice"] = "user-1000.slice" },
-		"a unit of system.slice":     func(s seen) { s["Slice"] = "system.slice" },
-		"a unit that says it is bob": func(s seen) { s["LogExtraFields"].([][]byte)[1] = []byte("JUPYTERHUB_USER=bob") },
-		"nothing at all":             func(s seen) { clear(s) },
+		"an admin's unit file":    func(s seen) { s["Transient"] = false },
+		"a unit without our mark": func(s seen) { s["LogExtraFields"] = [][]byte{mark(markUser, ref.User)} },
+		"a unit in another slice": func(s seen) { s["Slice"] = "user-1000.slice" },
+		"a unit of system.slice":  func(s seen) { s["Slice"] = "system.slice" },
+		"a unit that is a copy":   func(s seen) { s["LogExtraFields"].([][]byte)[0] = mark(markUnit, "jupyter-bob.service") },
+		"a unit of nobody":        func(s seen) { s["LogExtraFields"].([][]byte)[1] = mark(markUser, "") },
+		"nothing at all":          func(s seen) { clear(s) },
 	} {
 		s := transient(ref)
 		change(s)
@@ -38,9 +40,50 @@ func TestOursIsWhatWeMade(t *testing.T) {
 	}
 }
 
+// Units that were started when a name told the server alone go on; the mark which they have says nothing of another name.
+func TestUnitsOfTheFormerMarkAreOurs(t *testing.T) {
+	ref := hub.ServerRef{User: "alice", Server: "gpu"}
+	s := transient(ref)
+	s["LogExtraFields"].([][]byte)[0] = []byte("JUPYTERHUB_UNIT=1")
+	if got, ours := s.ours("jupyter-alice-gpu.service"); !ours || got != ref {
+		t.Errorf("got %v, %t", got, ours)
+	}
+	if got, ours := s.ours("jupyter-alice-singleuser-gpu.service"); ours {
+		t.Errorf("a unit of another name is taken for %v", got)
+	}
+}
+
+// Whatever the template was that a unit was started by, its marks say whose it is.
+func TestOursHasAnyName(t *testing.T) {
+	for _, template := range []string{"jupyter-{USERNAME}-singleuser", "jupyter-{SERVERNAME}-{USERNAME}", "jupyter-{USERNAME}-x"} {
+		names, err := hub.ParseUnitTemplate(template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ref := range []hub.ServerRef{{User: "alice"}, {User: `EXAMPLE\mary ann`, Server: "a=b ~"}, {User: strings.Repeat("ü", 60), Server: "x"}} {
+			o := order(hub.Account{Name: ref.User, UID: 1000, Home: "/home/x"}, ref.Server, ordinary())
+			o.Unit = names.Of(ref)
+			c, err := Compose(DefaultLayout(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := seen{"Transient": true}
+			for _, p := range c.Properties {
+				s[p.Name] = p.Value.Value()
+			}
+			if got, ours := s.ours(c.Unit); !ours || got != ref {
+				t.Errorf("%s is taken for %q, %t", c.Unit, got, ours)
+			}
+			if got, ours := s.ours("jupyter-bob.service"); ours {
+				t.Errorf("a copy of %s is taken for %q", c.Unit, got)
+			}
+		}
+	}
+}
+
 func TestAUnitIsToldAsSystemdTellsIt(t *testing.T) {
 	ref := hub.ServerRef{User: "alice"}
-	got := transient(ref).unit(ref)
+	got := transient(ref).unit(hub.UnitName(ref), ref)
 	want := hub.Unit{
 		ServerRef: ref, Name: "jupyter-alice.service", UID: 1000, State: hub.UnitActive, Invocation: "abcd",
 		Since: time.UnixMicro(1_700_000_000_000_000).UTC(), Memory: -1, CPU: -1, Tasks: -1,
@@ -50,10 +93,10 @@ func TestAUnitIsToldAsSystemdTellsIt(t *testing.T) {
 	}
 	s := transient(ref)
 	s["UID"], s["ActiveState"] = uint32(1<<32-1), "reloading"
-	if u := s.unit(ref); u.UID != 1000 || u.State != hub.UnitActive {
+	if u := s.unit(hub.UnitName(ref), ref); u.UID != 1000 || u.State != hub.UnitActive {
 		t.Errorf("got %+v", u)
 	}
-	if u := (seen{}).unit(ref); u.UID != hub.NoUID || u.State != hub.UnitInactive {
+	if u := (seen{}).unit(hub.UnitName(ref), ref); u.UID != hub.NoUID || u.State != hub.UnitInactive {
 		t.Errorf("got %+v", u)
 	}
 }

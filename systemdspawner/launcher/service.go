@@ -251,7 +251,7 @@ func (l *Launcher) serveJournal(ctx context.Context, r *varlink.Request) error {
 	if err := l.roster.ready(ctx); err != nil {
 		return err
 	}
-	e, _ := l.roster.get(hub.UnitName(in.ServerRef))
+	e, _ := l.roster.get(in.ServerRef)
 	t, err := l.journal(ctx, run{unit: e.unit.Name, invocation: e.unit.Invocation}, in.Lines)
 	if err != nil {
 		return err

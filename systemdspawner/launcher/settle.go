@@ -9,12 +9,14 @@ import (
 
 // settle finds out why a unit failed, and takes it out of the picture. Systemd keeps the unit as failed until somebody has
 // been told: a launcher that is killed in between finds it there and settles it again.
-func (l *Launcher) settle(ctx context.Context, b *bus, s seen, ref hub.ServerRef) error {
-	u := s.unit(ref)
+func (l *Launcher) settle(ctx context.Context, b *bus, s seen, u hub.Unit) error {
 	u.Socket = socketPath(l.sockets.base, u.Name)
-	known, isKnown := l.roster.get(u.Name)
 	l.ends.note(hub.Ended{Invocation: u.Invocation, CPU: int64(s.number("CPUUsageNSec")), Memory: -1, At: l.o.Now().UTC()})
+	known, isKnown := l.roster.get(u.ServerRef)
 	switch {
+	case isKnown && known.unit.Name != u.Name: // of an earlier unit of this server, and nobody asks for that any more
+		l.forget(ctx, b, u.Name)
+		return nil
 	case isKnown && !known.alive() && known.unit.Invocation == u.Invocation:
 		return nil // settled, and not told yet
 	case isKnown && known.alive() && known.former != "" && known.former == u.Invocation:

@@ -121,7 +121,7 @@ func TestAStartThatFailsIsAnsweredWithinASecond(t *testing.T) {
 					t.Errorf("after %s: %+v", passed, cause)
 				}
 				l.readings.Wait()
-				if last, _ := l.roster.get("jupyter-alice.service"); last.unit.Cause.Partial || len(last.unit.Cause.Journal) != 1 {
+				if last, _ := l.roster.get(hub.ServerRef{User: "alice"}); last.unit.Cause.Partial || len(last.unit.Cause.Journal) != 1 {
 					t.Errorf("in the end: %+v", last.unit.Cause)
 				}
 			})

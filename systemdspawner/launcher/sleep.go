@@ -56,8 +56,8 @@ func (l *Launcher) running(ctx context.Context, ref hub.ServerRef) (entry, *bus,
 	if err := l.roster.ready(ctx); err != nil {
 		return entry{}, nil, err
 	}
-	e, known := l.roster.get(hub.UnitName(ref))
-	if !known || e.unit.State != hub.UnitActive || e.stopping || e.unit.ServerRef != ref {
+	e, known := l.roster.get(ref)
+	if !known || e.unit.State != hub.UnitActive || e.stopping {
 		return entry{}, nil, notRunning(ref)
 	}
 	b, err := l.connection(ctx)
@@ -103,7 +103,7 @@ func (l *Launcher) seenNow(ctx context.Context, name string) (hub.Unit, error) {
 	if err := l.look(context.WithoutCancel(ctx), name); err != nil { // what it begins to watch outlives the call
 		return hub.Unit{}, busError(err, "look at "+name)
 	}
-	e, known := l.roster.get(name)
+	e, known := l.roster.named(name)
 	if !known || e.unit.State != hub.UnitActive {
 		return hub.Unit{}, hub.Errorf(hub.NotRunning, "the server does not run any more")
 	}

@@ -55,7 +55,8 @@ func (l *Launcher) begin(ctx context.Context, ref hub.ServerRef) (*ticket, error
 	if err == nil {
 		return t, nil
 	}
-	if looked := l.look(ctx, hub.UnitName(ref)); looked != nil {
+	e, known := l.roster.get(ref)
+	if !known || l.look(ctx, e.unit.Name) != nil {
 		return nil, err // nobody knows better, and the next picture is whole
 	}
 	return l.roster.begin(ref)
@@ -86,7 +87,7 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, choice Choice) 
 		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed as it has to be.", err)
 	}
 	return Order{
-		ServerRef: ref, Profile: profile, Person: person, Command: command,
+		ServerRef: ref, Unit: policy.Names.Of(ref), Profile: profile, Person: person, Command: command,
 		Settings: settings.limited(l.lasting.of(ref, person.Account.UID)),
 		Devices:  deviceNodes(settings.DeviceAllow), StartTimeout: policy.StartTimeout,
 	}, nil
@@ -177,7 +178,7 @@ func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition)
 		if err != nil {
 			return "", err
 		}
-		if attempt > 1 && l.took(ctx, b, o.ServerRef) {
+		if attempt > 1 && l.took(ctx, b, o) {
 			return "", nil
 		}
 		job, err := l.submit(ctx, b, e, o, c)
@@ -193,11 +194,11 @@ func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition)
 }
 
 // took reports whether systemd had taken the unit when the connection broke.
-func (l *Launcher) took(ctx context.Context, b *bus, ref hub.ServerRef) bool {
-	properties, err := b.GetAllPropertiesContext(ctx, hub.UnitName(ref))
+func (l *Launcher) took(ctx context.Context, b *bus, o Order) bool {
+	properties, err := b.GetAllPropertiesContext(ctx, o.Unit)
 	s := seen(properties)
-	is, ours := s.ours(hub.UnitName(ref))
-	return err == nil && ours && is == ref && s.state().Alive()
+	is, ours := s.ours(o.Unit)
+	return err == nil && ours && is == o.ServerRef && s.state().Alive()
 }
 
 // submit makes the unit's directory, limits its slices, and starts it.
@@ -217,7 +218,7 @@ func (l *Launcher) submit(ctx context.Context, b *bus, e *entry, o Order, c Comp
 	done := make(chan string, 1)
 	_, err := b.StartTransientUnitContext(ctx, c.Unit, "fail", c.Properties, done)
 	if isBusError(err, unitExists) {
-		if err := l.clear(ctx, b, c.Unit); err != nil {
+		if err := l.clear(ctx, b, c.Unit, o.ServerRef); err != nil {
 			return "", err
 		}
 		_, err = b.StartTransientUnitContext(ctx, c.Unit, "fail", c.Properties, done)
@@ -233,13 +234,13 @@ func (l *Launcher) submit(ctx context.Context, b *bus, e *entry, o Order, c Comp
 
 // clear makes way for a unit whose name is taken: by a failed one of ours, which is forgotten. A unit that is not ours is
 // never touched.
-func (l *Launcher) clear(ctx context.Context, b *bus, name string) error {
+func (l *Launcher) clear(ctx context.Context, b *bus, name string, ref hub.ServerRef) error {
 	properties, err := b.GetAllPropertiesContext(ctx, name)
 	if err != nil {
 		return busError(err, "read the properties of "+name)
 	}
 	s := seen(properties)
-	ref, ours := s.ours(name)
+	is, ours := s.ours(name)
 	switch {
 	case s.text("LoadState") == "masked":
 		return refused(hub.Forbidden, hub.CauseNameClash, "This server is switched off.",
@@ -247,9 +248,11 @@ func (l *Launcher) clear(ctx context.Context, b *bus, name string) error {
 	case !ours:
 		return refused(hub.Conflict, hub.CauseNameClash, "The name of your server's unit is taken on this machine.",
 			fmt.Errorf("%s is defined by %s: rename that unit", name, s.files()))
+	case s.state().Alive() && is != ref:
+		return nameTaken(name, is)
 	case s.state().Alive():
 		l.kick(name)
-		return hub.Errorf(hub.Conflict, "the server %s runs already", ref)
+		return runsAlready(ref)
 	}
 	if err := b.ResetFailedUnitContext(ctx, name); err != nil && !isBusError(err, noSuchUnit) {
 		return busError(err, "forget the failed "+name)

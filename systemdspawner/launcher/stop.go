@@ -12,11 +12,11 @@ func (l *Launcher) Stop(ctx context.Context, ref hub.ServerRef) error {
 	if err := l.roster.ready(ctx); err != nil {
 		return err
 	}
-	name := hub.UnitName(ref)
-	e := l.roster.ask(name)
+	e := l.roster.ask(ref)
 	if e == nil {
 		return nil
 	}
+	name := l.roster.unit(e).Name
 	b, err := l.connection(ctx)
 	if err != nil {
 		return err
@@ -29,13 +29,24 @@ func (l *Launcher) Stop(ctx context.Context, ref hub.ServerRef) error {
 			return err
 		}
 	}
-	if err := l.stopUnit(ctx, b, name); err != nil {
+	if l.another(ctx, b, name, ref) {
+		l.kick(name)
+	} else if err := l.stopUnit(ctx, b, name); err != nil {
 		return err
 	}
 	if _, err := l.roster.await(ctx, e, func(hub.Unit) bool { return false }); err != nil {
 		return &hub.Error{Kind: hub.Unavailable, Text: "the server did not end in time", Err: err}
 	}
 	return nil
+}
+
+// another reports whether the unit of a name is not the server's: that may have ended just now, and an admin's own have taken its
+// place. It is left alone.
+func (l *Launcher) another(ctx context.Context, b *bus, name string, ref hub.ServerRef) bool {
+	properties, err := b.GetAllPropertiesContext(ctx, name)
+	s := seen(properties)
+	is, ours := s.ours(name)
+	return err == nil && s.text("LoadState") != "not-found" && !(ours && is == ref)
 }
 
 // stopUnit asks systemd to stop a unit and waits for the job. A unit that is not there is stopped.

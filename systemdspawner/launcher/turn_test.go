@@ -75,7 +75,7 @@ func TestAStopEndsTheWaitForATurn(t *testing.T) {
 		l, stand := line(t)
 		_, aliceIsUp := stand("alice")
 		second, _ := stand("bob")
-		l.roster.ask("jupyter-bob.service")
+		l.roster.ask(hub.ServerRef{User: "bob"})
 		if err := <-second; hub.KindOf(err) != hub.Conflict {
 			t.Errorf("bob's wait ended with %v", err)
 		}

@@ -49,7 +49,7 @@ func (r *roster) tell(e *entry) {
 
 // put replaces what waits to be told of the unit, except the news that it ended: a start right after it is news of its own.
 func (w *watcher) put(u hub.Unit) {
-	at := slices.IndexFunc(w.pending, func(p hub.Unit) bool { return p.Name == u.Name && p.State.Alive() })
+	at := slices.IndexFunc(w.pending, func(p hub.Unit) bool { return p.ServerRef == u.ServerRef && p.State.Alive() })
 	if at >= 0 {
 		w.pending[at] = u
 		return

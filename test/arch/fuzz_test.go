@@ -26,7 +26,7 @@ var reached = []struct{ room, target, stranger string }{
 	{"hub/api", "FuzzRoutes", "whoever connects, with any token or none"},
 	{"hub/api", "FuzzBody", "whoever has a token"},
 	{"hub", "FuzzUnitName", "who names a server"},
-	{"hub", "FuzzParseUnitName", "who names a unit"},
+	{"hub", "FuzzUnitTemplate", "an admin who migrates, and who names a server"},
 	{"hub/spawner", "FuzzParseAddress", "who binds an address and connects"},
 	{"hub/spawner", "FuzzParseKernels", "a user's server"},
 	{"hub/account", "FuzzClean", "who types a name at the login page"},

@@ -22,7 +22,7 @@ import (
 type machine struct {
 	t        *testing.T
 	command  string
-	identity func(unit, name string) ([]byte, error) // what PID 1 would ask the hub for
+	identity func(ctx context.Context, unit, name string) ([]byte, error) // what PID 1 would ask the hub for
 
 	mu      sync.Mutex // guards the rest
 	servers map[hub.ServerRef]*process
@@ -59,7 +59,7 @@ func (m *machine) all() (all []*process) {
 }
 
 // Start starts a server the way DESIGN has it: port 8888 in its URL, a Unix socket on its command line.
-func (m *machine) Start(_ context.Context, ref hub.ServerRef, _ string, _ json.RawMessage) (hub.Unit, error) {
+func (m *machine) Start(ctx context.Context, ref hub.ServerRef, _ string, _ json.RawMessage) (hub.Unit, error) {
 	home, err := os.MkdirTemp("", "jh") // short: a socket's path has 107 bytes
 	if err != nil {
 		return hub.Unit{}, err
@@ -69,7 +69,14 @@ func (m *machine) Start(_ context.Context, ref hub.ServerRef, _ string, _ json.R
 		ServerRef: ref, Name: hub.UnitName(ref), UID: int64(os.Getuid()), Socket: filepath.Join(home, "s"), Listening: true,
 		State: hub.UnitActive, Invocation: fmt.Sprintf("%032x", time.Now().UnixNano()), Since: time.Now(),
 	}}
-	sealed, err := m.identity(p.unit.Name, credential.Name)
+	m.mu.Lock()
+	tell := m.tell
+	m.mu.Unlock()
+	if begins := p.unit; tell != nil { // whose unit it is the hub is told before the unit asks who it is
+		begins.State, begins.Listening = hub.UnitActivating, false
+		tell(begins)
+	}
+	sealed, err := m.identity(ctx, p.unit.Name, credential.Name)
 	if err != nil {
 		return hub.Unit{}, err
 	}

@@ -31,6 +31,7 @@ type Fake struct {
 	boot     int
 	starts   int
 	away     bool
+	names    hub.UnitNames
 	scripts  map[hub.ServerRef]Script
 	units    map[hub.ServerRef]hub.Unit
 	stopping map[hub.ServerRef]chan struct{} // closed to end a start under way
@@ -51,6 +52,13 @@ func NewFake() *Fake {
 
 // Unknown is an account that no Fake has.
 const Unknown = "nobody-of-that-name"
+
+// Rename sets what units are called that are started from now on.
+func (f *Fake) Rename(names hub.UnitNames) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.names = names
+}
 
 // Script sets how the next starts of a server go.
 func (f *Fake) Script(ref hub.ServerRef, s Script) {
@@ -93,13 +101,13 @@ func (f *Fake) begin(ref hub.ServerRef) (Script, chan struct{}, error) {
 		return Script{}, nil, &hub.Error{Kind: hub.NotFound, Text: "no such account",
 			Cause: &hub.Cause{Kind: hub.CauseAccount, Message: "There is no such account."}}
 	case f.units[ref].State.Alive():
-		return Script{}, nil, hub.Errorf(hub.Conflict, "%s runs already", hub.UnitName(ref))
+		return Script{}, nil, hub.Errorf(hub.Conflict, "the server %s runs already", ref)
 	}
 	f.starts++
 	stop := make(chan struct{})
 	f.stopping[ref] = stop
 	f.put(hub.Unit{
-		ServerRef: ref, Name: hub.UnitName(ref), UID: int64(1000 + len(ref.User)), State: hub.UnitActivating,
+		ServerRef: ref, Name: f.names.Of(ref), UID: int64(1000 + len(ref.User)), State: hub.UnitActivating,
 		Socket: fmt.Sprintf("/run/jupyter/%016x/s", f.starts), Invocation: fmt.Sprintf("%032x", f.starts),
 		Memory: -1, CPU: -1, Tasks: -1,
 	})
