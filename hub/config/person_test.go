@@ -18,6 +18,9 @@ func TestMistakesAboutPersonsAndTrees(t *testing.T) {
 		"[spawner.user.u]\nroot_image = \"/a\"\nroot_directory = \"/b\"":         "spawner.user.u.root_image: is set, and so is root_directory; servers see one of them: remove the other",
 		"[authenticator]\nguest_users = [\"*\"]":                                 `authenticator.guest_users: entry "*" is no name of guests; it wants small letters, digits and . _ @ -, and at most one *, such as "guest-*" or "*@guests.example.org"`,
 		"[authenticator]\nguest_users = [\"Guest-*\"]":                           `authenticator.guest_users: entry "Guest-*" is no name of guests; it wants small letters, digits and . _ @ -, and at most one *, such as "guest-*" or "*@guests.example.org"`,
+		"[spawner]\nunit_name_template = \"jupyter-{USERNAME}{SERVERNAME}\"":     `spawner.unit_name_template: is "jupyter-{USERNAME}{SERVERNAME}"; two servers could have one unit: put a "-" between what it leaves open`,
+		"[spawner]\nunit_name_template = \"lab-{USERNAME}\"":                     `spawner.unit_name_template: is "lab-{USERNAME}"; it has to begin with "jupyter-": that is how servers' units are told from others`,
+		"[spawner.group.g]\nunit_name_template = \"jupyter-{USERNAME}\"":         "spawner.group.g.unit_name_template: cannot be set for a group, a user or a profile; it belongs in [spawner]",
 		"[spawner]\nroot_image = \"a\"":                                          `spawner.root_image: is no absolute path; it wants one such as "/etc/ssl/private/hub.pem"`,
 	} {
 		_, err := Load(etc(t, map[string]string{MainFile: text}))

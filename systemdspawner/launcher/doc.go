@@ -18,6 +18,9 @@
 // down of its units, and systemd is asked about them after that. A launcher that is killed and started again misses nothing. A failed unit is
 // left in systemd until somebody has been told its cause.
 //
+// A server is known by its user and its name, in the roster as at the door. What its unit is called says a template of root's,
+// which may have been another one when the unit was started.
+//
 // Caveat: a unit is ours when it is transient, in jupyter.slice or below, and has the log fields that Compose writes. An
 // admin's own jupyter-lab.service has none of that and is never touched; a clash of names is refused in a sentence that
 // names the file.
