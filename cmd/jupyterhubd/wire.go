@@ -197,7 +197,7 @@ func (h *house) webOptions(c *config.Config, desk *api.Room) web.Options {
 	o := web.Options{
 		Store: h.store, Porter: h.porter, Workshop: h.manager, Directory: desk,
 		BaseURL: c.Hub.BaseURL, Hosts: hostsOf(c), DefaultURL: c.Hub.DefaultURL, RedirectToServer: c.Hub.RedirectToServer,
-		NamedServers: c.Hub.AllowNamedServers, ShutdownOnLogout: c.Hub.ShutdownOnLogout, AdminGroups: c.Authenticator.AdminGroups, InsecureHTTP: c.Hub.InsecureHTTP,
+		NamedServers: c.Hub.AllowNamedServers, NamedServerLimit: int(c.Hub.NamedServerLimitPerUser), ShutdownOnLogout: c.Hub.ShutdownOnLogout, AdminGroups: c.Authenticator.AdminGroups, InsecureHTTP: c.Hub.InsecureHTTP,
 		TokenMax: tokenMax(c), PageSize: int(c.Hub.APIPageDefaultLimit),
 		DefaultServerName: c.Hub.DefaultServerName, ImplicitSpawn: c.Hub.ImplicitSpawnSeconds.Std(),
 		OptionsForm: c.Spawner.OptionsForm, LogoFile: c.Hub.LogoFile, Announcements: c.Hub.TemplateVars,

@@ -31,6 +31,7 @@ type adminPage struct {
 	Starts   bool  // some server on the page may be started
 	Shutdown bool  // the hub may be ended
 	Query    string
+	Version  string
 	Groups   string // of the machine, which decide who is an admin; empty where it is decided here
 }
 
@@ -84,6 +85,7 @@ func (room *Room) showAdmin(w http.ResponseWriter, r *http.Request, status int, 
 	if p.Active = p.Picks && q.Get("state") == "active"; p.Active {
 		find.Only = ownersOf(room.Workshop.Active())
 	}
+	p.Version = hub.Version + ", API of JupyterHub " + hub.APIVersion
 	p.Groups = strings.Join(room.AdminGroups, ", ")
 	p.Adds, p.Halts, p.Shutdown = a.Has("admin:users"), a.Has("delete:servers"), room.Shutdown != nil && a.Has("shutdown")
 	err := room.Store.View(func(tx *store.Tx) (err error) {

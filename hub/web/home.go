@@ -20,6 +20,9 @@ type homePage struct {
 	NamedServers bool
 	Visits       []hub.Visit // others in one's servers
 	Shared       []takenRow  // what others share with one, as far as there is room
+	Most         int         // named servers that one may have; 0: as many as one likes
+	Refused      string      // why there is no new server
+	Typed        string      // for its name
 }
 
 // homeShares is how many shared servers the home page shows; the page of shares has them all.
@@ -27,11 +30,15 @@ const homeShares = 8
 
 // home answers GET /hub/home: one's own servers.
 func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
+	return room.showHome(w, r, http.StatusOK, homePage{})
+}
+
+func (room *Room) showHome(w http.ResponseWriter, r *http.Request, status int, p homePage) error {
 	u, err := me(r)
 	if err != nil {
 		return err
 	}
-	p := homePage{NamedServers: room.NamedServers, Visits: u.Visits}
+	p.NamedServers, p.Most, p.Visits = room.NamedServers, room.NamedServerLimit, u.Visits
 	if p.Default, p.Named, err = room.serversOf(u.Name); err != nil {
 		return err
 	}
@@ -41,10 +48,10 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Shared = room.takenRows(r, shared[:min(len(shared), homeShares)])
 	p.Layout = room.layout(w, r, "home", "Home")
-	if slices.ContainsFunc(append(p.Named[:len(p.Named):len(p.Named)], p.Default), func(l hub.Live) bool { return l.State.Pending() != "" }) {
+	if p.Refused == "" && slices.ContainsFunc(append(p.Named[:len(p.Named):len(p.Named)], p.Default), func(l hub.Live) bool { return l.State.Pending() != "" }) {
 		p.Refresh = 5
 	}
-	return room.show(w, http.StatusOK, "home", p)
+	return room.show(w, status, "home", p)
 }
 
 // serversOf returns a user's default server, running or not, and the named ones in the order of their names.
@@ -70,8 +77,11 @@ func (room *Room) changeServer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if r.PostForm.Get("action") == "seen" {
+	switch r.PostForm.Get("action") {
+	case "seen":
 		return room.seenVisits(w, u.Name)
+	case "add":
+		return room.addServer(w, r, u.Name)
 	}
 	ref := hub.ServerRef{User: u.Name, Server: r.PostForm.Get("server")}
 	if err := room.act(r, ref, r.PostForm.Get("action")); err != nil {

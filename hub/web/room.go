@@ -73,6 +73,7 @@ type Options struct {
 	DefaultURL       string // where a login leads if not to the server; empty means what RedirectToServer says
 	RedirectToServer bool   // a login leads to the user's server, which starts if need be; otherwise to the home page
 	NamedServers     bool
+	NamedServerLimit int // that one user may have; 0: as many as they like
 	ShutdownOnLogout bool
 	AdminGroups      []string // of the machine: who is in one is an admin from the next login on, and nobody else
 	InsecureHTTP     bool     // passwords may be typed over plain HTTP from other machines

@@ -110,7 +110,13 @@ func TestHomeStartsStopsAndDeletes(t *testing.T) {
 	if attr(home.byID("start"), "href") != "/hub/spawn/alice" {
 		t.Error("the start button starts nothing")
 	}
-	b.submit(home, "new-server-name", url.Values{"server": {"gpu"}, "action": {"start"}}).wantLocation(http.StatusSeeOther, "/hub/spawn-pending/alice/gpu")
+	b.submit(home, "new-server-name", url.Values{"name": {" My  GPU-server №1 "}, "action": {"add"}}).wantLocation(http.StatusSeeOther, "/hub/spawn/alice/my-gpu-server-1")
+	if got := w.workshop.started; len(got) != 1 || got[0] != "create alice/my-gpu-server-1 My GPU-server №1" {
+		t.Errorf("asked for %q", got)
+	}
+	b.post("/hub/home", with(formValues(find(home.root, "form", "class", "inline"), ""), "action", "add")).want(http.StatusBadRequest, "The name is missing")
+	w.must(w.workshop.Remove(t.Context(), hub.ServerRef{User: "alice", Server: "my-gpu-server-1"}))
+	b.post("/hub/home", url.Values{"_xsrf": {attr(home.all("body")[0], "data-xsrf-token")}, "server": {"gpu"}, "action": {"start"}}).wantLocation(http.StatusSeeOther, "/hub/spawn-pending/alice/gpu")
 	w.workshop.put("alice", "", hub.Running)
 	home = b.get("/hub/home").want(http.StatusOK, "gpu")
 	b.submit(home, "stop", nil).wantLocation(http.StatusSeeOther, "/hub/home")

@@ -71,6 +71,37 @@ func TestHomePage(t *testing.T) {
 	}
 }
 
+// Alice calls a new server what she likes, by keys alone, and it starts at an address made of that. She stops and deletes it, which asks
+// once more.
+func TestNamedServerFromTheHomePage(t *testing.T) {
+	h := visit(t)
+	h.configure("[hub]\nallow_named_servers = true\nnamed_server_limit_per_user = 3\n[spawner.user.alice]\ncmd = [\"plain\"]\nargs = [\"{socket}\"]\n")
+	x := h.open(1280, 800)
+	x.visit("hub/home")
+	x.logIn("alice")
+	x.says("#new-server-hint", "You may have 3")
+	x.do(chromedp.Focus("#new-server-name", chromedp.ByQuery))
+	x.keys("The <b>big</b> one", enter)
+	x.sees("#plain")
+	if at := x.at(); at != "user/alice/the-b-big-b-one/" {
+		t.Errorf("the new server is at %s", at)
+	}
+	x.visit("hub/home")
+	x.says(".home-server-row", "The <b>big</b> one")
+	x.picture("runs")
+	x.presses(".home-server-row .stop-server")
+	x.becomes(`document.querySelector(".home-server-row summary")`)
+	x.clicks(".home-server-row summary")
+	x.picture("delete")
+	x.presses(".home-server-row .delete-server")
+	x.becomes(`!document.querySelector(".home-server-row")`)
+	x.mustBeQuiet("the home page")
+	for _, w := range widths {
+		x.resize(w.width, w.height)
+		x.mustFit("the home page on a " + w.name)
+	}
+}
+
 // Alice makes a token, sees it once, and revokes it.
 func TestTokenPage(t *testing.T) {
 	h := visit(t)
