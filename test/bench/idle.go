@@ -22,12 +22,16 @@ func (s *stage) daemons() []daemon {
 	return all
 }
 
-// measureIdle looks at daemons that nobody asks for anything.
+// measureIdle looks at daemons that nobody asks for anything, nor did a moment ago: connections to them are not kept any more.
 func (s *stage) measureIdle(ctx context.Context) error {
+	select {
+	case <-time.After(s.size.rest):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if err := s.noteMemory(ctx, "idle"); err != nil {
 		return err
 	}
-	s.rest(ctx)
 	before, err := s.wakeups(ctx)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type size struct {
 	running    int           // servers that run while the hub restarts
 	churn      int           // starts in a row, of which none may be lost
 	units      int           // that run while root's side begins anew
+	rest       time.Duration // before daemons are called idle: longer than a connection is kept
 	idle       time.Duration // nobody does anything
 	sockets    int           // WebSockets open at once
 	some       int           // routes in a table
@@ -37,9 +38,9 @@ type size struct {
 
 // full takes about 25 minutes on two cores; quick shows that everything can be measured.
 var (
-	full = size{rounds: 3, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, population: 100_000, logins: 9, rain: 6 * time.Second, running: 50, churn: 300, units: 1000, idle: time.Minute,
+	full = size{rounds: 3, serial: 20, burst: 50, large: 200, load: 4 * time.Second, users: 1000, population: 100_000, logins: 9, rain: 6 * time.Second, running: 50, churn: 300, units: 1000, rest: 100 * time.Second, idle: time.Minute,
 		sockets: 2000, some: 5000, many: 100_000, calm: 10 * time.Second}
-	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, population: 300, logins: 1, rain: time.Second, running: 3, churn: 8, units: 10, idle: time.Second,
+	quick = size{rounds: 1, serial: 2, burst: 5, large: 8, load: 500 * time.Millisecond, users: 50, population: 300, logins: 1, rain: time.Second, running: 3, churn: 8, units: 10, rest: time.Second, idle: time.Second,
 		sockets: 20, some: 20, many: 50, calm: 100 * time.Millisecond}
 )
 

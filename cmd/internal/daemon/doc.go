@@ -1,7 +1,7 @@
 // Package daemon is what the mains of all our daemons share: how a program of ours lives under systemd.
 //
 // It owns the life around the work: the flags --config, --debug and --version, the listeners that systemd hands over by
-// name, the notifications (READY, STATUS, RELOADING, STOPPING, MAINPID), the file-descriptor store, the watchdog, the logger for the journal, and the signals:
+// name, the notifications (READY, STATUS, RELOADING, STOPPING, MAINPID), the file-descriptor store, the watchdog, memory that a daemon at rest gives back, the logger for the journal, and the signals:
 // SIGTERM and SIGINT end the context, SIGHUP reloads, a second SIGTERM kills.
 //
 // It must not know what a program does: no configuration, no protocol, no net/http, since the two root daemons link it.

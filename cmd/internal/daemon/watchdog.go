@@ -14,7 +14,7 @@ import (
 // Watchdog pings systemd's watchdog as long as alive keeps returning nil, and returns when ctx ends. Alive has to go through
 // the work itself (a transaction, a turn of the main loop, a call on the bus): a process whose timers still tick is no proof. It
 // is asked three times in WatchdogSec=, so that one bad answer is no death. One that never returns is, and systemd's signal
-// makes Go show where everybody stands. Where no watchdog is asked for, alive is never called.
+// makes Go show where everybody stands. The same bell shows when the daemon rests, and gives memory back then. Where no watchdog is asked for, alive is never called.
 func (d *Daemon) Watchdog(ctx context.Context, alive func(context.Context) error) error {
 	limit, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
@@ -30,12 +30,14 @@ func (d *Daemon) Watchdog(ctx context.Context, alive func(context.Context) error
 	}
 	defer context.AfterFunc(ctx, func() { bell.Close() })()
 	defer bell.Close()
+	var memory thrift
 	for rung := true; rung; rung = bell.await() {
 		if err := alive(ctx); err == nil {
 			d.notify("WATCHDOG=1")
 		} else if ctx.Err() == nil {
 			d.Log.Error().Err(err).Msg("no sign of life for the watchdog")
 		}
+		memory.look()
 	}
 	return nil
 }
