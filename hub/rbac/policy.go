@@ -46,7 +46,7 @@ var defaults = []Role{
 }
 
 var (
-	roleName   = regexp.MustCompile(`^[a-z][a-z0-9\-_~.]{1,253}[a-z0-9]$`)
+	roleName   = regexp.MustCompile(`^[a-z][a-z0-9\-_~.]+[a-z0-9]$`) // and 255 bytes: said here, each would be states of its own
 	customName = regexp.MustCompile(`^custom:[a-z0-9][a-z0-9_\-*:]+[a-z0-9_*]$`)
 )
 
@@ -119,7 +119,7 @@ func (p *Policy) addRole(r Role) (mistakes []error) {
 	if r.Name == RoleAdmin && r.Scopes != nil {
 		return []error{hub.Errorf(hub.Invalid, "role %q cannot be changed, it allows everything; define another role", r.Name)}
 	}
-	if !roleName.MatchString(r.Name) {
+	if !roleName.MatchString(r.Name) || len(r.Name) > 255 {
 		return []error{hub.Errorf(hub.Invalid, "role %q: a role's name has 3 to 255 lower-case letters, digits and -_~., begins with a letter and ends in a letter or digit", r.Name)}
 	}
 	for _, s := range r.Scopes {

@@ -262,6 +262,17 @@ func TestRoles(t *testing.T) {
 }
 
 // Every mistake of a configuration is told at once.
+func TestNamesOfRoles(t *testing.T) {
+	for name, good := range map[string]bool{
+		"ab": false, "a-b": true, "grader": true, "a.": false, "1st": false, "a\n1": false,
+		strings.Repeat("a", 255): true, strings.Repeat("a", 256): false,
+	} {
+		if _, err := New([]Role{{Name: name}}, nil); (err == nil) != good {
+			t.Errorf("%.10q of %d bytes: %v", name, len(name), err)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	_, err := New([]Role{
 		{Name: "admin", Scopes: []string{"self"}},

@@ -30,12 +30,15 @@ type question struct{ unit, credential string }
 // address is how systemd names the client side of a LoadCredential= connection (systemd.exec(5), "Credentials"): in the
 // abstract namespace, "\0" and sixteen random hexadecimal digits at most, the unit's name, the credential's. Go writes "@"
 // for the zero byte.
-var address = regexp.MustCompile(`^@[0-9a-f]{1,16}/unit/([A-Za-z0-9:_.\\@-]{1,255})/([A-Za-z0-9_.-]{1,255})$`)
+var address = regexp.MustCompile(`^@[0-9a-f]{1,16}/unit/([A-Za-z0-9:_.\\@-]+)/([A-Za-z0-9_.-]+)$`)
+
+// longest is the length of a unit's name, and of a credential's, which is a file's. In the expression it would be 255 states each.
+const longest = 255
 
 // parseAddress reads such an address.
 func parseAddress(addr string) (question, bool) {
 	part := address.FindStringSubmatch(addr)
-	if part == nil {
+	if part == nil || max(len(part[1]), len(part[2])) > longest {
 		return question{}, false
 	}
 	return question{unit: part[1], credential: part[2]}, true

@@ -2,6 +2,7 @@ package spawner
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"jupyterhubd/hub"
@@ -53,6 +54,10 @@ func FuzzParseAddress(f *testing.F) {
 	} {
 		f.Add(addr)
 	}
+	for _, n := range []int{longest, longest + 1} {
+		f.Add("@1/unit/" + strings.Repeat("u", n) + "/c")
+		f.Add("@1/unit/u/" + strings.Repeat("c", n))
+	}
 	f.Fuzz(func(t *testing.T, addr string) {
 		q, ok := parseAddress(addr)
 		if !ok {
@@ -60,6 +65,9 @@ func FuzzParseAddress(f *testing.F) {
 				t.Fatalf("refused and answered %+v", q)
 			}
 			return
+		}
+		if len(q.unit) > longest || len(q.credential) > longest {
+			t.Fatalf("%q has names that nothing has", addr)
 		}
 		if q.unit == "" || q.credential == "" || addr[len(addr)-len(q.credential)-1] != '/' {
 			t.Fatalf("%q became %+v", addr, q)
