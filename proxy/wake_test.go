@@ -125,6 +125,30 @@ func TestFramesWakeWhoSleeps(t *testing.T) {
 	await(t, asked)
 }
 
+// An idle tab's WebSocket goes on to ping and to be pinged: that wakes nobody, however often, and is no activity.
+func TestPingsWakeNobody(t *testing.T) {
+	s, asked, answer, up := bedroom(t, Options{})
+	s.alice(up.URL)
+	idle, used := s.open("/user/alice/"), s.open("/user/alice/")
+	defer idle.CloseNow()
+	defer used.CloseNow()
+	reading := idle.CloseRead(t.Context())
+	s.route("/user/alice", up.URL, asleep)
+	before := s.p.table.get("/user/alice").up.lastActivity()
+	for range 20 {
+		if err := idle.Ping(reading); err != nil { // returns with the server's pong
+			t.Fatal(err)
+		}
+	}
+	silent(t, asked)
+	if now := s.p.table.get("/user/alice").up.lastActivity(); !now.Equal(before) {
+		t.Errorf("last activity was %s and is %s", before, now)
+	}
+	answer <- 204
+	says(t, used, "are you there?")
+	await(t, asked)
+}
+
 // Being laid to sleep, or woken, is no activity: else a server would look used each time that it is found idle.
 func TestSleepIsNoActivity(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)

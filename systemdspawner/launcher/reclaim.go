@@ -62,20 +62,26 @@ func (c cgroups) reclaim(ctx context.Context, group string) error {
 }
 
 // reclaimByHigh does it with kernels before 5.19: a limit that is lowered under what is used makes them take back at once.
-// The limit that systemd set is put back in any case.
+// The limit that systemd set is put back in any case, unless it has set another one meanwhile.
 func (c cgroups) reclaimByHigh(ctx context.Context, group string) (err error) {
 	file := c.file("", group, "memory.high")
 	before, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, write(file, strings.TrimSpace(string(before)))) }()
+	ours := number(file)
+	defer func() {
+		if number(file) == ours {
+			err = errors.Join(err, write(file, strings.TrimSpace(string(before))))
+		}
+	}()
 	for ctx.Err() == nil {
 		used := number(c.file("", group, "memory.current"))
 		if used <= 0 {
 			return nil
 		}
-		if err := write(file, strconv.FormatInt(max(0, used-bite), 10)); err != nil {
+		ours = max(0, used-bite) &^ int64(os.Getpagesize()-1) // as the kernel rounds
+		if err := write(file, strconv.FormatInt(ours, 10)); err != nil {
 			return err
 		}
 		if number(c.file("", group, "memory.current")) >= used {
@@ -87,7 +93,7 @@ func (c cgroups) reclaimByHigh(ctx context.Context, group string) (err error) {
 
 // write writes into a file of the kernel's, which has to be there.
 func write(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return err
 	}

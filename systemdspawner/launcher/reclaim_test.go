@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"jupyterhubd/hub"
 )
@@ -54,11 +57,33 @@ func TestTheLimitIsPutBackAfterMemoryWasAskedBack(t *testing.T) {
 			if err := c.reclaim(ctx, "a"); err != nil && !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: %v", name, err)
 			}
-			// A file keeps the rest of what was longer before; the kernel's do not.
 			if got, _ := os.ReadFile(filepath.Join(c.root, "a/memory.high")); !strings.HasPrefix(string(got), before) {
 				t.Errorf("%s: memory.high was %s and is %s", name, before, got)
 			}
 		}
+	}
+}
+
+// An admin gives another limit while memory is asked back: theirs stays.
+func TestALimitThatIsSetMeanwhileStays(t *testing.T) {
+	c := group(t, true, map[string]string{"a/memory.high": "max\n"})
+	used, high := filepath.Join(c.root, "a/memory.current"), filepath.Join(c.root, "a/memory.high")
+	if err := unix.Mkfifo(used, 0o600); err != nil { // so that we know when it is read
+		t.Fatal(err)
+	}
+	told := make(chan error, 1)
+	go func() {
+		err := os.WriteFile(used, []byte("104857600\n"), 0)
+		for err == nil && number(high) < 0 { // until the limit is lowered
+			runtime.Gosched()
+		}
+		told <- errors.Join(err, os.WriteFile(high, []byte("2147483648\n"), 0o600), os.WriteFile(used, []byte("104857600\n"), 0))
+	}()
+	if err := errors.Join(c.reclaim(t.Context(), "a"), <-told); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(high); strings.TrimSpace(string(got)) != "2147483648" {
+		t.Errorf("memory.high is %s", got)
 	}
 }
 

@@ -90,6 +90,16 @@ func TestAServerSleepsAndGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.run("test", "-e", "/home/alice/goodbye")
+
+	// An admin stops it in its sleep, beside us; or its time is over, or the machine goes down: it ends as one that is awake.
+	s.run("rm", "/home/alice/goodbye")
+	s.start(alice)
+	if _, err := s.rootside().Freeze(s.ctx, alice); err != nil {
+		t.Fatal(err)
+	}
+	s.run("systemctl", "stop", unit)
+	s.run("test", "-e", "/home/alice/goodbye")
+	s.becomes(alice, hub.Stopped)
 	for what, verb := range map[string]func() error{
 		"freeze": func() error { _, err := s.rootside().Freeze(s.ctx, alice); return err },
 		"thaw":   func() error { _, err := s.rootside().Thaw(s.ctx, alice); return err },

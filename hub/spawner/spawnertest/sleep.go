@@ -46,6 +46,9 @@ func (f *Fake) shift(ctx context.Context, ref hub.ServerRef, verb string, frozen
 		now.Frozen = frozen
 		f.put(now)
 	}
+	if f.away {
+		return hub.Unit{}, errAway() // it is done, the answer is lost
+	}
 	return now, nil
 }
 
