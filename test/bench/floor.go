@@ -95,8 +95,9 @@ func (s *stage) systemd(ctx context.Context) (*sd.Conn, error) {
 // compose is what root's side would compose for the account.
 func (f *floor) compose(a hub.Account) (launcher.Composition, error) {
 	p := f.spawner.PolicyFor(a.Name, nil, nil)
+	ref := hub.ServerRef{User: a.Name}
 	return launcher.Compose(f.layout, launcher.Order{
-		ServerRef: hub.ServerRef{User: a.Name}, Person: launcher.Person{User: a.Name, Account: a}, Command: singleUser, StartTimeout: f.spawner.StartTimeout.Std(),
+		ServerRef: ref, Unit: hub.UnitName(ref), Person: launcher.Person{User: a.Name, Account: a}, Command: singleUser, StartTimeout: f.spawner.StartTimeout.Std(),
 		Settings: launcher.Settings{
 			Command: p.Cmd, Args: p.Args, SearchPath: p.SearchPath, Environment: p.Environment,
 			DefaultURL: p.DefaultURL, NotebookDir: p.NotebookDir, DisableUserConfig: p.DisableUserConfig,

@@ -75,8 +75,8 @@ func (s *stage) gather(ctx context.Context, f *floor) error {
 				return err
 			}
 			done := make(chan string, 1)
-			if _, err := f.bus.StartTransientUnitContext(ctx, hub.UnitName(ref), "fail", kept, done); err != nil {
-				return fmt.Errorf("start %s: %w", hub.UnitName(ref), err)
+			if _, err := f.bus.StartTransientUnitContext(ctx, c.Unit, "fail", kept, done); err != nil {
+				return fmt.Errorf("start %s: %w", c.Unit, err)
 			}
 			return f.await(ctx, done)
 		})
