@@ -69,6 +69,7 @@ func policy(c *config.Config) (*launcher.Policy, error) {
 		Programs:      programs(c),
 	}
 	p.Services, p.Uses = services(c), uses(c)
+	p.SwapOpen = c.Spawner.MemLimit > 0 && !slices.Contains(p.Uses, "swap_limit")
 	for _, o := range c.Spawner.Profiles {
 		p.Profiles = append(p.Profiles, launcher.Profile{Offer: o.Offer(), AllowedGroups: o.AllowedGroups, AllowedUsers: o.AllowedUsers})
 	}

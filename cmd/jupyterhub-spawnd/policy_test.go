@@ -187,3 +187,26 @@ func TestAReloadSaysWhatChanged(t *testing.T) {
 		}
 	}
 }
+
+// What units are called, and whether a word was said about swap, root's file says.
+func TestNamesAndSwapAreReadFromTheFile(t *testing.T) {
+	for text, want := range map[string]struct {
+		unit string
+		open bool
+	}{
+		"": {"jupyter-alice-gpu.service", true},
+		"[spawner]\nunit_name_template = \"jupyter-{USERNAME}-singleuser\"\nswap_limit = \"\"\n": {"jupyter-alice-singleuser-gpu.service", false},
+		"[spawner]\nmem_limit = 0\n":               {"jupyter-alice-gpu.service", false},
+		"[spawner.group.x]\nswap_limit = \"1G\"\n": {"jupyter-alice-gpu.service", false},
+	} {
+		root := source{dir: etc(t, text)}
+		p, _, err := root.load(nil)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := p.Names.Of(hub.ServerRef{User: "alice", Server: "gpu"}); got != want.unit || p.SwapOpen != want.open {
+			t.Errorf("%s: %s, swap is open: %t", text, got, p.SwapOpen)
+		}
+	}
+}

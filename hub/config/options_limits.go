@@ -10,7 +10,7 @@ import (
 func limitOptions() []row[Policy] {
 	return []row[Policy]{
 		option("mem_limit", size, 2<<30, func(p *Policy) *Bytes { return &p.MemLimit },
-			"Memory that one server may use (MemoryMax=); 0 is no limit.", zeroOr(64<<20, Bytes.String)),
+			"Memory that one server may use (MemoryMax=); 0 is no limit. Swap is another matter: swap_limit.", zeroOr(64<<20, Bytes.String)),
 		option("cpu_limit", real, 2, func(p *Policy) *float64 { return &p.CPULimit },
 			"CPUs that one server may use (CPUQuota=); 0 is no limit.", cpus),
 		option("tasks_max", count, 1024, func(p *Policy) *int64 { return &p.TasksMax },
@@ -20,7 +20,9 @@ func limitOptions() []row[Policy] {
 		option("mem_guarantee", size, 0, func(p *Policy) *Bytes { return &p.MemGuarantee },
 			"Memory that nobody takes from a server (MemoryMin=, of its slices too). A start for which the machine has none left is refused."),
 		option("swap_limit", maybeSize, nil, func(p *Policy) **Bytes { return &p.SwapLimit },
-			"Swap that one server may use (MemorySwapMax=); \"0\" is none, empty is no limit."),
+			"Swap that one server may use (MemorySwapMax=); \"0\" is none, empty is no limit.").
+			note("Without it a server that reaches mem_limit fills the machine's swap before it is ended, as with systemdspawner; `jupyterhub doctor` " +
+				"says so once there is swap, until this is set. With \"0\" servers that sleep (sleep_after) keep their memory."),
 		option("cpu_guarantee", real, 0, func(p *Policy) *float64 { return &p.CPUGuarantee },
 			"CPUs that a server gets when all want some: its weight is 100 for each (CPUWeight=). A start beyond the machine's CPUs is refused.", cpus),
 		option("cpu_weight", count, 0, func(p *Policy) *int64 { return &p.CPUWeight },

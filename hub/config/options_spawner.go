@@ -122,7 +122,7 @@ func commandOptions() []row[Policy] {
 	return []row[Policy]{
 		option("cmd", texts, []string{"jupyterhub-singleuser"}, func(p *Policy) *[]string { return &p.Cmd },
 			"Command of a user's server; a name without a slash is looked up in search_path.", notEmpty).
-			note("The program must be a file that nobody but root can write, in directories that nobody but root can write."),
+			note("{username}, {account} and {home} are filled in, {socket} in what follows the program. The program must be a file that nobody but root can write, in directories that nobody but root can write."),
 		option("args", texts, nil, func(p *Policy) *[]string { return &p.Args },
 			"Further arguments of the command; {username}, {home} and {socket} are filled in."),
 		option("search_path", texts, []string{"/opt/jupyterhub/bin", "/usr/local/bin", "/usr/bin", "/bin"},

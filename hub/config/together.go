@@ -31,6 +31,18 @@ func (l *loader) together() {
 	}
 	l.misplaced()
 	l.rootTwice()
+	l.userID()
+}
+
+// userID finds systemdspawner's {USERID} in the options that are filled in: here it would stay as it stands.
+func (l *loader) userID() {
+	for _, t := range append([]layer{{"spawner", Overlay{values: l.config.Spawner.Policy}}}, l.config.Spawner.overlays()...) {
+		for _, r := range policyOptions {
+			if personal := slices.Contains(personal, r.Key); !personal && strings.Contains(strings.ToUpper(fmt.Sprint(r.get(&t.values))), "{USERID}") {
+				l.at(join(t.path, r.Key), "holds {USERID}, a number of JupyterHub's database, which is not here; write {USERNAME}, {account} or {home}")
+			}
+		}
+	}
 }
 
 // rootTwice finds tables with two trees in the place of the machine's.

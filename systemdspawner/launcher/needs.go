@@ -55,6 +55,18 @@ func (p *Policy) inVain(c cgroups, root string) []string {
 	return findings
 }
 
+// overflow tells that what mem_limit keeps out of memory goes into the machine's swap, which slows everybody down before the server is
+// ended that wanted it. Root's file ends the finding by a word about swap, be it that there is no limit.
+func (p *Policy) overflow(c cgroups, root string) []string {
+	b, err := os.ReadFile(filepath.Join(root, "proc/meminfo"))
+	swap := meminfo(string(b), "SwapTotal:")
+	if err != nil || swap == 0 || !p.SwapOpen || !c.unified || !c.has("memory") {
+		return nil
+	}
+	return []string{fmt.Sprintf("mem_limit does not hold for swap: a server that wants more fills the machine's, %s, before it is ended; "+
+		"set swap_limit, to \"0\" where no server sleeps, to as much as mem_limit where some do, or to \"\" if that is meant", bytesText(uint64(swap)))}
+}
+
 // countsSwap reports whether the kernel limits what a control group has on disk. The root group has no such file.
 func (c cgroups) countsSwap() bool {
 	return exists(c.file("", hub.TopSlice, "memory.swap.max")) || !exists(c.file("", hub.TopSlice, "memory.max"))

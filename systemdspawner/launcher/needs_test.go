@@ -6,6 +6,42 @@ import (
 	"testing"
 )
 
+// Where there is swap, a limit of memory alone is told of, until root's file says a word about swap.
+func TestALimitThatSwapLiesBesideIsTold(t *testing.T) {
+	file := func(path, text string) string {
+		dir := t.TempDir()
+		at := filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	const memory = "cpu io memory pids\n"
+	swaps, none := "MemTotal: 8000000 kB\nSwapTotal: 4194304 kB\n", "MemTotal: 8000000 kB\nSwapTotal: 0 kB\n"
+	for _, play := range []struct {
+		what    string
+		open    bool
+		unified bool
+		memory  string
+		meminfo string
+		isTold  bool
+	}{
+		{"swap", true, true, memory, swaps, true},
+		{"a word about swap", false, true, memory, swaps, false},
+		{"no swap", true, true, memory, none, false},
+		{"control groups of version 1, which have no such limit", true, false, memory, swaps, false},
+		{"no limits of memory at all", true, true, "cpu io pids\n", swaps, false},
+	} {
+		got := (&Policy{SwapOpen: play.open}).overflow(cgroups{file("cgroup.controllers", play.memory), play.unified}, file("proc/meminfo", play.meminfo))
+		if told := mentions(got, "swap_limit", "4 GiB"); told != play.isTold || len(got) > 1 {
+			t.Errorf("%s: %q", play.what, got)
+		}
+	}
+}
+
 // An option that the kernel cannot keep is told, if it is used, and not otherwise.
 func TestWhatIsInVainIsTold(t *testing.T) {
 	has := func(files ...string) string {

@@ -41,6 +41,9 @@ type Policy struct {
 	// Services are the programs that systemd runs beside the hub.
 	Services []Service
 
+	// SwapOpen says that there is a limit of memory, and not a word about swap.
+	SwapOpen bool
+
 	// Uses are the options of servers that root's file sets anywhere, for Check.
 	Uses []string
 

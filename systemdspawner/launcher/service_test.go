@@ -252,6 +252,25 @@ func TestGroupsAreAskedForWhereTheyMatter(t *testing.T) {
 	}
 }
 
+// A program of each user's own is looked up as it is theirs, in directories that root alone can write, as any other.
+func TestTheProgramCanBeOfTheUsersOwn(t *testing.T) {
+	l := withoutSystemd(t, "/usr/bin/{USERNAME}")
+	l.policy.Store(policyOf("/{username}/bin/true"))
+	if _, err := l.order(t.Context(), hub.ServerRef{User: "alice"}, Choice{}); err == nil || !strings.Contains(err.Error(), "/alice/bin/true") {
+		t.Errorf("looked up is another: %v", err)
+	}
+	l.o.Lookup = func(context.Context, string, bool) (hub.Account, error) {
+		return hub.Account{Name: "bob", UID: 1001, Home: "/usr"}, nil
+	}
+	l.policy.Store(policyOf("{home}/bin/true"))
+	if o, err := l.order(t.Context(), hub.ServerRef{User: "bob"}, Choice{}); err != nil || o.Command != "/usr/bin/true" {
+		t.Errorf("%+v, %v", o.Command, err)
+	}
+	if findings := (Program{Table: "spawner", Command: []string{"/opt/{USERNAME}/start"}}).check(); len(findings) != 0 {
+		t.Errorf("what is each user's own is said to be missing: %q", findings)
+	}
+}
+
 // TestRandomRequestsNeverPassTheRules throws anything at Start: what comes through names alice or bob, exactly.
 func TestRandomRequestsNeverPassTheRules(t *testing.T) {
 	l := withoutSystemd(t, "/usr/bin/true")

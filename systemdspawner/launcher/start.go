@@ -82,7 +82,8 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, choice Choice) 
 	if err := checkDevices(settings.DeviceAllow); err != nil {
 		return Order{}, err
 	}
-	command, err := settings.Software.find(settings.Command[0], settings.SearchPath)
+	filled := replacer(Order{ServerRef: ref, Person: person}, "").Replace(settings.Command[0])
+	command, err := settings.Software.find(filled, settings.SearchPath)
 	if err != nil {
 		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed as it has to be.", err)
 	}
