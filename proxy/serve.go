@@ -121,19 +121,25 @@ type stoppable interface {
 // until serves until ctx ends, and then drains. Once there is an heir, nothing new is accepted.
 func (p *Proxy) until(ctx context.Context, server *http.Server, l stoppable, fronts ...*strict.Server) error {
 	broken := make(chan error, 1)
+	p.accepting.Add(1)
+	leave := sync.OnceFunc(func() {
+		l.leave()
+		p.accepting.Done()
+	})
+	defer leave()
 	go func() { broken <- server.Serve(l) }()
 	select {
 	case err := <-broken:
 		return err
 	case <-p.left:
 		p.waning.Store(true)
-		l.leave()
+		leave()
 		<-broken
 		<-ctx.Done()
 	case <-ctx.Done():
 		if p.options.Lull > 0 {
 			p.waning.Store(true)
-			l.leave()
+			leave()
 			<-broken
 			p.lull(ctx)
 		}

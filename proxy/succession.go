@@ -142,6 +142,7 @@ func (p *Proxy) leave(ctx context.Context, l *wire, over []*wire, stop func()) {
 	}
 	p.calls.thaw(passOn(l))
 	close(p.left)
+	p.accepting.Wait()
 	p.giveBack(p.tunnels.surrender())
 	ctx, end := context.WithCancel(ctx)
 	go p.report(ctx, l)
