@@ -115,6 +115,7 @@ func (room *Room) showInsecure(w http.ResponseWriter, r *http.Request) error {
 // showForm shows the login form with a fresh XSRF token.
 func (room *Room) showForm(w http.ResponseWriter, r *http.Request, status int, p loginPage) error {
 	p.Layout = room.bare(r, "Sign in")
+	p.Scripts = append(p.Scripts, "login.js")
 	p.Said = room.said("login")
 	p.XSRF = room.Porter.XSRF(w, r, true)
 	p.Action = withNext(room.hub+"login", r.URL.Query().Get("next"))

@@ -285,7 +285,7 @@ func TestGoldenPages(t *testing.T) {
 
 func TestElementIDsOfJupyterHub(t *testing.T) {
 	want := map[string][]string{
-		"login":            {"username_input", "password_input", "login_submit"},
+		"login":            {"username_input", "password_input", "login_submit", "toggle_password_visibility"},
 		"home-stopped":     {"start", "logout"},
 		"home-running":     {"start", "stop", "logout"},
 		"spawn":            {"spawn_form"},

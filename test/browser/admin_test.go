@@ -146,6 +146,35 @@ func TestAdministrationWithoutScripts(t *testing.T) {
 	}
 }
 
+// The admin ends the hub from its page. systemd starts it again, the page comes back by itself, and bob's server has heard nothing of it.
+func TestTheHubIsEndedFromItsPage(t *testing.T) {
+	h := visit(t)
+	h.plainFor("bob")
+	bobs := hub.ServerRef{User: "bob"}
+	if _, err := h.hub.StartServer(t.Context(), bobs, client.StartRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	h.ready(bobs)
+	pid := func(unit string) string { return h.run("systemctl", "show", "-P", "MainPID", unit) }
+	hubs, servers := pid("jupyterhub.service"), pid(hub.UnitName(bobs))
+	x := h.open(1280, 800)
+	x.visit("hub/admin?search=bob")
+	x.logIn("admin")
+	x.clicks("#shutdown summary")
+	x.says("#shutdown", "systemctl stop jupyterhub.target")
+	x.presses("#shutdown-hub")
+	x.says("#main", "systemd starts it again")
+	x.becomes(`document.querySelector("#users")`)
+	x.visit("hub/admin?search=bob")
+	x.says(".user-row[data-user=bob]", "running")
+	if pid("jupyterhub.service") == hubs {
+		t.Error("the hub was not ended")
+	}
+	if now := pid(hub.UnitName(bobs)); now != servers {
+		t.Errorf("bob's server was %s, and is %s", servers, now)
+	}
+}
+
 // Alice keeps groups and may see who there is, and nothing else. She has a keyboard, and scripts; she finds what is hers, with no
 // button that would be refused, and makes a group by keys alone.
 func TestKeeperOfGroups(t *testing.T) {

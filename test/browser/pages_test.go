@@ -29,6 +29,10 @@ func TestWrongPassword(t *testing.T) {
 			x.visit("hub/home")
 			x.types("#username_input", "alice")
 			x.types("#password_input", "not hers")
+			x.clicks("#toggle_password_visibility")
+			if kind, pressed := eval[string](x, "password_input.type"), eval[string](x, "toggle_password_visibility.ariaPressed"); kind != "text" || pressed != "true" {
+				t.Errorf("she cannot see what she typed: %s, %s", kind, pressed)
+			}
 			x.presses("#login_submit")
 			x.says("[role=alert]", "password")
 			if name, at := eval[string](x, "username_input.value"), eval[string](x, "document.activeElement.id"); name != "alice" || at != "password_input" {
