@@ -168,7 +168,8 @@ type sandboxed struct {
 // RestrictSUIDSGID breaks `chmod g+s` on the directories that colleagues share; PrivateUsers shows their files as nobody's;
 // RemoveIPC reaches into the user's other sessions.
 var sandbox = []sandboxed{
-	{"InaccessiblePaths", []any{"-/run/dbus/system_bus_socket", "-/run/user"}, "a user manager, had by enable-linger or ssh, runs things beside the limits"},
+	{"InaccessiblePaths", []any{"-/run/dbus/system_bus_socket", "-/run/user", "-+/proc/kallsyms", "-+/proc/kcore"},
+		"a user manager, had by enable-linger or ssh, runs things beside the limits; the kernel's memory is nobody's"},
 	{"LockPersonality", true, "old emulations of the kernel have holes of their own"},
 	{"NoNewPrivileges", true, "sudo and other set-uid programs gain nothing"},
 	{"PrivateDevices", true, "no disks, no GPUs; device_allow lets some in"},
@@ -178,9 +179,9 @@ var sandbox = []sandboxed{
 	{"ProtectHostname", true, "the host name is the machine's"},
 	{"ProtectKernelLogs", true, "kernel messages tell of other people's processes"},
 	{"ProtectKernelModules", true, "no kernel code from users"},
-	{"ProtectKernelTunables", true, "/proc/sys and /sys are the machine's"},
 	{"ProtectProc", "invisible", "other people's processes are not seen"},
 	{"ProtectSystem", "full", "/usr, /boot and /etc are read-only; \"strict\" makes all but home and /tmp so"},
+	{"ReadOnlyPaths", []any{"-+/proc/sys", "-+/sys"}, "they are the machine's; ProtectKernelTunables adds places that are root's anyway, and makes starts much longer"},
 	{"RestrictAddressFamilies", []any{"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}, "without AF_NETLINK kernels never connect"},
 	{"RestrictNamespaces", true, "a new user namespace opens most of the kernel's past holes"},
 	{"RestrictRealtime", true, "a real-time loop would stop the machine"},

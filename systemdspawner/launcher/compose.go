@@ -78,6 +78,7 @@ func Compose(l Layout, o Order) (Composition, error) {
 	c.Properties = append(c.Properties, view(l, o, c)...)
 	c.Properties = append(c.Properties, software(l, o)...)
 	c.Properties = append(c.Properties, witness(l, c))
+	c.Properties = append(c.Properties, nothingToGain(o)...)
 	c.Properties = append(c.Properties, table...)
 	c.Properties = append(c.Properties, nowhere(o)...)
 	c.Properties = append(c.Properties, devices(o.Devices)...)
@@ -171,6 +172,15 @@ func person(o Order) []sd.Property {
 	}
 	// The number that was looked up and judged, not the name: a name could be looked up differently the second time.
 	return []sd.Property{prop("User", fmt.Sprint(o.Person.Account.UID))}
+}
+
+// nothingToGain takes every capability out of reach where set-uid programs gain nothing, as is the default: for good measure, and for
+// whatever finds a way around that. The configuration can say otherwise: the later property wins.
+func nothingToGain(o Order) []sd.Property {
+	if o.Settings.properties()["NoNewPrivileges"] != true {
+		return nil
+	}
+	return []sd.Property{prop("CapabilityBoundingSet", uint64(0))}
 }
 
 // exits is the bus's form of SuccessExitStatus=.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	sd "github.com/coreos/go-systemd/v22/dbus"
 	"golang.org/x/sync/errgroup"
 
 	"jupyterhubd/hub"
@@ -25,9 +26,9 @@ func (w *site) starter() starter {
 		func(ctx context.Context, a hub.Account) error { return w.stop(ctx, a.Name) }, w}
 }
 
-// starters are the floor and the hubs.
+// starters are the floors and the hubs.
 func (s *stage) starters(f *floor) []starter {
-	all := []starter{f.starter()}
+	all := []starter{f.starter(), f.plain()}
 	for _, w := range s.sites() {
 		all = append(all, w.starter())
 	}
@@ -35,6 +36,17 @@ func (s *stage) starters(f *floor) []starter {
 }
 
 func (f *floor) starter() starter { return starter{bareUnit, f.start, f.stop, nil} }
+
+// plain starts units as the machine can at best: as the user, and without anything that protects or limits.
+func (f *floor) plain() starter {
+	wanted := func(p sd.Property) bool { return bareMinimum[p.Name] }
+	return starter{plainUnit, func(ctx context.Context, a hub.Account) error { return f.startWith(ctx, a, wanted) }, f.stop, nil}
+}
+
+// bareMinimum are the properties without which a unit would not be the user's server.
+var bareMinimum = map[string]bool{
+	"Description": true, "CollectMode": true, "Type": true, "ExecStart": true, "WorkingDirectory": true, "Environment": true, "User": true,
+}
 
 // atMost lets only so many starts be under way.
 func (st starter) atMost(n int) starter {

@@ -66,6 +66,16 @@ func TestTheSandboxKeepsTheRest(t *testing.T) {
 	s.cannot(alice, "sudo -n true")
 	s.cannot(alice, "unshare --user true")
 	s.cannot(alice, "echo 1 >/proc/sys/kernel/printk")
+	s.cannot(alice, "test -w /proc/sys/kernel/ns_last_pid") // whose mode would let everybody
+	s.cannot(alice, "head -c 1 /proc/kallsyms")
+	s.cannot(alice, "head -c 1 /proc/kcore")
+	s.cannot(alice, "echo h >/proc/sysrq-trigger")
+	for _, path := range []string{"/proc/sys", "/sys"} {
+		if told := s.can(alice, "findmnt -no OPTIONS -T "+path); !strings.HasPrefix(told, "ro") {
+			t.Errorf("%s is mounted %s", path, told)
+		}
+	}
+	s.can(alice, "grep -q '^CapBnd:[[:space:]]*0*$' /proc/self/status")
 	s.cannot(alice, "echo 1 >/sys/fs/cgroup/memory/jupyter.slice/memory.limit_in_bytes")
 	s.cannot(alice, "ls /dev/fuse /dev/kvm /dev/mem")
 	s.cannot(alice, "touch /usr/x /etc/x")
