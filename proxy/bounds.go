@@ -148,7 +148,7 @@ func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
 	under := load.requests.Add(1)
 	switch {
 	case b.UserRequests > 0 && under > int64(b.UserRequests),
-		b.UserWebSockets > 0 && wantsWebSocket(ps.in) && load.sockets.Load() >= int64(b.UserWebSockets),
+		b.UserWebSockets > 0 && wantsWebSocket(ps.in) && load.sockets.Load()+load.beside.Load() >= int64(b.UserWebSockets),
 		b.UserRate > 0 && !p.inTime(ps.in.Context(), &load.pace, b.UserRate, userBurst):
 		load.requests.Add(-1)
 		return nil, false

@@ -223,6 +223,29 @@ func TestBodiesThatStopComing(t *testing.T) {
 	}
 }
 
+// A route of which nobody says whose it is has bounds by itself. The hub has none: it is everybody's.
+func TestRoutesOfNobodyAreBoundedByThemselves(t *testing.T) {
+	clock := time.Now()
+	s := bound(t, Bounds{UserRate: 1000}, Options{Now: func() time.Time { return clock }})
+	up := newServer(t, hello)
+	for path, data := range map[string]string{"/tools": "", "/others": `"user": null`, "/": "", "/hub": `"hub": true`} {
+		s.route(path, up.URL, data)
+	}
+	s.p.table.get("/tools").load.pace.due = clock.Add(userBurst + patience + time.Millisecond)
+	for path, want := range map[string]int{"/tools/": 503, "/others/": 200, "/": 200, "/hub/": 200} {
+		if got := s.get(path); got.status != want {
+			t.Errorf("%s: %d, want %d", path, got.status, want)
+		}
+	}
+	s.route("/tools", up.URL+"/", "") // it is another server now, and the same route
+	if got := s.get("/tools/"); got.status != 503 {
+		t.Errorf("once it leads elsewhere: %d", got.status)
+	}
+	if s.p.table.get("/").load != nil || s.p.table.get("/hub").load != nil {
+		t.Error("the hub is somebody's")
+	}
+}
+
 // What is known of a user goes with the last of their routes, and with host routing it does not matter where these are.
 func TestUsersAreForgottenWithTheirRoutes(t *testing.T) {
 	s := newStage(t, Options{HostRouting: true})

@@ -65,6 +65,7 @@ func (es *elders) add(l *wire) {
 		defer es.gone.Done()
 		es.listen(l)
 		l.close()
+		es.proxy.loads.left(l)
 		es.mu.Lock()
 		defer es.mu.Unlock()
 		es.wires = slices.DeleteFunc(es.wires, func(other *wire) bool { return other == l })
@@ -82,6 +83,8 @@ func (es *elders) listen(l *wire) {
 			l.answered(m)
 		case doLeft:
 			l.left.Store(&m.Left)
+		case doOpen:
+			es.proxy.loads.heard(l, m.Open)
 		case doActive:
 			es.proxy.wereActive(m.Active)
 		case doKept:

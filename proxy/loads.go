@@ -10,6 +10,7 @@ import (
 type load struct {
 	requests atomic.Int64 // under way
 	sockets  atomic.Int64 // WebSockets that are open
+	beside   atomic.Int64 // WebSockets in processes before this one
 	pace     pace
 	turns    turns
 	refusals refusals
@@ -39,8 +40,9 @@ func (r *route) owner() owned {
 
 // loads are those of all who have a route.
 type loads struct {
-	mu sync.Mutex // guards of
-	of map[owned]*load
+	mu     sync.Mutex // guards the fields below
+	of     map[owned]*load
+	beside map[owned]int // WebSockets in processes before this one
 }
 
 // hold returns what a route's owner is busy with, until drop is called for that route. It is nil for a route that is everybody's.
@@ -57,6 +59,7 @@ func (ls *loads) hold(r *route) *load {
 			ls.of = map[owned]*load{}
 		}
 		one = &load{}
+		one.beside.Store(int64(ls.beside[who]))
 		ls.of[who] = one
 	}
 	one.routes++

@@ -112,7 +112,7 @@ func New(o Options) (*Proxy, error) {
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)
 	o.clients = cmp.Or(o.clients, attentive())
 	p := &Proxy{options: o, table: newTable(), graves: newGraveyard(), aliases: newAliases(), callers: newCallers(), left: make(chan struct{})}
-	p.elders.proxy, p.tunnels.thrift = p, &p.thrift
+	p.elders.proxy, p.tunnels.thrift, p.tunnels.moved = p, &p.thrift, make(chan struct{}, 1)
 	p.hubs = newCrowd(func() trust { return nil }, func() int { return 0 }, math.MaxInt, func() {})
 	p.certs = certificates{log: o.Log, now: o.Now, changed: make(chan struct{}, 1)}
 	p.trusted.Store(&trust{})

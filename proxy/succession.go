@@ -184,7 +184,7 @@ func (p *Proxy) obey(l *wire) {
 		}
 		switch m.Do {
 		case doCount:
-			if p.tellLeft(l) != nil {
+			if p.tellLeft(l) != nil || p.tellOpen(l, true) != nil {
 				return
 			}
 			continue
@@ -218,6 +218,11 @@ func (p *Proxy) report(ctx context.Context, l *wire) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-p.tunnels.moved:
+			if p.tellOpen(l, false) != nil {
+				return
+			}
+			continue
 		case <-tick.C:
 		}
 		from := last

@@ -17,6 +17,7 @@ type tunnels struct {
 	loops  []*loop
 	next   int // the loop that gets the next tunnel
 	thrift *thrift
+	moved  chan struct{} // one has begun or ended
 }
 
 // mostLoops is how many goroutines carry tunnels at most: one a processor, and few are enough.
@@ -74,6 +75,7 @@ func (ts *tunnels) add(t *tunnel) bool {
 	ts.next++
 	ts.open[t] = struct{}{}
 	t.load.open(1)
+	ts.move()
 	ts.gone.Add(1)
 	return true
 }
@@ -84,7 +86,16 @@ func (ts *tunnels) remove(t *tunnel) {
 	delete(ts.open, t)
 	ts.thrift.note()
 	t.load.open(-1)
+	ts.move()
 	ts.gone.Done()
+}
+
+// move tells whoever has to know.
+func (ts *tunnels) move() {
+	select {
+	case ts.moved <- struct{}{}:
+	default: // he looks anyway
+	}
 }
 
 func (ts *tunnels) count() int {

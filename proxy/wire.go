@@ -20,6 +20,10 @@ type wire struct {
 	conn *net.UnixConn
 	left atomic.Pointer[remains] // what an elder at the other end has last said; nil: nothing yet
 
+	telling sync.Mutex    // guards told
+	told    map[owned]int // of WebSockets here, to an heir at the other end
+	open    map[owned]int // WebSockets at an elder at the other end; its listener's alone
+
 	sending sync.Mutex // one message at a time
 	asking  sync.Mutex // guards waits and last
 	waits   map[uint64]chan message
@@ -39,6 +43,7 @@ type message struct {
 	Active  map[string]time.Time       `json:"active,omitempty"`
 	Args    []string                   `json:"args,omitempty"`
 	Env     []string                   `json:"env,omitempty"`
+	Open    []open                     `json:"open,omitempty"`
 	Left    remains                    `json:"left,omitzero"`
 	Error   string                     `json:"error,omitempty"`
 }
@@ -56,6 +61,7 @@ const (
 	doCaller  = "caller"  //  <- a connection to the API
 	doActive  = "active"  //  <- when routes were last used, by key: Active
 	doLeft    = "left"    //  <- what connections are left there: Left
+	doOpen    = "open"    //  <- whose WebSockets are there: Open
 	doCount   = "count"   //  -> how many are left?
 	doRoute   = "route"   //  -> a route has changed: Path, Data
 	doForget  = "forget"  //  -> a route is gone: Path, a key

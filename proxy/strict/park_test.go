@@ -149,13 +149,73 @@ func TestParkedConnectionsEnd(t *testing.T) {
 	}
 }
 
-// Connections that are just being parked lose no request: each comes at about that time.
-func TestParkingLosesNoRequest(t *testing.T) {
-	const soon = 10 * time.Millisecond // as exact as times are here
-	_, c := parking(t, time.Minute, soon)
-	for i := range 100 {
-		<-time.After(soon + time.Duration(i%20-5)*time.Millisecond)
-		again(t, c)
+// staged is a connection that tells of the moments between which parking happens.
+type staged struct {
+	net.Conn
+	read   atomic.Pointer[func()] // called once, when something has been read
+	rested atomic.Pointer[func()] // called once, when a wait has ended and the connection is not parked yet
+}
+
+func (c *staged) NetConn() net.Conn { return c.Conn }
+
+func (c *staged) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if f := c.read.Load(); f != nil && n > 0 && c.read.CompareAndSwap(f, nil) {
+		(*f)()
+	}
+	return n, err
+}
+
+func (c *staged) SetReadDeadline(at time.Time) error {
+	err := c.Conn.SetReadDeadline(at)
+	if f := c.rested.Load(); f != nil && at.IsZero() && c.rested.CompareAndSwap(f, nil) {
+		(*f)()
+	}
+	return err
+}
+
+// atRest is a connection that waits for its next request, with the client's side and a way to end the wait.
+func atRest(t *testing.T) (*staged, net.Conn, func() bool) {
+	t.Helper()
+	var between staged
+	s, client := parkingOver(t, 2*time.Hour, time.Hour, func(c net.Conn) net.Conn {
+		between.Conn = c
+		return &between
+	}, func(c net.Conn) net.Conn { return c })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		return &between, client, func() bool { return c.rest(time.Now()) }
+	}
+	t.Fatal("there is no connection")
+	return nil, nil, nil
+}
+
+// A request whose first bytes are read just when the wait for them is being ended is read to its end.
+func TestARequestAtTheEndOfTheWaitIsRead(t *testing.T) {
+	c, client, rest := atRest(t)
+	ended := make(chan bool, 1)
+	end := func() { ended <- rest() }
+	c.read.Store(&end)
+	io.WriteString(client, "GET / HTT")
+	if !<-ended {
+		t.Fatal("the wait did not end in time")
+	}
+	io.WriteString(client, "P/1.1\r\nHost: h\r\n\r\n")
+	if _, err := http.ReadResponse(bufio.NewReader(client), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// One that comes when nobody reads any more, and before the watch does, is found.
+func TestARequestBeforeParkingIsFound(t *testing.T) {
+	c, client, rest := atRest(t)
+	come := func() { io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") }
+	c.rested.Store(&come)
+	for again := time.NewTicker(time.Millisecond); !rest(); <-again.C { // the answer is there before the connection is idle
+	}
+	if _, err := http.ReadResponse(bufio.NewReader(client), nil); err != nil {
+		t.Error(err)
 	}
 }
 
