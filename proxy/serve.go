@@ -22,6 +22,7 @@ const (
 	readHeadTime = 30 * time.Second
 	idleClient   = 10 * time.Minute // above that of the usual balancers in front
 	parkTime     = 5 * time.Second  // for the next request; then a connection costs next to nothing
+	streams      = 128              // of one connection of HTTP/2 at once
 	maxHead      = 128 << 10        // bytes; tornado's limit is 64 KiB, and login loops collect cookies (D24)
 )
 
@@ -39,7 +40,7 @@ const (
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	server := p.server(ctx, p)
 	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = readHeadTime, cmp.Or(p.options.KeepAlive, idleClient), maxHead
-	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 128}
+	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streams}
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, entranceKey, entranceOf(c))
 	}
