@@ -35,7 +35,8 @@ TEST_PACKAGES := chromium curl man-db openssl sudo
 # A kernel that is an ordinary program, and what loads its modules.
 UML_PACKAGES := e2fsprogs kmod user-mode-linux
 # Of throw-away machines alone: they bring daemons, or another systemd.
-GUEST_PACKAGES := at cron systemd/backports libsystemd-shared/backports
+GUEST_PACKAGES := at cron systemd/backports libsystemd-shared/backports \
+	libassuan0 libgpgme11 libsubid4 libyajl2 conmon crun netavark golang-github-containers-image golang-github-containers-common podman
 
 .PHONY: help build install demo test check release-check uml bench deb rpm arch clean environments packages-build packages-demo packages-test packages-uml
 
