@@ -38,6 +38,7 @@ func (h *house) Reload(_ context.Context, check bool) ([]string, error) {
 	if err := settle(h.store, held, tokens); err != nil {
 		return nil, err
 	}
+	h.accounts.Renew()
 	h.porter.SetRules(rules)
 	h.manager.SetPolicy(policyOf(held))
 	h.rooms.Store(rooms)

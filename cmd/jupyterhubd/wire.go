@@ -33,6 +33,7 @@ type house struct {
 	proxy    *proxyclient.Client
 	manager  *spawner.Manager
 	porter   *auth.Porter
+	accounts *pam.Checker
 	keys     crypt.Keys // of auth states; the same until a restart
 	metrics  *prometheus.Registry
 	started  *startup
@@ -72,8 +73,9 @@ func wire(d *daemon.Daemon, c *config.Config, s *store.Store, keys crypt.Keys) (
 		Report:    func(active int) { d.Status("%s", serving(active)) },
 		Admission: func(ctx context.Context, user string) error { return h.porter.Admit(ctx, user) },
 	})
+	h.accounts = pam.NewChecker(pam.LoginDoor)
 	h.porter, err = auth.New(auth.Options{
-		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Accounts: pam.NewChecker(pam.LoginDoor), Report: h.shownOut, Changer: pam.New(pam.PasswdDoor),
+		Store: s, Rules: rules, Authenticator: pam.New(pam.LoginDoor), Accounts: h.accounts, Report: h.shownOut, Changer: pam.New(pam.PasswdDoor),
 		Sessions: h.proxy, Evictor: h.manager, Momentary: h.manager.Momentary, BaseURL: c.Hub.BaseURL, PublicURL: publicOf(c), Hosts: hostsOf(c),
 		CookieHostPrefix: hostPrefix(c), Routespec: urlsOf(c).Routespec, TurnedAway: h.turnedAway,
 	})

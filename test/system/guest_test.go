@@ -34,6 +34,10 @@ var whole = []string{
 	"TestLiveLimitsReachTheKernel",
 	"TestReadingAndWritingIsCounted",
 	"TestWhoComesToAFullSliceWaits",
+	"TestSwapIsLimited",
+	"TestAQuotaThatIsUsedUpIsTold",
+	"TestAProfileHasAnImageOfItsOwn",
+	"TestAProfileIsAContainer",
 }
 
 // Plays that are limited by what the host's kernel offers are played once more on a guest, which has a kernel of its own.

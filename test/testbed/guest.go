@@ -103,10 +103,12 @@ func (g Guest) prepare(ctx context.Context, dir string) error {
 	return nil
 }
 
-// bootGuest gives the kernel a view of processes of its own, and a place for what it takes for memory.
+// bootGuest gives the kernel a view of processes of its own, a place for what it takes for memory, and leave to keep as many files of the
+// host open as its file system has in mind.
 const bootGuest = `mount --make-rprivate /
 mount -t proc proc /proc
 mount -t tmpfs -o "size=$1" tmpfs "$2/memory"
+ulimit -n "$(ulimit -H -n)"
 export TMPDIR="$2/memory"
 shift 2
 "$@" </dev/null

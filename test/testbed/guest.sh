@@ -7,7 +7,9 @@ guest=$1 root=/mnt/root
 . "$guest/plain.sh"
 
 mount -t proc proc /proc
-insmod "/usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko"
+for module in fs/overlayfs/overlay fs/quota/quota_tree fs/quota/quota_v2 drivers/block/loop; do
+	insmod "/usr/lib/uml/modules/$(uname -r)/kernel/$module.ko"
+done
 mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir /mnt/upper /mnt/work "$root"
 mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work "$root"
@@ -25,10 +27,10 @@ mkdir -p "$root/run/host" "$root/usr/src/jupyterhub"
 mount -t hostfs -o "$guest" hostfs "$root/run/host"
 mount --bind "$(readlink "$guest/source")" "$root/usr/src/jupyterhub"
 
-# Disks, so that memory can be swapped out and reading and writing of homes is counted.
+# Disks, so that memory can be swapped out, and reading and writing of homes is counted and has quotas.
 mkswap --quiet "$root/dev/ubda"
 swapon "$root/dev/ubda"
-mkfs.ext4 -q "$root/dev/ubdb"
+mkfs.ext4 -q -O quota "$root/dev/ubdb"
 mount "$root/dev/ubdb" "$root/home"
 
 enter_root

@@ -25,14 +25,16 @@ type Checker struct {
 	path  string
 	turns chan struct{} // one for each line in use
 
-	mu   sync.Mutex // guards idle
+	mu   sync.Mutex // guards what follows
 	idle []*line    // the last one was used last
+	era  int        // which of root's configurations new lines are made under
 }
 
 // line is a connection that waits for a question.
 type line struct {
 	conn  *varlink.Conn
 	began time.Time
+	era   int
 	hang  *time.Timer // hangs up
 }
 
@@ -60,25 +62,36 @@ func (c *Checker) Check(ctx context.Context, name string) (hub.Account, error) {
 	return a, err
 }
 
+// Renew has the next questions put to new processes: one that waits read root's configuration when it began.
+func (c *Checker) Renew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.era++
+}
+
 // take returns the line that was used last, if it is young enough, or a new one.
 func (c *Checker) take(ctx context.Context) (*line, error) {
 	for {
-		c.mu.Lock()
-		last := len(c.idle) - 1
-		if last < 0 {
-			c.mu.Unlock()
-			break
+		l, era := c.last()
+		if l == nil {
+			conn, err := varlink.Dial(ctx, c.path)
+			return &line{conn: conn, began: time.Now(), era: era}, err
 		}
-		l := c.idle[last]
-		c.idle = c.idle[:last]
-		c.mu.Unlock()
-		if l.hang.Stop() && time.Since(l.began) < lineAge {
+		if l.hang.Stop() && l.era == era && time.Since(l.began) < lineAge {
 			return l, nil
 		}
 		_ = l.conn.Close() // it is over either way, ignoring
 	}
-	conn, err := varlink.Dial(ctx, c.path)
-	return &line{conn: conn, began: time.Now()}, err
+}
+
+// last takes the line that was used last, if any waits.
+func (c *Checker) last() (l *line, era int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.idle); n > 0 {
+		l, c.idle = c.idle[n-1], c.idle[:n-1]
+	}
+	return l, c.era
 }
 
 // keep lets a line wait for the next question.

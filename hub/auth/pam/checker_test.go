@@ -57,6 +57,21 @@ func TestACheckerKeepsItsConnection(t *testing.T) {
 	}
 }
 
+// Vulnerability: a process that waits for the next question goes by what root's configuration said when it began. Attack: somebody is
+// blocked, the configuration is reloaded, and the account is asked for within the minute. Verified: another process is asked.
+func TestACheckerThatIsRenewedAsksAnew(t *testing.T) {
+	var connections atomic.Int32
+	c := NewChecker(checking(t, &connections))
+	for want := range int32(3) {
+		for range 2 {
+			if _, err := c.Check(t.Context(), "alice"); err != nil || connections.Load() != want+1 {
+				t.Errorf("%v; %d connections after %d reloads", err, connections.Load(), want)
+			}
+		}
+		c.Renew()
+	}
+}
+
 // A crowd is spread over a few processes.
 func TestACheckerUsesFewConnections(t *testing.T) {
 	var connections atomic.Int32
