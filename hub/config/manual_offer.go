@@ -35,6 +35,11 @@ const exampleOffer = `    [[spawner.profile]]
     search_path = ["/opt/next/bin"]
 `
 
+const aboutContainers = `
+A profile may also run its servers in containers: its ` + "`cmd`" + ` is then ` + "`podman run`" + `, as the user, in the unit and under its limits. The package's
+examples have such a profile whole, ` + "`container.toml`" + `, with what the sandbox has to allow for it and why.
+`
+
 // referenceOffers is their part of docs/configuration.md.
 func referenceOffers(b *strings.Builder) {
 	for _, s := range offerTables() {
@@ -44,7 +49,7 @@ func referenceOffers(b *strings.Builder) {
 		}
 	}
 	b.WriteString("\nWhat is answered stands in `user_options` by the option's name, whether a form or a script sent it, and is judged by root's side:\n" +
-		"`{\"memory\": 4, \"python\": \"next\"}`. What is not asked for composes nothing.\n\n" + exampleOffer)
+		"`{\"memory\": 4, \"python\": \"next\"}`. What is not asked for composes nothing.\n\n" + exampleOffer + aboutContainers)
 }
 
 // manOffers is their part of jupyterhub.toml(5).

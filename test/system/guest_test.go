@@ -35,9 +35,6 @@ var whole = []string{
 	"TestReadingAndWritingIsCounted",
 	"TestWhoComesToAFullSliceWaits",
 	"TestSwapIsLimited",
-	"TestAQuotaThatIsUsedUpIsTold",
-	"TestAProfileHasAnImageOfItsOwn",
-	"TestAProfileIsAContainer",
 }
 
 // Plays that are limited by what the host's kernel offers are played once more on a guest, which has a kernel of its own.

@@ -31,7 +31,7 @@ mount --bind "$(readlink "$guest/source")" "$root/usr/src/jupyterhub"
 mkswap --quiet "$root/dev/ubda"
 swapon "$root/dev/ubda"
 mkfs.ext4 -q -O quota "$root/dev/ubdb"
-mount "$root/dev/ubdb" "$root/home"
+mount -o usrquota "$root/dev/ubdb" "$root/home"
 
 enter_root
 plain_machine
