@@ -145,20 +145,23 @@ func durations() *prometheus.HistogramVec {
 	}, []string{"method", "handler", "code"})
 }
 
-// headed sets the headers that every answer of the hub has; a room may change them.
+// headed sets the headers that every answer of the hub has; a room may change them. All answers share their values, which nobody
+// changes in place: Set and Add put others there.
 func (h *Hall) headed(next http.Handler) http.Handler {
-	api := "frame-ancestors 'none'; report-uri " + h.base + "hub/security/csp-report; default-src 'none'"
-	page := "frame-ancestors 'none'; report-uri " + h.base + "hub/security/csp-report; default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'"
+	shared := func(value string) []string { return []string{value} }
+	api := shared("frame-ancestors 'none'; report-uri " + h.base + "hub/security/csp-report; default-src 'none'")
+	page := shared("frame-ancestors 'none'; report-uri " + h.base + "hub/security/csp-report; default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'")
+	version, allowed, noSniff := shared(hub.APIVersion), shared("accept, content-type, authorization"), shared("nosniff")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
-		head.Set("X-Content-Type-Options", "nosniff")
+		head["X-Content-Type-Options"] = noSniff
 		rest := strings.TrimPrefix(r.URL.Path, h.base+"hub/")
 		if !strings.HasPrefix(rest, "static/") && rest != "logo" {
-			head.Set("X-JupyterHub-Version", hub.APIVersion)
-			head.Set("Access-Control-Allow-Headers", "accept, content-type, authorization")
-			head.Set("Content-Security-Policy", page)
+			head[versionHeader] = version
+			head["Access-Control-Allow-Headers"] = allowed
+			head["Content-Security-Policy"] = page
 			if rest == "api" || strings.HasPrefix(rest, "api/") {
-				head.Set("Content-Security-Policy", api)
+				head["Content-Security-Policy"] = api
 			}
 			if rest == "api" || rest == "api/" { // the version is everybody's
 				head.Set("Access-Control-Allow-Origin", "*")
@@ -170,6 +173,9 @@ func (h *Hall) headed(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// versionHeader is X-JupyterHub-Version as net/http writes it.
+const versionHeader = "X-Jupyterhub-Version"
 
 // drained is how many times the limit a body may be and still be read to its end, and thrown away. Its sender gets to read
 // the answer: most clients write first, and one whose connection is cut meanwhile never learns why.

@@ -170,7 +170,7 @@ func (s *Store) Close() error { return s.db.Close() }
 func (s *Store) View(fn func(*Tx) error) error {
 	s.mu.Lock()
 	b, err := s.db.Begin(false)
-	tx := &Tx{b: b, s: s, layers: [2]*layer{s.current, s.flushing}}
+	tx := s.tx(b)
 	s.mu.Unlock()
 	if err != nil {
 		return s.wrap(err)
@@ -185,7 +185,7 @@ func (s *Store) Update(fn func(*Tx) error) error {
 	var tx *Tx
 	err := s.db.Update(func(b *bbolt.Tx) error {
 		s.mu.Lock()
-		tx = &Tx{b: b, s: s, layers: [2]*layer{s.current, s.flushing}}
+		tx = s.tx(b)
 		s.mu.Unlock()
 		return fn(tx)
 	})
@@ -229,6 +229,15 @@ type Tx struct {
 	opened []opened  // buckets
 
 	narrowed []string // users who may hold less when this ends well
+
+	few [8]opened // where opened begins: as many as most transactions open
+}
+
+// tx begins a transaction of ours in one of bbolt's. The caller holds mu.
+func (s *Store) tx(b *bbolt.Tx) *Tx {
+	tx := &Tx{b: b, s: s, layers: [2]*layer{s.current, s.flushing}}
+	tx.opened = tx.few[:0]
+	return tx
 }
 
 // now is the moment by which the transaction tells what is expired.
