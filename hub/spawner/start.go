@@ -22,7 +22,7 @@ func (m *Manager) Start(ctx context.Context, ref hub.ServerRef, profile string, 
 	if err := m.awaitSync(ctx); err != nil {
 		return hub.Live{}, err
 	}
-	if err := m.withinQuota(ref.User); err != nil {
+	if err := m.withinQuota(ctx, ref.User); err != nil {
 		return hub.Live{}, err
 	}
 	s, life, err := m.reserve(ref)

@@ -2,6 +2,7 @@ package spawner
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"jupyterhubd/hub"
@@ -113,12 +114,13 @@ type Quota struct {
 	MemoryHours float64 // GiB hours
 }
 
-// withinQuota refuses a start of who has used up their day.
-func (m *Manager) withinQuota(user string) error {
+// withinQuota refuses a start of who has used up their day, until this moment.
+func (m *Manager) withinQuota(ctx context.Context, user string) error {
 	quota, now := m.policyNow().Quota, m.now().Local()
 	if quota == (Quota{}) {
 		return nil
 	}
+	m.Sample(ctx)
 	today := now.Format(hub.DayFormat)
 	return m.store.View(func(tx *store.Tx) error {
 		days, err := tx.Usage(user, today, today)
@@ -128,14 +130,14 @@ func (m *Manager) withinQuota(user string) error {
 		used, what := days[0], ""
 		switch {
 		case quota.CPUHours > 0 && used.CPUSeconds/3600 >= quota.CPUHours:
-			what = "processor time"
+			what = fmt.Sprintf("%.1f hours of processor time today, of %g", used.CPUSeconds/3600, quota.CPUHours)
 		case quota.MemoryHours > 0 && used.MemoryHours >= quota.MemoryHours:
-			what = "memory"
+			what = fmt.Sprintf("%.1f GiB hours of memory today, of %g", used.MemoryHours, quota.MemoryHours)
 		default:
 			return nil
 		}
 		midnight := time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, now.Location())
 		return &hub.Error{Kind: hub.TooMany, RetryAfter: midnight.Sub(now),
-			Text: "Your servers have used as much " + what + " today as they may in a day. They can be started again tomorrow."}
+			Text: "Your servers have used " + what + " that they may use in a day. They can be started again tomorrow."}
 	})
 }

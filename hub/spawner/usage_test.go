@@ -3,6 +3,7 @@ package spawner_test
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,23 +59,36 @@ func TestAccounts(t *testing.T) {
 	})
 }
 
-// Who has used up the day starts nothing more until midnight; who runs goes on.
+// Who has used up the day, to this moment, starts nothing more until midnight and is told why; who runs goes on.
 func TestQuotas(t *testing.T) {
-	play(t, func(t *testing.T, h *house) {
-		h.limits(func(p *spawner.Policy) { p.Quota = spawner.Quota{CPUHours: 1} })
-		h.run(alice)
-		h.machine.Work(alice, 61*time.Minute, 1<<30)
-		sleep(11 * time.Minute)
-		h.is(alice, hub.Running)
-		_, err := h.Start(t.Context(), aliceLab, "", nil)
-		var e *hub.Error
-		if !errors.As(err, &e) || e.Kind != hub.TooMany || e.RetryAfter <= 0 || e.RetryAfter > 24*time.Hour {
-			t.Fatalf("answered %v", err)
-		}
-		h.run(bob)
-		sleep(e.RetryAfter + time.Second)
-		h.run(aliceLab)
-	})
+	for want, quota := range map[string]spawner.Quota{
+		"have used 1.0 hours of processor time today, of 1 that": {CPUHours: 1, MemoryHours: 100},
+		"have used 2.0 GiB hours of memory today, of 2 that":     {CPUHours: 100, MemoryHours: 2},
+	} {
+		t.Run(want, func(t *testing.T) {
+			play(t, func(t *testing.T, h *house) {
+				h.limits(func(p *spawner.Policy) { p.Quota = quota })
+				h.machine.Work(alice, 0, 8<<30)
+				h.run(alice)
+				sleep(14 * time.Minute)
+				h.run(aliceLab)
+				if _, err := h.Stop(t.Context(), aliceLab); err != nil {
+					t.Fatal(err)
+				}
+				h.machine.Work(alice, 61*time.Minute, 8<<30)
+				sleep(75 * time.Second)
+				_, err := h.Start(t.Context(), aliceLab, "", nil)
+				var e *hub.Error
+				if !errors.As(err, &e) || e.Kind != hub.TooMany || e.RetryAfter <= 0 || e.RetryAfter > 24*time.Hour || !strings.Contains(e.Text, want) {
+					t.Fatalf("answered %v", err)
+				}
+				h.is(alice, hub.Running)
+				h.run(bob)
+				sleep(e.RetryAfter + time.Second)
+				h.run(aliceLab)
+			})
+		})
+	}
 }
 
 // Nobody looks at what servers use when none runs.

@@ -19,6 +19,7 @@ type homePage struct {
 	Named        []hub.Live
 	NamedServers bool
 	Visits       []hub.Visit // others in one's servers
+	Used         []usedRow   // of the machine in the last days, the last one first
 	Shared       []takenRow  // what others share with one, as far as there is room
 	Most         int         // named servers that one may have; 0: as many as one likes
 	Refused      string      // why there is no new server
@@ -47,11 +48,36 @@ func (room *Room) showHome(w http.ResponseWriter, r *http.Request, status int, p
 		return err
 	}
 	p.Shared = room.takenRows(r, shared[:min(len(shared), homeShares)])
+	if p.Used, err = room.usedBy(u.Name); err != nil {
+		return err
+	}
 	p.Layout = room.layout(w, r, "home", "Home")
 	if p.Refused == "" && slices.ContainsFunc(append(p.Named[:len(p.Named):len(p.Named)], p.Default), func(l hub.Live) bool { return l.State.Pending() != "" }) {
 		p.Refresh = 5
 	}
 	return room.show(w, status, "home", p)
+}
+
+// usedRow is what somebody's servers used in a day.
+type usedRow struct {
+	Day                  string
+	CPU, Memory, Servers float64 // hours, GiB hours, hours
+}
+
+// usedDays is for how many days the home page tells what was used.
+const usedDays = 14
+
+// usedBy returns what a user's servers used in the last days, in those days in which they did.
+func (room *Room) usedBy(user string) (rows []usedRow, err error) {
+	first := room.Now().Local().AddDate(0, 0, 1-usedDays).Format(hub.DayFormat)
+	err = room.Store.View(func(tx *store.Tx) error {
+		days, err := tx.Usage(user, first, "")
+		for _, d := range slices.Backward(days) {
+			rows = append(rows, usedRow{d.Day, d.CPUSeconds / 3600, d.MemoryHours, d.ServerHours})
+		}
+		return err
+	})
+	return rows, err
 }
 
 // serversOf returns a user's default server, running or not, and the named ones in the order of their names.

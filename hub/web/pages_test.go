@@ -93,6 +93,22 @@ func everyPage(t *testing.T, each func(t *testing.T, name string, p *page)) {
 	show("shares-refused", alice.submit(alice.get("/hub/shares"), "share-submit", url.Values{"name": {hostile}, "right": {"start:servers"}, "kind": {"group"}}))
 	w.visits()
 	show("home-visited", alice.get("/hub/home"))
+	w.used("alice")
+	show("home-used", alice.get("/hub/home"))
+}
+
+// used lets a user's servers have used something of the machine, long ago and lately.
+func (w *world) used(user string) {
+	w.t.Helper()
+	w.must(w.store.Update(func(tx *store.Tx) error {
+		for _, ago := range []int{0, 3, 12, 15, 100} {
+			day := today.UTC().AddDate(0, 0, -ago).Format(hub.DayFormat)
+			if err := tx.AddUsage(hub.Consumption{User: user, Day: day, CPUSeconds: 5400, MemoryHours: float64(ago), ServerHours: 8}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 // addTokens gives a user two plain tokens and two of an application.
