@@ -2,6 +2,7 @@ package spawner_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,28 +12,42 @@ import (
 
 // kernels is what servers say of theirs, and how often they were asked.
 type kernels struct {
-	busy  map[hub.ServerRef]bool
 	hangs bool // they do not answer
+
+	mu    sync.Mutex // guards the rest
+	busy  map[hub.ServerRef]bool
 	asked map[hub.ServerRef]int
 	token string // of the last question
 }
 
 // ask answers the hub.
 func (k *kernels) ask(ctx context.Context, u hub.Unit, _, token string) (bool, error) {
+	k.mu.Lock()
 	if k.asked == nil {
 		k.asked = map[hub.ServerRef]int{}
 	}
 	k.asked[u.ServerRef]++
 	k.token = token
+	busy := k.busy[u.ServerRef]
+	k.mu.Unlock()
 	if k.hangs {
 		<-ctx.Done()
 		return true, ctx.Err()
 	}
-	return k.busy[u.ServerRef], nil
+	return busy, nil
+}
+
+// looks is how often a server was asked.
+func (k *kernels) looks(ref hub.ServerRef) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.asked[ref]
 }
 
 // says lets a server say whether a kernel of it is at work.
 func (h *house) says(ref hub.ServerRef, busy bool) {
+	h.kernels.mu.Lock()
+	defer h.kernels.mu.Unlock()
 	if h.kernels.busy == nil {
 		h.kernels.busy = map[hub.ServerRef]bool{}
 	}
@@ -79,7 +94,7 @@ func TestACullerLearnsOfACellThatWaits(t *testing.T) {
 				if idle := time.Since(h.record(bob).LastActivity); idle < 4*timeout {
 					t.Errorf("bob's looks active %s ago", idle)
 				}
-				if asked := h.kernels.asked[bob]; asked == 0 || asked > 8 {
+				if asked := h.kernels.looks(bob); asked == 0 || asked > 8 {
 					t.Errorf("bob's was asked %d times", asked)
 				}
 			})
@@ -120,7 +135,7 @@ func TestAServerThatSaysNothingSleeps(t *testing.T) {
 				h.run(alice)
 				sleep(32 * time.Minute)
 				h.is(alice, hub.Frozen)
-				if asked := h.kernels.asked[alice]; (asked > 0) != h.kernels.hangs {
+				if asked := h.kernels.looks(alice); (asked > 0) != h.kernels.hangs {
 					t.Errorf("it was asked %d times", asked)
 				}
 			})
