@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -215,6 +216,24 @@ func TestSlowClientsAreDropped(t *testing.T) {
 		if _, err := io.ReadAll(br); err != nil {
 			t.Errorf("%q: %v", send, err)
 		}
+	}
+}
+
+// A head has its time as a whole: one that comes byte by byte holds its connection no longer.
+func TestDribblingClientsAreDropped(t *testing.T) {
+	l := listen(t)
+	srv := &strict.Server{Handler: http.HandlerFunc(answer), Context: t.Context(), HeadTime: 100 * time.Millisecond, IdleTime: time.Minute, MaxHead: 1 << 20}
+	go accept(l, srv)
+	c, br := dial(t, l.Addr())
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nX: "); err == nil; _, err = io.WriteString(c, "x") {
+			<-tick.C
+		}
+	}()
+	if _, err := br.ReadByte(); errors.Is(err, os.ErrDeadlineExceeded) || err == nil {
+		t.Errorf("it is not dropped: %v", err)
 	}
 }
 
