@@ -93,7 +93,9 @@ func sandboxOptions() []row[Policy] {
 			note("An empty value leaves a property out: PrivateDevices = \"\". By default systemctl, loginctl and hostnamectl do not work in " +
 				"JupyterLab's terminal: the system bus is not seen."),
 		option("unit_extra_properties", properties, nil, func(p *Policy) *map[string]any { return &p.UnitExtraProperties },
-			"Further properties of a server's unit, as in systemd.exec(5) and systemd.resource-control(5).", propertyNames),
+			"Further properties of a server's unit, as in systemd.exec(5) and systemd.resource-control(5).", propertyNames).
+			note("Lists where systemd takes several. ExecStartPre and ExecStartPost are lists of command lines that run as the server's user, in its sandbox. " +
+				"{username}, {account} and {home} are filled in."),
 	}
 }
 

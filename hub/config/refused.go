@@ -86,7 +86,7 @@ var refused = map[string]string{
 	"options_from_form":         hook + ". What is answered stands in user_options as it came, a list by each field's name",
 	"auth_state_hook":           hook,
 	"post_stop_hook":            hook + ". A drop-in of jupyter-.service with ExecStopPost= runs a command after every server",
-	"pre_spawn_hook":            hook + ". A drop-in of jupyter-.service with ExecStartPre= runs a command before every server",
+	"pre_spawn_hook":            hook + ". ExecStartPre in unit_extra_properties runs commands before a server, as its user; one in a drop-in of jupyter-.service runs as root, with + before it",
 	"progress_ready_hook":       hook,
 	"consecutive_failure_limit": noChoice("the hub does not end over servers that fail"),
 	"debug":                     "is args here: args = [\"--debug\"]",

@@ -159,6 +159,30 @@ func TestNamesStayNames(t *testing.T) {
 	}
 }
 
+// Vulnerability: root's file has names in command lines, and names are users'. Attack: one that looks like more words, or like a
+// variable. Verified: it is a part of the word in which it stands.
+func TestNamesAreNoWordsOfCommands(t *testing.T) {
+	s := ordinary()
+	s.UnitExtraProperties = map[string]any{"ExecStartPre": []any{"/srv/prepare for-{username} {home}", "-/srv/{USERNAME}/own"}}
+	o := order(alice, "", s)
+	o.ServerRef.User, o.Person.User = "a b $PATH", "a b $PATH"
+	c, err := Compose(DefaultLayout(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.Properties {
+		if p.Name != "ExecStartPre" {
+			continue
+		}
+		const want = `[("/srv/prepare", ["/srv/prepare", "for-a b $$PATH", "/home/alice"], false,), ("/srv/a b $PATH/own", ["/srv/a b $$PATH/own"], true,)]`
+		if got := strings.TrimPrefix(p.Value.String(), "@a(sasb) "); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		return
+	}
+	t.Error("there is no such command")
+}
+
 // Systemd reads the unit again at a daemon-reload: what it would take for several words is not in there.
 func TestMountsAreRequiredByPathsThatSystemdReadsAgain(t *testing.T) {
 	for home, want := range map[string]string{

@@ -82,6 +82,10 @@ func fill(table map[string]any, o Order, socket string) map[string]any {
 	r := replacer(o, socket)
 	filled := make(map[string]any, len(table))
 	for name, value := range table {
+		if strings.HasPrefix(name, "ExecStart") {
+			filled[name] = fillCommands(value, r)
+			continue
+		}
 		switch v := value.(type) {
 		case string:
 			filled[name] = r.Replace(v)

@@ -26,6 +26,8 @@ var properties = map[string]reader{
 	"CapabilityBoundingSet":   asCapabilities,
 	"DevicePolicy":            asWord("auto", "closed", "strict"),
 	"ExecPaths":               asPaths,
+	"ExecStartPost":           asCommands,
+	"ExecStartPre":            asCommands,
 	"IOSchedulingPriority":    asNumber[int32](0, 7),
 	"IOWeight":                asNumber[uint64](1, 10000),
 	"IPAddressAllow":          asNetworks,

@@ -19,6 +19,8 @@ var samples = map[string]struct {
 	"CPUWeight":               {int64(50), "t @t 50"},
 	"CapabilityBoundingSet":   {"CAP_CHOWN CAP_CHECKPOINT_RESTORE", "t @t 1099511627777"},
 	"DevicePolicy":            {"closed", `s "closed"`},
+	"ExecStartPost":           {"-/bin/true", `a(sasb) [("/bin/true", ["/bin/true"], true,)]`},
+	"ExecStartPre":            {[]any{"/bin/true a {x}", "/bin/true"}, `a(sasb) [("/bin/true", ["/bin/true", "a", "{x}"], false,), ("/bin/true", ["/bin/true"], false,)]`},
 	"ExecPaths":               {[]any{"/usr"}, `as ["/usr"]`},
 	"IOSchedulingPriority":    {int64(7), "i 7"},
 	"IOWeight":                {int64(10), "t @t 10"},
@@ -131,6 +133,7 @@ func TestMistakesInPropertiesAreSaid(t *testing.T) {
 		"LogNamespace":            {true},
 		"RestrictAddressFamilies": {int64(1)},
 		"SupplementaryGroups":     {map[string]any{}},
+		"ExecStartPre":            {"true", "/bin/echo $HOME", "+/bin/true", "!/bin/true", "/bin/sh -c 'x'", `/bin/a\x20b`, "", int64(1), []any{"/bin/true", "-"}},
 		"PAMName":                 {"login"},
 		"NoSuchProperty":          {true},
 	} {

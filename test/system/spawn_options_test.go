@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/client"
 )
 
 // Every option of root's file that becomes a property is read back from the unit that runs with it.
@@ -76,6 +77,39 @@ unit_extra_properties = { Nice = 3, LimitNOFILE = "1024:4096", SupplementaryGrou
 	}
 	if until := s.unit(alice).Until; until.Sub(s.unit(alice).Since).Hours() != 8 {
 		t.Errorf("it is said to end at %s", until)
+	}
+}
+
+// What systemdspawner's own tests ask of unit_extra_properties, lists of commands among it, and of slice: commands run before the
+// server, as its user and in its limits, one that may fail does not end the start, and one that may not does.
+func TestCommandsBeforeAServer(t *testing.T) {
+	s := onStage(t)
+	s.afterwards("sh", "-c", "rm -f ~alice/before-alice")
+	extra := func(commands string) string {
+		return "slice = \"jupyter-course.slice\"\nunit_extra_properties = { ExecStartPre = [" + commands + "] }"
+	}
+	s.probed(extra(`"-/bin/false", "/usr/bin/touch {home}/before-{username}", "/usr/bin/test -f {home}/before-alice"`), "alice")
+	s.start(alice)
+	if owner := s.run("sh", "-c", "stat --format=%U ~alice/before-alice"); owner != "alice" {
+		t.Errorf("what ran before belongs to %s", owner)
+	}
+	if got := s.property(hub.UnitName(alice), "Slice"); got != "jupyter-course.slice" {
+		t.Errorf("it is in %s", got)
+	}
+	if s.can(alice, "echo $JUPYTERHUB_USER") != "alice" {
+		t.Error("the server does not know who it is")
+	}
+	s.run("systemctl", "daemon-reload")
+	if story := s.Journal(s.ctx, hub.UnitName(alice)); strings.Contains(story, ", ignoring") {
+		t.Errorf("systemd complains of the unit:\n%s", story)
+	}
+	if _, err := s.hub.StopServer(s.ctx, alice, false); err != nil {
+		t.Fatal(err)
+	}
+	s.becomes(alice, hub.Stopped)
+	s.probed(extra(`"/bin/false"`), "alice")
+	if _, err := s.hub.StartServer(s.ctx, alice, client.StartRequest{}); err == nil {
+		s.becomes(alice, hub.Failed)
 	}
 }
 
