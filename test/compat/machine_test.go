@@ -97,6 +97,9 @@ func (m *machine) Start(ctx context.Context, ref hub.ServerRef, _ string, _ json
 	m.mu.Lock()
 	m.servers[ref] = p
 	m.mu.Unlock()
+	if tell != nil {
+		tell(p.unit)
+	}
 	go m.attend(p)
 	return p.unit, nil
 }
