@@ -82,6 +82,16 @@ func (r *roster) begin(ref hub.ServerRef) (*ticket, error) {
 	return t, nil
 }
 
+// leaving returns a unit that is ending just now, nil where there is none.
+func (r *roster) leaving(ref hub.ServerRef) *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.entries[ref]; e != nil && e.alive() && e.unit.State == hub.UnitDeactivating {
+		return e
+	}
+	return nil
+}
+
 func (r *roster) finish(ref hub.ServerRef, t *ticket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

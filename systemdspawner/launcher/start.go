@@ -49,7 +49,7 @@ func (l *Launcher) Start(ctx context.Context, ref hub.ServerRef, choice Choice) 
 }
 
 // begin announces a start. Before it refuses one because the server runs already it asks systemd: an admin may have stopped the unit
-// just now, of which the signal is still on its way.
+// just now, of which the signal is still on its way, or be stopping it, which is waited for.
 func (l *Launcher) begin(ctx context.Context, ref hub.ServerRef) (*ticket, error) {
 	t, err := l.roster.begin(ref)
 	if err == nil {
@@ -58,6 +58,11 @@ func (l *Launcher) begin(ctx context.Context, ref hub.ServerRef) (*ticket, error
 	e, known := l.roster.get(ref)
 	if !known || l.look(ctx, e.unit.Name) != nil {
 		return nil, err // nobody knows better, and the next picture is whole
+	}
+	if e := l.roster.leaving(ref); e != nil {
+		ctx, cancel := context.WithTimeout(ctx, stopTimeout+grace)
+		defer cancel()
+		_, _ = l.roster.await(ctx, e, func(u hub.Unit) bool { return u.State != hub.UnitDeactivating }) // what is then decides, ignoring
 	}
 	return l.roster.begin(ref)
 }

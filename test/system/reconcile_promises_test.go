@@ -1,12 +1,14 @@
 package system
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/credential"
@@ -32,7 +34,40 @@ func TestRealSpawnerKeepsItsPromises(t *testing.T) {
 		return systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock"))
 	})
 	t.Run("an admin stops a unit, and it is started before root's side has heard of it", s.startRightAfterAnAdminsStop)
+	t.Run("an admin is stopping a unit that takes its time, and it is started", s.startWhileAnAdminStops)
 	s.run("systemctl", "start", "jupyterhub.service")
+}
+
+func (s *stage) startWhileAnAdminStops(t *testing.T) {
+	s.put("/usr/local/bin/mock-singleuser", strings.Replace(mock, "server.serve_forever()", `import signal
+def leave(*_):
+    while not os.path.exists(os.path.expanduser("~/go")): time.sleep(0.01)
+    os._exit(0)
+signal.signal(signal.SIGTERM, leave)
+server.serve_forever()`, 1), 0o755)
+	first, err := s.rootside().Start(t.Context(), alice, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the server listens", func() bool { return s.only(alice).Listening })
+	s.run("systemctl", "stop", "--no-block", first.Name)
+	s.eventually("the server is ending", func() bool { return s.only(alice).State == hub.UnitDeactivating })
+	impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if u, err := s.rootside().Start(impatient, alice, "", nil); err == nil || hub.KindOf(err) == hub.Conflict {
+		t.Errorf("a start meanwhile is answered %+v, %v", u, err)
+	}
+	s.run("touch", "/home/alice/go")
+	s.eventually("the server is another", func() bool {
+		u, err := s.rootside().Start(t.Context(), alice, "", nil)
+		if hub.KindOf(err) == hub.Conflict { // who left had been heard
+			u = s.only(alice)
+		}
+		return u.State == hub.UnitActive && u.Invocation != first.Invocation
+	})
+	if err := s.rootside().Stop(t.Context(), alice); err != nil {
+		t.Error(err)
+	}
 }
 
 func (s *stage) startRightAfterAnAdminsStop(t *testing.T) {
