@@ -114,8 +114,8 @@ func (a *app) sharesRemove() *cobra.Command {
 	r := new(client.ShareRequest)
 	cmd := a.command(verb{
 		use: "remove USER[/SERVER]", short: "Take back what is shared with a user or a group, or with --all from everybody",
-		long: "Take back what is shared with a user or a group, or with --all from everybody. Codes stay good: jupyterhub shares revoke. " +
-			"A server that runs may go on letting in whom it has let in, for up to five minutes. " + serverIs,
+		long: "Take back what is shared with a user or a group, or with --all from everybody. It takes effect within a second, also for those who work in " +
+			"the server then. Codes stay good: jupyterhub shares revoke. " + serverIs,
 		example: "  jupyterhub shares remove alice/gpu --user bob\n  jupyterhub shares remove alice --all", args: cobra.ExactArgs(1), names: serverNames,
 		ask: func(ctx context.Context, h *client.Client, args []string) (answer, error) {
 			if all {
