@@ -35,6 +35,8 @@ var whole = []string{
 	"TestReadingAndWritingIsCounted",
 	"TestWhoComesToAFullSliceWaits",
 	"TestSwapIsLimited",
+	"TestAQuotaThatIsUsedUpIsTold",
+	"TestAProfileHasAnImageOfItsOwn",
 }
 
 // Plays that are limited by what the host's kernel offers are played once more on a guest, which has a kernel of its own.
