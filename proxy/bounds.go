@@ -153,7 +153,10 @@ func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
 		load.requests.Add(-1)
 		return nil, false
 	}
-	turn := load.turns.take(ps.in.Context().Done())
+	var turn turn
+	if b.UserRate > 0 { // who has none may have the processor
+		turn = load.turns.take(ps.in.Context().Done())
+	}
 	return func() {
 		turn.end()
 		load.requests.Add(-1)

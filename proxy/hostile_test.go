@@ -91,7 +91,7 @@ func (s *stage) servesAlice(config *tls.Config) {
 // Attack: Mallory begins requests and takes them back, thousands of them, while the proxy is too busy to see that.
 // Verified: no more of hers are under way than a connection may have, she is hung up on, Alice is served meanwhile, and nothing is left.
 func TestRapidResets(t *testing.T) {
-	s, config, under, _ := hostile(t, Bounds{})
+	s, config, under, _ := hostile(t, Bounds{UserRate: 1_000_000})
 	load := s.p.table.get("/user/mallory").load
 	load.turns.mu.Lock() // her requests get this far
 	release := sync.OnceFunc(load.turns.mu.Unlock)

@@ -14,7 +14,8 @@ type turns struct {
 	places  [atWork]job
 	last    uint64
 	waiting []chan turn // the first come first
-	timer   *time.Timer // there while somebody waits
+	timer   *time.Timer // nil while nobody has waited
+	comes   bool        // it is set, for when the oldest place becomes free or before
 }
 
 // So many are at work at once, each for so long at most. A page of some hundred requests, to a server that takes a tenth of a second for
@@ -110,6 +111,10 @@ func (ts *turns) call(now time.Time) {
 		ts.waiting = nil
 		return
 	}
+	if ts.comes {
+		return
+	}
+	ts.comes = true
 	oldest := slices.MinFunc(ts.places[:], func(a, b job) int { return a.since.Compare(b.since) })
 	if left := oldest.since.Add(workTime).Sub(now); ts.timer == nil {
 		ts.timer = time.AfterFunc(left, ts.ring)
@@ -121,5 +126,6 @@ func (ts *turns) call(now time.Time) {
 func (ts *turns) ring() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	ts.comes = false
 	ts.call(time.Now())
 }

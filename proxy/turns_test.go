@@ -98,7 +98,7 @@ func TestAStormWaitsForItself(t *testing.T) {
 				t.Fatalf("%s: %v", path, problem)
 			}
 			began := time.Now()
-			if _, ok := p.enter(ps, &Bounds{}); !ok {
+			if _, ok := p.enter(ps, &Bounds{UserRate: 1_000_000}); !ok {
 				t.Errorf("%s is refused", path)
 			}
 			return time.Since(began)

@@ -76,7 +76,7 @@ var proxyOptions = []row[Proxy]{
 	option("request_rate_per_user", count, 1000, func(p *Proxy) *int64 { return &p.RequestRatePerUser },
 		"Requests a second to one user's servers, the named ones included, or to one service; 0 is no bound.", within(0, 1_000_000)).
 		note("A fifth of a second's worth may come at once, which is more than a browser has under way; what comes faster is held back for up to a second, " +
-			"and then told 503. A connection on which that was said is not read for a second or more. A route that is neither a user's nor a service's is bounded by itself."),
+			"and then told 503. A connection on which that was said is not read for a second or more. A route that is neither a user's nor a service's is bounded by itself. Below the bound few requests of one user are at work at once; with 0 as many as come."),
 }
 
 // Culler is [culler], what jupyterhub-idle-culler does unless its command line says otherwise.
