@@ -122,9 +122,11 @@ func TestForeignUnitsOfTheTemplatesNamesAreNotTouched(t *testing.T) {
 	s.run("systemd-run", "--unit=jupyter-copy", "--slice=jupyter-user_alice.slice", "--property=LogExtraFields=JUPYTERHUB_UNIT="+alices,
 		"--property=LogExtraFields=JUPYTERHUB_USER=bob", "--property=LogExtraFields=JUPYTERHUB_SERVER=", "sleep", "infinity")
 	s.afterwards("systemctl", "stop", "jupyter-copy.service")
+	s.run("systemctl", "kill", "--signal=SIGSTOP", "jupyterhub-spawnd.service") // it does not see the end of its own
 	s.run("systemctl", "stop", alices)
 	foreign(alices)
 	s.run("systemctl", "start", alices)
+	s.run("systemctl", "kill", "--signal=SIGCONT", "jupyterhub-spawnd.service")
 	before := s.mainPID(alices) + " " + s.mainPID(bobs) + " " + s.mainPID("jupyter-copy.service")
 	for _, ref := range []hub.ServerRef{alice, bob} {
 		if err := s.rootside().Stop(s.ctx, ref); err != nil {
