@@ -92,9 +92,9 @@ type Proxy struct {
 	elders      elders
 	callers     *side // of the API, from elders
 	calls       calls
-	hubs        *crowd         // who has a connection to the API
-	left        chan struct{}  // closed once this proxy has an heir
-	accepting   sync.WaitGroup // the listeners that still let somebody in
+	hubs        *crowd        // who has a connection to the API
+	left        chan struct{} // closed once this proxy has an heir
+	accepting   sync.RWMutex  // read-locked by each listener that still lets somebody in
 	heir        atomic.Pointer[wire]
 	waning      atomic.Bool // answers end their connections
 	bequeathing sync.Mutex  // one at a time

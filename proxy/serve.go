@@ -122,10 +122,10 @@ type stoppable interface {
 // until serves until ctx ends, and then drains. Once there is an heir, nothing new is accepted.
 func (p *Proxy) until(ctx context.Context, server *http.Server, l stoppable, fronts ...*strict.Server) error {
 	broken := make(chan error, 1)
-	p.accepting.Add(1)
+	p.accepting.RLock()
 	leave := sync.OnceFunc(func() {
 		l.leave()
-		p.accepting.Done()
+		p.accepting.RUnlock()
 	})
 	defer leave()
 	go func() { broken <- server.Serve(l) }()

@@ -142,7 +142,8 @@ func (p *Proxy) leave(ctx context.Context, l *wire, over []*wire, stop func()) {
 	}
 	p.calls.thaw(passOn(l))
 	close(p.left)
-	p.accepting.Wait()
+	p.accepting.Lock()   // when the last listener has left
+	p.accepting.Unlock() // one that begins from here on leaves at once
 	p.giveBack(p.tunnels.surrender())
 	ctx, end := context.WithCancel(ctx)
 	go p.report(ctx, l)

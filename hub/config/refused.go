@@ -102,7 +102,7 @@ var refused = map[string]string{
 	"shell_cmd":                 noChoice("servers are started without a shell"),
 
 	"allow_existing_users":           noChoice("root's rules admit accounts, and the hub cannot widen them; name accounts or groups"),
-	"any_allow_config":               noChoice("without a rule nobody is admitted, and jupyterhub check says so"),
+	"any_allow_config":               noChoice("without a rule nobody is admitted, and jupyterhub check-config says so"),
 	"auth_refresh_strict":            noChoice("accounts are looked at without asking anybody"),
 	"refresh_pre_spawn":              noChoice("the account is looked at before every start"),
 	"refresh_pre_stop":               noChoice("anybody who may stop a server may always stop it"),

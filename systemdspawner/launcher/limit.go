@@ -127,11 +127,7 @@ func (s Settings) ceiling() hub.Limits {
 	}
 	var all hub.Limits
 	for _, f := range limitFields {
-		given, most := f.get(own), f.get(s.Max)
-		if given > 0 { // without a limit of its own it has nothing to be raised
-			given = max(given, most)
-		}
-		f.set(&all, given)
+		f.set(&all, max(f.get(own), f.get(s.Max)))
 	}
 	return all
 }

@@ -20,6 +20,7 @@ func TestLimitsAreRaisedUpToWhatRootSays(t *testing.T) {
 	raised := plain
 	raised.Max = hub.Limits{MemoryMax: 8 << 30, CPUQuota: 4, CPUWeight: 500}
 	open := Settings{}
+	bounded := Settings{Max: hub.Limits{MemoryMax: 8 << 30, CPUQuota: 4, TasksMax: 500}}
 	machine := capacity{memory: 16 << 30, cpus: 8}
 	for name, play := range map[string]struct {
 		settings Settings
@@ -37,6 +38,9 @@ func TestLimitsAreRaisedUpToWhatRootSays(t *testing.T) {
 		"a higher weight":             {plain, hub.Limits{CPUWeight: 101}, hub.Forbidden},
 		"a higher weight of the disk": {plain, hub.Limits{IOWeight: 101}, hub.Forbidden},
 		"what is not limited":         {open, hub.Limits{MemoryMax: 4 << 30, CPUQuota: 8}, 0},
+		"not limited, to the maximum": {bounded, hub.Limits{MemoryMax: 8 << 30, CPUQuota: 4, TasksMax: 500}, 0},
+		"not limited, over it":        {bounded, hub.Limits{MemoryMax: 8<<30 + 1}, hub.Forbidden},
+		"tasks over the maximum":      {bounded, hub.Limits{TasksMax: 4194304}, hub.Forbidden},
 		"more than there is":          {open, hub.Limits{MemoryMax: 17 << 30}, hub.TooLarge},
 		"more CPUs than there are":    {open, hub.Limits{CPUQuota: 9}, hub.TooLarge},
 		"systemd's own default":       {open, hub.Limits{TasksMax: 100}, hub.Forbidden},
