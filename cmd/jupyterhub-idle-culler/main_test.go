@@ -1,14 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"jupyterhubd/cmd/internal/daemon"
 	"jupyterhubd/hub/config"
 	"jupyterhubd/idleculler"
 )
@@ -97,4 +103,52 @@ func TestTheHubIsWhereTheConfigurationSays(t *testing.T) {
 	if got := address("http://flag/", c); got != "http://flag/" {
 		t.Errorf("got %s", got)
 	}
+}
+
+// Vulnerability: whoever does nothing is never asked for, so a server outlives its account. Verified: each pass has the hub look at
+// accounts before it looks for the idle, and goes on whatever comes of it. Another hub does not know the question, and is not blamed.
+func TestAPassLooksAtAccounts(t *testing.T) {
+	for _, c := range []struct {
+		status       int
+		answer, said string
+	}{
+		{http.StatusOK, `{"checked": 3, "ended": 2}`, `"users":2,"message":"accounts that may not be used any more have lost their servers"`},
+		{http.StatusOK, `{"checked": 3, "ended": 0}`, ""},
+		{http.StatusNotFound, `{"status": 404, "message": "Not Found"}`, ""},
+		{http.StatusServiceUnavailable, `{"status": 503, "message": "the door is away"}`, "accounts cannot be looked at, ignoring"},
+	} {
+		var asked []string
+		hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.Header.Get("Authorization")+" "+r.Method+" "+r.URL.Path)
+			w.Header().Set("Content-Type", "application/json")
+			if r.Method == "POST" {
+				w.WriteHeader(c.status)
+				io.WriteString(w, c.answer)
+				return
+			}
+			io.WriteString(w, `{"items": [], "_pagination": {"offset": 0, "limit": 200, "total": 0, "next": null}}`)
+		}))
+		log, err := aPass(t, hub.URL+"/hub/api")
+		hub.Close()
+		if err != nil || len(asked) < 2 || asked[0] != "token secret POST /hub/api/accounts/check" || !strings.HasSuffix(asked[1], "GET /hub/api/users") {
+			t.Errorf("%d: asked for %q, %v", c.status, asked, err)
+		}
+		if !strings.Contains(log, c.said) || strings.Contains(log, "accounts") != (c.said != "") {
+			t.Errorf("%d %s: the journal has\n%s", c.status, c.answer, log)
+		}
+	}
+}
+
+// aPass is one over a hub at that address, and what the journal has of it.
+func aPass(t *testing.T, url string) (log string, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, config.MainFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	t.Setenv("JUPYTERHUB_API_TOKEN", "secret")
+	var journal bytes.Buffer
+	err = run(t.Context(), &daemon.Daemon{ConfigDir: dir, Log: zerolog.New(&journal)}, overrides{url: url})
+	return journal.String(), err
 }

@@ -1,9 +1,14 @@
 package api_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/api"
+	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/auth/authtest"
 	"jupyterhubd/hub/store"
 )
 
@@ -69,4 +74,72 @@ func TestLimits(t *testing.T) {
 		`{"limits":{"memory_max":1},"for_good":"x"}`, `{"limits":{"memory_max":1},"by":"me"}`} {
 		w.ask(admin, "POST", at, bad).is(400)
 	}
+}
+
+// lodge is the door that accounts are looked at through: alice's is locked. It is told who was looked at.
+type lodge chan string
+
+func (l lodge) Check(_ context.Context, name string) (hub.Account, error) {
+	l <- name
+	if name == "alice" {
+		return hub.Account{}, hub.Errorf(hub.Forbidden, "locked")
+	}
+	return hub.Account{Name: name, UID: 1003}, nil
+}
+
+// Vulnerability: alice's account is locked and her server goes on, since neither she nor it ever asks the hub for anything. Verified: the
+// culler's question has the account of everybody looked at whose server runs, and nobody else's; she loses what she has, bob nothing.
+func TestACheckOfAccountsEndsWhoIsGone(t *testing.T) {
+	looked, out := make(lodge, 8), make(chan string, 8)
+	w := newWorld(t, func(o *api.Options) {
+		porter, err := auth.New(auth.Options{
+			Store: o.Store, Rules: auth.Rules{Policy: o.Policy()}, Authenticator: authtest.NewDouble(), BaseURL: "/", Accounts: looked,
+			Report: func(user, _ string, err error) {
+				if err == nil {
+					out <- user
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Doorman = porter
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- porter.Run(ctx) }()
+		t.Cleanup(func() {
+			stop()
+			<-done
+		})
+	})
+	w.update(func(tx *store.Tx) error {
+		for name, uid := range map[string]int64{"alice": 1002, "bob": 1003, "mallory": 1004} {
+			u, err := tx.User(name)
+			if err != nil {
+				return err
+			}
+			u.UID = uid
+			if _, err = tx.PutUser(u); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, name := range []string{"alice", "bob"} {
+		w.shop.become(hub.ServerRef{User: name}, hub.Running)
+	}
+	alice, bob := w.token("alice"), w.token("bob")
+	w.ask(bob, "POST", "/hub/api/accounts/check").is(403)
+	w.ask(w.service("culler", "delete:servers"), "POST", "/hub/api/accounts/check").is(200, `{"checked":2,"ended":1}`)
+	if len(looked) != 2 {
+		t.Fatalf("%d accounts were looked at", len(looked))
+	}
+	if got := []string{<-looked, <-looked}; !slices.Contains(got, "alice") || !slices.Contains(got, "bob") {
+		t.Errorf("looked at %q", got)
+	}
+	if got := <-out; got != "alice" {
+		t.Errorf("%s was shown out", got)
+	}
+	w.ask(alice, "GET", "/hub/api/user").is(403)
+	w.ask(bob, "GET", "/hub/api/user").is(200)
 }

@@ -239,6 +239,16 @@ func TestLooksAreRemembered(t *testing.T) {
 		if got := in.registry.looks() - before; got != 1 {
 			t.Errorf("%d looks for 50 requests", got)
 		}
+		for _, c := range []struct {
+			pause time.Duration
+			looks int
+		}{{59 * time.Second, 1}, {time.Second - 1, 1}, {1, 2}, {59 * time.Second, 2}, {time.Second, 3}} {
+			time.Sleep(c.pause)
+			in.who(in.token)
+			if got := in.registry.looks() - before; got != c.looks {
+				t.Errorf("%v later, %d looks, want %d", c.pause, got, c.looks)
+			}
+		}
 	})
 	playInside(t, Rules{AccountAge: -1}, func(t *testing.T, in *inside) {
 		in.registry.refuse("alice", hub.Errorf(hub.Forbidden, "locked"))
