@@ -183,6 +183,11 @@ func TestSharingWithoutScripts(t *testing.T) {
 	alice.goesTo(".unshare")
 	alice.becomes(`document.querySelector("#main")?.innerText.includes("You share no server with anybody")`)
 	alice.goesTo(".revoke-code")
+	h.eventually("the link is revoked", func() bool {
+		codes, err := h.hub.ShareCodes(t.Context(), hers)
+		return err == nil && len(codes) == 0
+	})
+	alice.visit("hub/shares")
 	alice.becomes(`document.querySelector("#main") && !document.querySelector("#share-codes")`)
 	for name, x := range map[string]*tab{"alice": alice, "bob": bob} {
 		x.mustBeQuiet("the pages of shares that " + name + " sees")

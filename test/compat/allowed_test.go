@@ -56,7 +56,7 @@ var allowed = []allowance{
 	{"`user_options` of a default server that never ran", "null, and `{}` once somebody looked", "null", "it is upstream's memory that differs",
 		[]string{`user_options \| \{\} \| null$`}},
 	{"`state` of a server", "what the spawner class keeps; null before somebody looked", "unit, profile, uid and state", "it is what an admin looks for",
-		[]string{`state \| null \| \{"state":"stopped","uid":0\}$`, `state\.(state|uid|unit|profile|memory_bytes|cpu_nanoseconds|tasks|memory_peak_bytes|tasks_peak) \| absent \|`}},
+		[]string{`state \| null \| \{"state":"stopped","uid":0\}$`, `state\.(state|uid|unit|profile|memory_bytes|cpu_nanoseconds|tasks|memory_peak_bytes|tasks_peak|swap_bytes|io_read_bytes|io_written_bytes) \| absent \|`}},
 	{"`failure` of a server, `cause` of the last event", "–", "why it ended, in a sentence", "nobody has to search a journal",
 		[]string{`\.failure \| absent \|`, `\.cause \| absent \|`}},
 	{"progress of a server that is stopped", "400, and 404 before somebody looked", "404", "it is upstream's memory that differs",

@@ -42,7 +42,10 @@ func squareAt(t *testing.T, address string, all hosts.Hosts, apiDoor, front net.
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &town{front: address, hosts: all, door: front.Addr().String()}
+	w := &town{front: address, hosts: all}
+	if all.Apart() {
+		w.door = front.Addr().String()
+	}
 	table := proxyclient.New("http://"+apiDoor.Addr().String(), "between-hub-and-proxy")
 	table.OfHub(all.Hub())
 	w.house = openHouse(t, plan{
