@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"jupyterhubd/cmd/internal/daemon"
 	"jupyterhubd/hub/config"
 	"jupyterhubd/hub/crypt"
+	"jupyterhubd/hub/httpd"
 	"jupyterhubd/hub/store"
 )
 
@@ -45,6 +48,55 @@ func TestMetricsHaveJupyterHubsNames(t *testing.T) {
 			t.Errorf("docs/compatibility.md does not say that %s is missing", words[0])
 		case has && len(words) == 3:
 			hasLabels(t, page, words[0], strings.Split(words[2], ","))
+		}
+	}
+}
+
+// metricsOfOurs are those that JupyterHub does not have, by type.
+var metricsOfOurs = map[string]string{
+	"jupyterhub_queued_servers":              "gauge",
+	"jupyterhub_server_spawn_stage_seconds":  "histogram",
+	"jupyterhub_sleeping_servers":            "gauge",
+	"jupyterhub_server_wake_seconds":         "histogram",
+	"jupyterhub_busy_server_sightings_total": "counter",
+	"jupyterhub_activity_notes_total":        "counter",
+	"jupyterhub_store_bytes":                 "gauge",
+	"jupyterhub_store_writes_total":          "counter",
+	"jupyterhub_store_write_seconds_total":   "counter",
+	"jupyterhub_door_connections":            "gauge",
+	"jupyterhub_door_evictions_total":        "counter",
+}
+
+// labelsOfOurs are the labels of those that have one.
+var labelsOfOurs = map[string]string{
+	"jupyterhub_server_spawn_stage_seconds": "stage",
+	"jupyterhub_server_wake_seconds":        "status",
+	"jupyterhub_door_connections":           "door",
+	"jupyterhub_door_evictions_total":       "door",
+}
+
+// Dashboards find ours as the document tells of them, with samples from the first moment: a panel or an alarm over a metric that has
+// gone shows nothing, and nobody is told.
+func TestMetricsOfOursAreThere(t *testing.T) {
+	page := metricsPage(t)
+	for name, kind := range metricsOfOurs {
+		if !strings.Contains(page, "# TYPE "+name+" "+kind+"\n") {
+			t.Errorf("%s of type %s is missing", name, kind)
+		}
+		if label := labelsOfOurs[name]; label != "" {
+			hasLabels(t, page, name, []string{label})
+		} else if !strings.Contains(page, "\n"+name+" ") && !strings.Contains(page, "\n"+name+"_count ") {
+			t.Errorf("%s has no sample", name)
+		}
+	}
+	document, err := os.ReadFile("../../docs/compatibility.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(document)) {
+		name, told := strings.CutPrefix(line, "| `jupyterhub_")
+		if name, _, _ = strings.Cut(name, "`"); told && metricsOfOurs["jupyterhub_"+name] == "" && notOurs["jupyterhub_"+name] == "" {
+			t.Errorf("docs/compatibility.md tells of jupyterhub_%s, which no test knows", name)
 		}
 	}
 }
@@ -107,6 +159,7 @@ func metricsPage(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.openADoor(t)
 	var page string
 	for range 2 { // the second shows what was measured of the first
 		w := httptest.NewRecorder()
@@ -114,4 +167,17 @@ func metricsPage(t *testing.T) string {
 		page = w.Body.String()
 	}
 	return page
+}
+
+// openADoor opens the browsers' door, at which nobody comes: its listener is closed already.
+func (h *house) openADoor(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "hub.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if err := h.rooms.Load().hall.Serve(t.Context(), l, h.door(browsers), httpd.Limits{Door: doorHub, Meters: h.meters}); !errors.Is(err, net.ErrClosed) {
+		t.Fatal(err)
+	}
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,4 +99,53 @@ func TestAReloadGivesAndTakesRoles(t *testing.T) {
 	if _, err := h.Reload(t.Context(), false); hub.KindOf(err) != hub.Invalid || h.porter.Policy() != policy {
 		t.Errorf("a mistake: %v", err)
 	}
+}
+
+// The journal has a line for each change of a reload, in the words of its answer; a look, a mistake and a file as it was have none.
+func TestAReloadWritesEachChangeIntoTheJournal(t *testing.T) {
+	st := newSite(t)
+	c := st.load("[spawner]\nmem_limit = \"1G\"\n")
+	var journal bytes.Buffer
+	h, err := wire(&daemon.Daemon{ConfigDir: st.dir, Log: zerolog.New(&journal)}, c, st.store, crypt.Keys{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := func(check bool) []string {
+		t.Helper()
+		journal.Reset()
+		if _, err := h.Reload(t.Context(), check); err != nil && hub.KindOf(err) != hub.Invalid {
+			t.Fatal(err)
+		}
+		return changesIn(t, journal.String())
+	}
+	st.write("jupyterhub.toml", "[hub]\nallow_named_servers = true\n[spawner]\nmem_limit = \"2G\"\n[proxy]\nport_of_nothing = 1\n", 0o644)
+	if got := lines(false); len(got) > 0 {
+		t.Errorf("a mistake is told as a change: %q", got)
+	}
+	st.write("jupyterhub.toml", "[hub]\nallow_named_servers = true\n[spawner]\nmem_limit = \"2G\"\n", 0o644)
+	if got := lines(true); len(got) > 0 {
+		t.Errorf("a look is told as a change: %q", got)
+	}
+	want := []string{"hub.allow_named_servers: false is now true", `spawner.mem_limit: "1G" is now "2G", from a server's next start`}
+	if got := lines(false); !slices.Equal(got, want) {
+		t.Errorf("told are %q, want %q", got, want)
+	}
+	if got := lines(false); len(got) > 0 {
+		t.Errorf("told again: %q", got)
+	}
+}
+
+// changesIn is what a log says was changed.
+func changesIn(t *testing.T, log string) (changes []string) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		var entry struct{ Level, Message, Change string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if entry.Message == "configuration changed" && entry.Level == "info" {
+			changes = append(changes, entry.Change)
+		}
+	}
+	return changes
 }
