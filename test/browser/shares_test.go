@@ -157,6 +157,9 @@ func TestSharingWithoutScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.ready(hers)
+	if err := h.hub.DeleteShareCodes(t.Context(), hers); err != nil { // of other plays
+		t.Fatal(err)
+	}
 	alice, bob := h.open(1280, 800), h.open(1280, 800)
 	for name, x := range map[string]*tab{"alice": alice, "bob": bob} {
 		x.do(emulation.SetScriptExecutionDisabled(true))
