@@ -78,7 +78,7 @@ func TestAnAccountTakesAGuestsName(t *testing.T) {
 		"seen at a look": func(_ *testing.T, in *inside, b *browser) {
 			in.registry.set(func(r *registry) { r.accounts["guest-1"] = account })
 			time.Sleep(time.Minute)
-			_ = b.get("/hub/home").Body.Close()
+			_ = b.get("/hub/home").Body.Close() // what it shows is not asked here
 		},
 		"seen at a login": func(t *testing.T, in *inside, _ *browser) {
 			in.door.accounts["guest-1"].Account = account
