@@ -29,7 +29,7 @@ type resting struct {
 // patience is until when the connection may be waited for now.
 func (c *conn) patience() time.Time {
 	s, r, now := c.server, &c.resting, time.Now()
-	if phase(c.phase.Load()) == fresh {
+	if c.isFresh() {
 		return now.Add(s.HeadTime)
 	}
 	r.mu.Lock()

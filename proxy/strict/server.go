@@ -93,7 +93,7 @@ func (c *conn) run() {
 		c.br = bufio.NewReaderSize(c.net, inBuffer)
 	}
 	how := closed
-	if c.base.Context().Err() == nil { // nobody left while it rested
+	if c.isFresh() || c.base.Context().Err() == nil { // nobody left while it rested
 		how = c.serve()
 	}
 	switch how {
@@ -120,6 +120,9 @@ const (
 	parked
 	paused
 )
+
+// isFresh reports whether nothing was read of it yet. Who has sent a request and closed their side by then, is to be answered.
+func (c *conn) isFresh() bool { return phase(c.phase.Load()) == fresh }
 
 // add takes a connection in.
 func (s *Server) add(c *conn) bool {

@@ -186,25 +186,6 @@ func TestBrokenAnswersLookBroken(t *testing.T) {
 	}
 }
 
-// A client that leaves is noticed while nobody reads from it.
-func TestLeavingEndsTheContext(t *testing.T) {
-	begun, ended := make(chan struct{}), make(chan struct{})
-	addr, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begun <- struct{}{}
-		<-r.Context().Done()
-		ended <- struct{}{}
-	}))
-	for _, leave := range []func(*net.TCPConn){
-		func(c *net.TCPConn) { c.Close() }, func(c *net.TCPConn) { c.SetLinger(0); c.Close() }, func(c *net.TCPConn) { c.CloseWrite() },
-	} {
-		c, _ := dial(t, addr)
-		io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-		<-begun
-		leave(c.(*net.TCPConn))
-		<-ended
-	}
-}
-
 // Who waits too long is dropped: before a request, in the middle of a head, after one.
 func TestSlowClientsAreDropped(t *testing.T) {
 	l := listen(t)
