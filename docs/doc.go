@@ -1,6 +1,7 @@
 // Package docs is the manual. Its tests hold the manual to the code.
 //
-// It owns architecture.md, security.md, configuration.md, compatibility.md, dependencies.md, decisions/ and man/.
+// It owns architecture.md, security.md, configuration.md, operations.md, compatibility.md, pains.md, benchmarks.md, dependencies.md,
+// decisions/ and man/.
 //
 // It must not hold code, and nothing imports it.
 //

@@ -157,6 +157,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	})
 	for path, want := range map[string]string{
 		"/jh/hub/api/x": "; default-src 'none'", "/jh/hub/api/nothing": "; default-src 'none'", "/jh/hub/home": "; default-src 'self'", "/elsewhere": "",
+		"/jh/hub/api/oauth2/authorize": "; default-src 'self'", "/jh/hub/api/oauth2/authorize/x": "; default-src 'none'", "/jh/hub/api/oauth2/token": "; default-src 'none'",
 	} {
 		head := ask(h.Browser(), "GET", path).Header()
 		csp := head.Get("Content-Security-Policy")

@@ -160,7 +160,7 @@ func (h *Hall) headed(next http.Handler) http.Handler {
 			head[versionHeader] = version
 			head["Access-Control-Allow-Headers"] = allowed
 			head["Content-Security-Policy"] = page
-			if rest == "api" || strings.HasPrefix(rest, "api/") {
+			if (rest == "api" || strings.HasPrefix(rest, "api/")) && rest != consentPath {
 				head["Content-Security-Policy"] = api
 			}
 			if rest == "api" || rest == "api/" { // the version is everybody's
@@ -173,6 +173,9 @@ func (h *Hall) headed(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// consentPath is the one page below /hub/api, where JupyterHub has it: without a page's policy it has neither style nor picture.
+const consentPath = "api/oauth2/authorize"
 
 // versionHeader is X-JupyterHub-Version as net/http writes it.
 const versionHeader = "X-Jupyterhub-Version"

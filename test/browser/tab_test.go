@@ -330,7 +330,7 @@ func (x *tab) mustFit(where string) {
 	}
 }
 
-// picture keeps a screenshot in the directory that PICTURES names, or with the test's own files.
+// picture keeps a screenshot of the whole page in the directory that PICTURES names, or with the test's own files.
 func (x *tab) picture(name string) {
 	x.t.Helper()
 	dir := os.Getenv("PICTURES")
@@ -340,7 +340,7 @@ func (x *tab) picture(name string) {
 	ctx, done := context.WithTimeout(x.ctx, patience/6) // a picture is no part of the play
 	defer done()
 	var png []byte
-	if err := chromedp.Run(ctx, chromedp.CaptureScreenshot(&png)); err != nil {
+	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
 		x.t.Logf("no picture of %s: %v", name, err)
 		return
 	}

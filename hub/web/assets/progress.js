@@ -51,6 +51,9 @@ stream.onmessage = (e) => {
   }
 };
 
+// Whoever cancels is led on by the form. The end of the start, told meanwhile, must not take that page away.
+document.querySelector("main form").addEventListener("submit", () => stream.close());
+
 // A stream that breaks while the hub restarts is opened again by the browser. One that is refused is not: then the page
 // looks for itself.
 stream.onerror = () => {
