@@ -139,7 +139,8 @@ clean: ## remove what was built here
 
 environments: packages-demo
 	@test/testbed/python/build
-	@test/bench/references chp
+	@test/bench/references chp debian
+	@test/browser/axe
 	@GO='$(GO)' test/testbed/pebble
 
 packages-build:
