@@ -67,6 +67,7 @@ func policy(c *config.Config) (*launcher.Policy, error) {
 		Provided:      func(p launcher.Person, choice launcher.Choice) ([]hub.Provided, error) { return provided(c, p, choice) },
 		GroupSettings: len(c.Spawner.Groups) > 0,
 		Programs:      programs(c),
+		Devices:       devices(c),
 	}
 	p.Services, p.Uses = services(c), uses(c)
 	p.SwapOpen = c.Spawner.MemLimit > 0 && !slices.Contains(p.Uses, "swap_limit")
@@ -242,6 +243,15 @@ func programs(c *config.Config) []launcher.Program {
 		all = append(all, launcher.Program{Table: t.path, Command: p.Cmd, SearchPath: p.SearchPath, Software: software(p)})
 	}
 	return all
+}
+
+// devices lists what [spawner] and each table open to servers.
+func devices(c *config.Config) []launcher.Devices {
+	all := []launcher.Devices{{Table: "spawner", Allow: c.Spawner.DeviceAllow}}
+	for _, t := range tables(c) {
+		all = append(all, launcher.Devices{Table: t.path, Allow: own(t.Overlay).DeviceAllow})
+	}
+	return slices.DeleteFunc(all, func(d launcher.Devices) bool { return len(d.Allow) == 0 })
 }
 
 // uses lists the options of servers that any table sets.

@@ -33,6 +33,9 @@ func (l *Launcher) check(policy *Policy) []string {
 	for _, p := range policy.Programs {
 		findings = append(findings, p.check()...)
 	}
+	for _, d := range policy.Devices {
+		findings = append(findings, d.check(machineRoot)...)
+	}
 	if err := checkProgram(l.o.Layout.Exec); err != nil {
 		find("servers cannot start: %v; install jupyterhub again", err)
 	}

@@ -30,8 +30,15 @@ var needs = []need{
 		"the kernel does not count swap; boot with swapaccount=1"},
 	{[]string{"ip_address_allow", "ip_address_deny"}, func(c cgroups, root string) bool { return c.filters(root) },
 		"the kernel has no filters for control groups (CONFIG_CGROUP_BPF, and a hierarchy of version 2); use a kernel of the distribution's"},
+	{[]string{"device_allow"}, func(c cgroups, root string) bool {
+		return c.has("devices") && !c.unified || c.filters(root) && c.unified
+	},
+		"the kernel keeps no list of devices for control groups, so that servers may use every one whose file lets them (CONFIG_CGROUP_DEVICE, CONFIG_CGROUP_BPF); " +
+			"use a kernel of the distribution's"},
 	{[]string{"io_weight", "group_io_weight"}, func(c cgroups, _ string) bool { return c.has("io") || !c.unified && c.has("blkio") },
 		"there is no io controller for control groups"},
+	{[]string{"io_weight", "group_io_weight"}, func(c cgroups, _ string) bool { return !c.has("io") && !c.has("blkio") || c.weighsDisks() },
+		"the kernel's schedulers of disks know no weights (CONFIG_BLK_CGROUP_IOCOST, or CONFIG_BFQ_GROUP_IOSCHED and the scheduler bfq)"},
 	{[]string{"root_image", "extension_images"}, func(_ cgroups, root string) bool {
 		return exists(filepath.Join(root, "sys/module/loop")) || exists(filepath.Join(root, "dev/loop-control"))
 	},
@@ -70,6 +77,16 @@ func (p *Policy) overflow(c cgroups, root string) []string {
 // countsSwap reports whether the kernel limits what a control group has on disk. The root group has no such file.
 func (c cgroups) countsSwap() bool {
 	return exists(c.file("", hub.TopSlice, "memory.swap.max")) || !exists(c.file("", hub.TopSlice, "memory.max"))
+}
+
+// weighsDisks reports whether the kernel has weights for disks. The root group has no such file.
+func (c cgroups) weighsDisks() bool {
+	for _, known := range []string{"io.weight", "io.bfq.weight", "blkio.bfq.weight", "blkio.weight"} {
+		if exists(c.file("blkio", hub.TopSlice, known)) {
+			return true
+		}
+	}
+	return !exists(c.file("blkio", hub.TopSlice, "io.stat")) && !exists(c.file("blkio", hub.TopSlice, "blkio.throttle.read_bps_device"))
 }
 
 // filters reports whether systemd can filter what control groups send and receive: by programs of BPF, on a hierarchy of version 2,

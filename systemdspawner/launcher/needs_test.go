@@ -57,7 +57,7 @@ func TestWhatIsInVainIsTold(t *testing.T) {
 		return dir
 	}
 	const bpf, loop, controllers = "proc/sys/kernel/unprivileged_bpf_disabled", "dev/loop-control", "cgroup.controllers"
-	all := []string{"mem_high", "swap_limit", "ip_address_deny", "io_weight", "root_image", "mem_limit"}
+	all := []string{"mem_high", "swap_limit", "ip_address_deny", "io_weight", "device_allow", "root_image", "mem_limit"}
 	for _, play := range []struct {
 		what   string
 		groups cgroups
@@ -68,10 +68,17 @@ func TestWhatIsInVainIsTold(t *testing.T) {
 		{"a machine that can all", cgroups{has(controllers, "jupyter.slice/memory.max", "jupyter.slice/memory.swap.max"), true}, has(bpf, loop), all, nil},
 		{"before any server", cgroups{has(controllers), true}, has(bpf, loop), all, nil},
 		{"no account of swap", cgroups{has(controllers, "jupyter.slice/memory.max"), true}, has(bpf, loop), all, [][]string{{"swap_limit does nothing", "swapaccount"}}},
-		{"version 1", cgroups{has("blkio/cgroup.procs"), false}, has(loop), all,
+		{"version 1", cgroups{has("blkio/cgroup.procs", "devices/cgroup.procs"), false}, has(loop), all,
 			[][]string{{"mem_high and swap_limit do nothing", "unified_cgroup_hierarchy"}, {"ip_address_deny does nothing", "CONFIG_CGROUP_BPF"}}},
 		{"no loop devices", cgroups{has(controllers), true}, has(bpf), all, [][]string{{"root_image does nothing", "modprobe loop"}}},
 		{"nothing at all, and nothing used", cgroups{has(), false}, has(), []string{"mem_limit"}, nil},
+		{"disks without weights", cgroups{has(controllers, "jupyter.slice/io.stat"), true}, has(bpf, loop), all, [][]string{{"io_weight does nothing", "BFQ_GROUP_IOSCHED"}}},
+		{"disks with weights", cgroups{has(controllers, "jupyter.slice/io.stat", "jupyter.slice/io.bfq.weight"), true}, has(bpf, loop), all, nil},
+		{"disks without weights, version 1", cgroups{has("blkio/cgroup.procs", "blkio/jupyter.slice/blkio.throttle.read_bps_device"), false}, has(loop), []string{"io_weight"},
+			[][]string{{"io_weight does nothing"}}},
+		{"no list of devices", cgroups{has(controllers), true}, has(loop), []string{"device_allow"}, [][]string{{"device_allow does nothing", "CONFIG_CGROUP_BPF"}}},
+		{"no list of devices, version 1", cgroups{has(), false}, has(bpf), []string{"device_allow"}, [][]string{{"device_allow does nothing"}}},
+		{"a list of devices", cgroups{has("devices/cgroup.procs"), false}, has(), []string{"device_allow"}, nil},
 		{"nothing at all", cgroups{has(), true}, has(), []string{"group_io_weight", "ip_address_allow", "extension_images"},
 			[][]string{{"group_io_weight", "no io controller"}, {"ip_address_allow"}, {"extension_images"}}},
 	} {

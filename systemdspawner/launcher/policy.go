@@ -49,6 +49,9 @@ type Policy struct {
 
 	// Programs are what the tables of the configuration name to be run, for Check.
 	Programs []Program
+
+	// Devices are what they open, for Check.
+	Devices []Devices
 }
 
 // Program is a command by the table that names it, or that names where to look for it.

@@ -114,6 +114,12 @@ func TestWhatAControlGroupUsedAndMay(t *testing.T) {
 	if got := *one.used("a"); got != want {
 		t.Errorf("version 1: %+v\nwant %+v", got, want)
 	}
+	bfq := map[bool]map[string]string{true: {"a/io.bfq.weight": "default 190\n"}, false: {"blkio/a/blkio.bfq.weight": "190\n", "blkio/a/blkio.weight": "500\n"}}
+	for unified, files := range bfq {
+		if got := group(t, unified, files).used("a").Limits.IOWeight; got != 1090 {
+			t.Errorf("a weight of the scheduler bfq, unified %t: %d", unified, got)
+		}
+	}
 	want = hub.Usage{MemoryPeak: -1, Swap: -1, TasksPeak: -1, IORead: -1, IOWritten: -1}
 	if got := *two.used("gone"); got != want {
 		t.Errorf("of a group that is gone: %+v", got)

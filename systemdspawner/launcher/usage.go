@@ -76,7 +76,9 @@ func (c cgroups) limits(group string) hub.Limits {
 		l.MemoryMax, l.MemoryHigh = bound(c.file("", group, "memory.max")), bound(c.file("", group, "memory.high"))
 		l.CPUQuota = quota(c.file("", group, "cpu.max"))
 		l.CPUWeight = bound(c.file("", group, "cpu.weight"))
-		l.IOWeight = max(0, keyed(c.file("", group, "io.weight"), "default"))
+		if l.IOWeight = max(0, keyed(c.file("", group, "io.weight"), "default")); l.IOWeight == 0 {
+			l.IOWeight = ofBFQ(keyed(c.file("", group, "io.bfq.weight"), "default"))
+		}
 		return l
 	}
 	if l.MemoryMax = bound(c.file("memory", group, "memory.limit_in_bytes")); l.MemoryMax >= boundless {
@@ -87,8 +89,18 @@ func (c cgroups) limits(group string) hub.Limits {
 		l.CPUQuota = float64(runtime) / float64(period)
 	}
 	l.CPUWeight = max(0, number(c.file("cpu", group, "cpu.shares"))) * 100 / sharesOf100
-	l.IOWeight = max(0, number(c.file("blkio", group, "blkio.weight"))) / 10 // 10 to 1000 there, 500 the default
+	if l.IOWeight = ofBFQ(number(c.file("blkio", group, "blkio.bfq.weight"))); l.IOWeight == 0 {
+		l.IOWeight = max(0, number(c.file("blkio", group, "blkio.weight"))) / 10 // 10 to 1000 there, 500 the default
+	}
 	return l
+}
+
+// ofBFQ is the weight that systemd made a weight of the scheduler bfq of, which ends at 1000 where systemd's ends at 10000.
+func ofBFQ(weight int64) int64 {
+	if weight > 100 {
+		return 100 + (weight-100)*11
+	}
+	return max(0, weight)
 }
 
 // bound reads a file that holds one number or "max"; 0 is no limit.
