@@ -110,14 +110,15 @@ func TestWhatAControlGroupUsedAndMay(t *testing.T) {
 		"blkio/a/blkio.throttle.io_service_bytes": "8:0 Read 10\n8:0 Write 20\n8:0 Total 30\nTotal 30\n", "blkio/a/blkio.weight": "500\n",
 	})
 	want = hub.Usage{MemoryPeak: 300, Swap: 20, TasksPeak: -1, IORead: 10, IOWritten: 20,
-		Limits: hub.Limits{CPUQuota: 0.5, CPUWeight: 50, IOWeight: 50}}
+		Limits: hub.Limits{CPUQuota: 0.5, CPUWeight: 50, IOWeight: 100}}
 	if got := *one.used("a"); got != want {
 		t.Errorf("version 1: %+v\nwant %+v", got, want)
 	}
-	bfq := map[bool]map[string]string{true: {"a/io.bfq.weight": "default 190\n"}, false: {"blkio/a/blkio.bfq.weight": "190\n", "blkio/a/blkio.weight": "500\n"}}
-	for unified, files := range bfq {
-		if got := group(t, unified, files).used("a").Limits.IOWeight; got != 1090 {
-			t.Errorf("a weight of the scheduler bfq, unified %t: %d", unified, got)
+	for weight, bfq := range map[int64][2]string{20: {"20", "100"}, 70: {"70", "122"}, 100: {"100", "136"}, 150: {"104", "159"}} {
+		unified := group(t, true, map[string]string{"a/io.bfq.weight": "default " + bfq[0] + "\n"})
+		legacy := group(t, false, map[string]string{"blkio/a/blkio.bfq.weight": bfq[1] + "\n"})
+		if two, one := unified.used("a").Limits.IOWeight, legacy.used("a").Limits.IOWeight; two != weight || one != weight {
+			t.Errorf("a weight of %d is read from the scheduler bfq as %d and %d", weight, two, one)
 		}
 	}
 	want = hub.Usage{MemoryPeak: -1, Swap: -1, TasksPeak: -1, IORead: -1, IOWritten: -1}

@@ -89,16 +89,18 @@ func (c cgroups) limits(group string) hub.Limits {
 		l.CPUQuota = float64(runtime) / float64(period)
 	}
 	l.CPUWeight = max(0, number(c.file("cpu", group, "cpu.shares"))) * 100 / sharesOf100
-	if l.IOWeight = ofBFQ(number(c.file("blkio", group, "blkio.bfq.weight"))); l.IOWeight == 0 {
-		l.IOWeight = max(0, number(c.file("blkio", group, "blkio.weight"))) / 10 // 10 to 1000 there, 500 the default
+	// 10 to 1000 there, 500 the default
+	if l.IOWeight = max(0, number(c.file("blkio", group, "blkio.weight"))) / 5; l.IOWeight == 0 {
+		l.IOWeight = ofBFQ(number(c.file("blkio", group, "blkio.bfq.weight"))) / 5
 	}
 	return l
 }
 
-// ofBFQ is the weight that systemd made a weight of the scheduler bfq of, which ends at 1000 where systemd's ends at 10000.
+// ofBFQ is the weight that systemd turned into one of the scheduler bfq. That one ends at 1000 where systemd's ends at 10000, so that
+// what is over 100 is known to the ten.
 func ofBFQ(weight int64) int64 {
 	if weight > 100 {
-		return 100 + (weight-100)*11
+		return (100 + (weight-100)*11 + 10) / 10 * 10
 	}
 	return max(0, weight)
 }

@@ -1,9 +1,12 @@
 package system
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +42,9 @@ var whole = []string{
 	"TestAProfileHasAnImageOfItsOwn",
 }
 
+// excused are plays that skip on a guest, each with the reason. Any other one that skips fails the run.
+var excused = map[string]string{}
+
 // Plays that are limited by what the host's kernel offers are played once more on a guest, which has a kernel of its own.
 func TestPlaysOnAGuest(t *testing.T) {
 	if os.Getenv("GUEST") == "" {
@@ -68,13 +74,34 @@ func TestPlaysOnAGuest(t *testing.T) {
 	if plays == "" {
 		plays = "^(" + strings.Join(whole, "|") + ")$"
 	}
+	var told bytes.Buffer
 	err = testbed.Guest{
 		Program:   program,
 		Arguments: []string{"-test.v", "-test.run=" + plays, "-test.timeout=" + limit.String()},
 		Directory: "test/system",
-		Out:       t.Output(),
+		Out:       io.MultiWriter(t.Output(), &told),
 	}.Run(ctx)
 	if err != nil {
 		t.Error(err)
+	}
+	for _, name := range skipped(told.String()) {
+		if _, known := excused[name]; !known {
+			t.Errorf("%s was not played: a guest is there for the plays that need it", name)
+		}
+	}
+}
+
+// skipped returns the names of the tests that a verbose run says it has skipped, those of parts of tests as well.
+func skipped(told string) (names []string) {
+	for _, found := range regexp.MustCompile(`(?m)^\s*--- SKIP: (\S+) \(`).FindAllStringSubmatch(told, -1) {
+		names = append(names, found[1])
+	}
+	return names
+}
+
+func TestSkippedPlaysAreSeen(t *testing.T) {
+	const told = "=== RUN   TestA\n    a_test.go:1: no disk\n--- SKIP: TestA (0.01s)\n--- PASS: TestB (0.01s)\r\n    --- SKIP: TestC/part_of_it (1.20s)\n--- SKIP: TestD (2.00s)\r\n"
+	if got := skipped(told); !slices.Equal(got, []string{"TestA", "TestC/part_of_it", "TestD"}) {
+		t.Errorf("seen are %q", got)
 	}
 }
