@@ -48,7 +48,8 @@ func TestDropInsCountInTheirOrder(t *testing.T) {
 // Every property that Compose makes can be read by a person.
 func TestEveryPropertyIsSaidAsAUnitFileWould(t *testing.T) {
 	s := ordinary()
-	s.AddressDeny, s.RuntimeMax, s.UnitExtraProperties = []string{"10.0.0.0/8"}, 3600e9, map[string]any{"BindPaths": "/srv/a:/a", "Nice": int64(3)}
+	s.AddressDeny, s.RuntimeMax, s.UnitExtraProperties = []string{"10.0.0.0/8"}, 3600e9, map[string]any{"BindPaths": "/srv/a:/a", "Nice": int64(3), "UMask": "0027",
+		"LogLevelMax": "warning", "AllowedCPUs": "0-1 9"}
 	o := order(alice, "", s)
 	o.Devices = []string{"/dev/null"}
 	c, err := Compose(DefaultLayout(), o)
@@ -65,10 +66,20 @@ func TestEveryPropertyIsSaidAsAUnitFileWould(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"MemoryMax": "2147483648", "CPUQuota": "200%", "RuntimeMaxSec": "1h0m0s", "IPAddressDeny": "10.0.0.0/8", "BindPaths": "/srv/a:/a",
-		"DeviceAllow": "/dev/null:rw", "Type": "exec", "IgnoreSIGPIPE": "no", "SuccessExitStatus": "130 143",
+		"DeviceAllow": "/dev/null rw", "Type": "exec", "IgnoreSIGPIPE": "no", "SuccessExitStatus": "130 143", "UMask": "0027",
+		"LogLevelMax": "warning", "AllowedCPUs": "0 1 9", "RestrictNamespaces": "yes", "SystemCallErrorNumber": "EPERM", "CapabilityBoundingSet": "",
 	} {
 		if said[name] != want {
 			t.Errorf("%s=%s, want %s", name, said[name], want)
 		}
+	}
+	for name, value := range map[string]any{"RestrictNamespaces": "mnt user", "CapabilityBoundingSet": "CAP_CHOWN CAP_BPF", "AllowedCPUs": "3"} {
+		some, err := property(name, value)
+		if err != nil || len(some) != 1 || spokenOf(some[0]).Value != value {
+			t.Errorf("%s=%s is said as %+v, %v", name, value, some, err)
+		}
+	}
+	if some, _ := property("RestrictNamespaces", false); spokenOf(some[0]).Value != "no" {
+		t.Errorf("namespaces that are not restricted are said as %+v", spokenOf(some[0]))
 	}
 }

@@ -2,12 +2,7 @@ package launcher
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
-	"time"
-
-	sd "github.com/coreos/go-systemd/v22/dbus"
 
 	"jupyterhubd/hub"
 )
@@ -117,62 +112,3 @@ func origin(property string, settings []hub.Provided, lasting hub.Limits) string
 
 // unset are the values that say nothing.
 var unset = []string{`""`, "0", "0.0", "[]", `"0"`, `"0s"`}
-
-// spokenOf writes a property as a unit file would have it.
-func spokenOf(p sd.Property) hub.Provided {
-	name, value := p.Name, p.Value.Value()
-	if n, is := value.(uint64); is && strings.HasSuffix(name, "USec") {
-		return spanText(name, n)
-	}
-	return hub.Provided{Name: name, Value: valueText(value)}
-}
-
-// spanText writes what the bus counts in microseconds.
-func spanText(name string, us uint64) hub.Provided {
-	if base, is := strings.CutSuffix(name, "PerSecUSec"); is {
-		return hub.Provided{Name: base, Value: fmt.Sprintf("%g%%", float64(us)/1e4)}
-	}
-	value := "infinity"
-	if us != infinity {
-		value = (time.Duration(us) * time.Microsecond).String()
-	}
-	return hub.Provided{Name: strings.TrimSuffix(name, "USec") + "Sec", Value: value}
-}
-
-func valueText(value any) string {
-	switch v := value.(type) {
-	case bool:
-		return map[bool]string{true: "yes", false: "no"}[v]
-	case uint64:
-		if v == infinity {
-			return "infinity"
-		}
-	case []string:
-		return strings.Join(v, " ")
-	case [][]byte:
-		return words(v, func(b []byte) string { return string(b) })
-	case []command:
-		return words(v, func(c command) string { return strings.Join(c.Argv, " ") })
-	case filter:
-		return map[bool]string{true: "", false: "~"}[v.Allow] + strings.Join(v.Names, " ")
-	case []mount:
-		return words(v, func(m mount) string { return strings.TrimSuffix(m.Path+":"+m.Options, ":") })
-	case []bind:
-		return words(v, func(b bind) string { return b.From + ":" + b.To })
-	case []extension:
-		return words(v, func(e extension) string { return e.Path })
-	case []network:
-		return words(v, network.String)
-	case exits:
-		return strings.Trim(fmt.Sprint(v.Statuses), "[]")
-	}
-	return fmt.Sprint(value)
-}
-
-func words[T any](list []T, word func(T) string) string {
-	all := make([]string, len(list))
-	for i, v := range list {
-		all[i] = word(v)
-	}
-	return strings.Join(all, " ")
-}

@@ -40,6 +40,12 @@ var whole = []string{
 	"TestSwapIsLimited",
 	"TestAQuotaThatIsUsedUpIsTold",
 	"TestAProfileHasAnImageOfItsOwn",
+	"TestDevicesAreOpenToWhomTheyAreGiven",
+	"TestServersOfOneUserShareHerLimit",
+	"TestGroupsShareAProcessorByWeight",
+	"TestTheDaemonsKeepTheirMemory",
+	"TestWeightsOfDisksReachTheKernel",
+	"TestDeniedAddressesAreNotReached",
 }
 
 // excused are plays that skip on a guest, each with the reason. Any other one that skips fails the run.
