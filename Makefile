@@ -25,7 +25,7 @@ libexecdir = $(PREFIX)/libexec/jupyterhub
 unitdir = $(PREFIX)/lib/systemd/system
 mandir = $(PREFIX)/share/man
 docdir = $(PREFIX)/share/doc/jupyterhub
-labextension = $(PREFIX)/share/jupyter/labextensions/jupyterhub-time-left
+labextensions = $(PREFIX)/share/jupyter/labextensions
 to = $(DESTDIR)
 
 # Packages of a Debian host, by what needs them.
@@ -78,9 +78,10 @@ install: ## what bin/ holds, units, configuration and documentation (DESTDIR=, P
 	for page in $(wildcard docs/man/*.[1-8]); do \
 		install -d "$(to)$(mandir)/man$${page##*.}"; install -m 0644 "$$page" "$(to)$(mandir)/man$${page##*.}/"; done
 	@# Where every JupyterLab of the machine looks for extensions, with a PREFIX of /usr or /usr/local.
-	install -d '$(to)$(labextension)/static'
-	install -m 0644 hub/web/labextension/package.json '$(to)$(labextension)/'
-	install -m 0644 hub/web/labextension/static/* '$(to)$(labextension)/static/'
+	for extension in presence time-left; do \
+		install -d "$(to)$(labextensions)/jupyterhub-$$extension/static"; \
+		install -m 0644 "hub/web/labextension/$$extension/package.json" "$(to)$(labextensions)/jupyterhub-$$extension/"; \
+		install -m 0644 "hub/web/labextension/$$extension/static/"* "$(to)$(labextensions)/jupyterhub-$$extension/static/"; done
 	install -d '$(to)$(PREFIX)/share/bash-completion/completions' '$(to)$(PREFIX)/share/zsh/site-functions' \
 		'$(to)$(PREFIX)/share/fish/vendor_completions.d'
 	bin/jupyterhub completion bash >'$(to)$(PREFIX)/share/bash-completion/completions/jupyterhub'

@@ -15,7 +15,7 @@ func (ex *exchange) deliver(answer strict.Answer) {
 	trailers := announced(answer.Header)
 	ex.passHead(answer, trailers)
 	if answer.Status < 300 {
-		ex.touch(ex.up)
+		ex.use()
 	}
 	body := ex.body(answer)
 	if body == nil {
@@ -107,7 +107,7 @@ func (ex *exchange) passBody(from *body, counts bool) bool {
 		n, err := from.Read(*buf)
 		if n > 0 {
 			if counts && !first {
-				ex.touch(ex.up)
+				ex.use()
 			}
 			if _, err := ex.w.Write((*buf)[:n]); err != nil {
 				return false
@@ -144,7 +144,7 @@ func (ex *exchange) splice(from *body, counts bool) bool {
 			return false
 		}
 		if counts {
-			ex.touch(ex.up)
+			ex.use()
 		}
 	}
 	return true

@@ -55,6 +55,10 @@ func (p *Proxy) fail(w http.ResponseWriter, ps *passage, err error) {
 	if ps.in.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the client is gone
 	}
+	if errors.Is(err, errAsleep) {
+		p.answer(w, ps, sleeping)
+		return
+	}
 	ps.failure = err
 	p.tell(ps.route, err)
 	if ps.route.isHub() {

@@ -62,6 +62,13 @@ func (f *forwarder) begin(w http.ResponseWriter, ps *passage, upgrade bool) *exc
 	return &exchange{forwarder: f, w: w, ps: ps, up: ps.route.up, upgrade: upgrade, header: f.headers.get()}
 }
 
+// use notes that the upstream is used, unless a page is at it by itself.
+func (ex *exchange) use() {
+	if !ex.ps.poll {
+		ex.touch(ex.up)
+	}
+}
+
 // end gives back what was lent for all of the exchange.
 func (ex *exchange) end() { ex.headers.put(ex.header) }
 
@@ -81,6 +88,9 @@ var (
 func (ex *exchange) ask() (strict.Answer, error) {
 	ex.up.asked.Add(1)
 	defer ex.up.asked.Add(-1)
+	if ex.ps.poll && ex.up.slumber.isDeep() {
+		return strict.Answer{}, errAsleep
+	}
 	ex.rouse(ex.up)
 	head := ex.heads.get(headBuffer)
 	defer ex.heads.put(head)

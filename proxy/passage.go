@@ -20,6 +20,7 @@ type passage struct {
 	sessions  []sessionID // that the request's cookies name
 	names     []string    // of these at the route, where one has another; see aliases
 	ended     bool        // one of these has ended
+	poll      bool        // an open page makes it by itself; see isPoll
 	failure   error       // why the upstream did not answer
 	stalled   atomic.Bool // the rest of the body did not come
 	malformed atomic.Bool // the body is no body; net/http then calls the client gone
@@ -43,9 +44,12 @@ func (ps *passage) prepare(out *http.Request) {
 }
 
 // appendHead writes the head of what goes upstream. The path is what was matched, byte by byte but for the route's own prefix;
-// the query is not looked at (D1, D3).
+// the query is not looked at (D1, D3), and longer for polls.
 func (ps *passage) appendHead(b []byte, out *http.Request, upgrade bool) []byte {
 	path, query := ps.manners.path(ps.route, ps.place, ps.query)
+	if ps.poll {
+		query = strings.TrimPrefix(query+"&"+untracked, "&")
+	}
 	b = append(append(append(b, out.Method...), ' '), path...)
 	if query != "" || ps.bareQuery {
 		b = append(append(b, '?'), query...)

@@ -34,6 +34,8 @@ type Options struct {
 	// CountControlFrames makes pings and pongs of a WebSocket activity, as configurable-http-proxy does. Then an open tab
 	// keeps its server busy for good.
 	CountControlFrames bool
+	// CountPolls makes what open pages ask for by themselves activity, as configurable-http-proxy does, with the same consequence.
+	CountPolls bool
 
 	APIToken string                                                  // opens the API for those who send it; "": nobody's does
 	APIOpen  bool                                                    // without a token the API is for everybody who can connect
@@ -361,7 +363,8 @@ func (p *Proxy) read(r *http.Request) (*passage, *problem) {
 	began := time.Now()
 	ps.route = p.lookUp(r.Host, where)
 	p.metrics.find.since(began)
-	if ps.route != nil {
+	ps.poll = p.isPoll(ps)
+	if ps.route != nil && !ps.poll {
 		p.rouse(ps.route.up)
 	}
 	at, _ := r.Context().Value(entranceKey).(entrance)

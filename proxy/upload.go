@@ -91,7 +91,7 @@ func (u *upload) send(l *link) error {
 			u.last.Store(true)
 		}
 		if n > 0 {
-			u.ex.touch(u.ex.up)
+			u.ex.use()
 			piece := room[:n]
 			if chunked {
 				piece = frameChunk(*buf, n)

@@ -54,6 +54,7 @@ type upstream struct {
 	told    atomic.Int64 // when its absence was last logged, nanoseconds
 	slumber slumber
 	asked   atomic.Int64 // requests that wait for the head of their answer
+	listed  listings
 
 	mu      sync.Mutex // guards the fields below
 	conns   map[*upstreamConn]struct{}

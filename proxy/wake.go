@@ -27,6 +27,9 @@ func (s *slumber) lull(wake string) {
 	s.wake.Store(&wake)
 }
 
+// isDeep reports whether it sleeps and nobody is waking it.
+func (s *slumber) isDeep() bool { return !s.waking.Load() && s.wake.Load() != nil } // in that order: who is woken is awake first
+
 // rouse asks the hub to wake an upstream that sleeps, once at a time. When it could not, the next request asks again.
 func (p *Proxy) rouse(u *upstream) {
 	if u.slumber.wake.Load() == nil || !u.slumber.waking.CompareAndSwap(false, true) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"jupyterhubd/proxy"
 )
 
@@ -25,12 +27,21 @@ func TestNobodyWritesLines(t *testing.T) {
 
 // What the command line says beside configurable-http-proxy's options reaches the proxy.
 func TestSilenceIsSaid(t *testing.T) {
-	l, err := readLine([]string{"--websocket-silence=90000", "--ignore-control-frames"})
+	l, err := readLine([]string{"--websocket-silence=90000", "--ignore-control-frames", "--ignore-polls"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	settings, err := l.settings()
 	if err != nil || settings.Silence != 90*time.Second || !l.ignoreControl {
 		t.Errorf("%+v, %v", settings, err)
+	}
+	for what, args := range map[bool][]string{false: {"--ignore-polls", "--ignore-control-frames"}, true: nil} {
+		l, err := readLine(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o, err := l.proxyOptions(zerolog.Nop()); err != nil || o.CountPolls != what || o.CountControlFrames != what {
+			t.Errorf("%q: polls count: %t, control frames: %t, %v", args, o.CountPolls, o.CountControlFrames, err)
+		}
 	}
 }

@@ -44,6 +44,7 @@ type line struct {
 	stateFile     string
 	trusted       []netip.Prefix
 	ignoreControl bool
+	ignorePolls   bool
 	silence       time.Duration
 	bounds        proxy.Bounds
 
@@ -149,6 +150,7 @@ func (l *line) ownOptions() []option {
 		{"state-file", "FILE", &l.stateFile, "keep the table over a restart", ""},
 		{"trusted-proxy", "NETWORK", l.addTrusted, "believe X-Forwarded-* of proxies there; may be given again; \"none\" for nobody, loopback without it", ""},
 		{"ignore-control-frames", "", &l.ignoreControl, "pings and pongs of a WebSocket are no activity, so that idle tabs can be culled", ""},
+		{"ignore-polls", "", &l.ignorePolls, "what open pages of JupyterLab ask for by themselves is no activity either", ""},
 		{"websocket-silence", "MS", &l.silence, "close a WebSocket whose client has said nothing for so long, not even the pong to a ping; never without it", ""},
 		{"max-connections-per-client", "N", bound(&l.bounds.ClientConnections), "open connections of one address; 4096 without it, 0 is no bound", ""},
 		{"request-rate-per-client", "N", bound(&l.bounds.ClientRate), "requests a second of one address; no bound without it", ""},

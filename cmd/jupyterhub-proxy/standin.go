@@ -138,8 +138,8 @@ func (l *line) proxyOptions(log zerolog.Logger) (proxy.Options, error) {
 	o := proxy.Options{
 		Log: log, Now: time.Now, StateFile: l.stateFile, HostRouting: l.hostRouting,
 		DefaultTarget: l.defaultTarget, DefaultUID: hub.NoUID, ErrorTarget: strings.TrimRight(l.errorTarget, "/"),
-		CountControlFrames: !l.ignoreControl,
-		APIToken:           os.Getenv(tokenVariable), Manners: manners,
+		CountControlFrames: !l.ignoreControl, CountPolls: !l.ignorePolls,
+		APIToken: os.Getenv(tokenVariable), Manners: manners,
 		KeepAlive: l.keepAlive, Quiet: l.timeout, Drain: 5 * time.Second, MaxConnections: connections(),
 	}
 	o.APIOpen = o.APIToken == ""

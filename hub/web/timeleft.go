@@ -7,7 +7,7 @@ import (
 )
 
 // timeLeft answers GET /hub/time-left/U[/S]: how long a server may run on, for the page of the server itself. The files below
-// labextension ask; they are installed where every JupyterLab of the machine finds them. A server that may run for ever, or
+// labextension/time-left ask; they are installed where every JupyterLab of the machine finds them. A server that may run for ever, or
 // does not run, has nothing to tell.
 func (room *Room) timeLeft(w http.ResponseWriter, r *http.Request) error {
 	live, err := room.Workshop.Server(refOf(r))
