@@ -61,7 +61,7 @@ func (p *player) kernel() *kernel {
 	return &kernel{p.t, model.ID, conn}
 }
 
-// run runs a cell and returns what it printed.
+// run runs a cell and returns what it printed, with <image/png> for each picture.
 func (k *kernel) run(cell string) string {
 	k.t.Helper()
 	out, err := k.try(cell)
@@ -112,6 +112,11 @@ func (k *kernel) listen(ctx context.Context, id string) (string, error) {
 		case m.Parent.ID != id:
 		case m.Header.Type == "stream":
 			fmt.Fprint(&out, m.Content["text"])
+		case m.Header.Type == "display_data":
+			data, _ := m.Content["data"].(map[string]any) // anything else is no picture
+			if _, drawn := data["image/png"]; drawn {
+				out.WriteString("<image/png>\n")
+			}
 		case m.Header.Type == "error":
 			failure = fmt.Errorf("%v: %v", m.Content["ename"], m.Content["evalue"])
 		case m.Header.Type == "status" && state == "idle":

@@ -12,23 +12,11 @@ import (
 // sandbox that is open for just that. The image has a Python and a shell of the machine's, and a file of its own.
 func TestAProfileIsAContainer(t *testing.T) {
 	s := onStage(t)
-	if out, err := s.Run(s.ctx, "setpriv", "--reuid=alice", "--regid=alice", "--clear-groups", "unshare", "--user", "--map-root-user", "--mount", "true"); err != nil {
-		t.Skipf("the kernel of this machine gives users no namespaces: %v %s", err, out)
-	}
-	if s.Unified() {
-		t.Skip("podman was seen at work in a unit with control groups of version 1 alone")
-	}
-	if err := s.InstallPackages(s.ctx, "libassuan0", "libgpgme11", "libsubid4", "libyajl2", "conmon", "crun", "netavark", "golang-github-containers-image",
-		"golang-github-containers-common", "podman"); err != nil {
-		t.Fatal(err)
-	}
+	s.needsPodman()
 	s.put("/srv/img/opt/lab/probe-singleuser", probe, 0o755)
 	s.run("sh", "-ec", image)
-	// This machine's disk is a layer already, and its host may be out of keys for alice's uid.
-	s.put("/etc/containers/storage.conf", "[storage]\ndriver = \"vfs\"\nrunroot = \"/run/containers/storage\"\ngraphroot = \"/var/lib/containers/storage\"\n", 0o644)
-	s.put("/etc/containers/containers.conf", "[containers]\nkeyring = false\n[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n", 0o644)
-	s.run("sh", "-ec", "podman import --quiet /srv/img.tar localhost/lab && podman save --quiet --format oci-archive --output /srv/lab.oci localhost/lab && chmod 644 /srv/lab.oci")
-	s.afterwards("sh", "-c", "rm -rf /srv/img /srv/img.tar /srv/lab.oci /var/lib/containers /home/alice/.local /etc/containers/storage.conf /etc/containers/containers.conf")
+	s.run("sh", "-ec", saveImage)
+	s.afterwards("sh", "-c", forgetImages)
 	example := s.run("cat", "/usr/share/doc/jupyterhub/examples/container.toml")
 	s.configure(strings.Replace(example, `"jupyterhub-singleuser", "--allow-root"`, `"/opt/lab/probe-singleuser"`, 1) +
 		"\n[spawner.user.alice]\nmem_limit = \"256M\"\n")
@@ -70,6 +58,30 @@ print(json.load(u.urlopen(u.Request(os.environ["JUPYTERHUB_API_URL"] + "/user", 
 		}
 	}
 }
+
+// needsPodman installs podman, or skips the play where it cannot work.
+func (s *stage) needsPodman() {
+	s.t.Helper()
+	if out, err := s.Run(s.ctx, "setpriv", "--reuid=alice", "--regid=alice", "--clear-groups", "unshare", "--user", "--map-root-user", "--mount", "true"); err != nil {
+		s.t.Skipf("the kernel of this machine gives users no namespaces: %v %s", err, out)
+	}
+	if s.Unified() {
+		s.t.Skip("podman was seen at work in a unit with control groups of version 1 alone")
+	}
+	if err := s.InstallPackages(s.ctx, "libassuan0", "libgpgme11", "libsubid4", "libyajl2", "conmon", "crun", "netavark", "golang-github-containers-image",
+		"golang-github-containers-common", "podman"); err != nil {
+		s.t.Fatal(err)
+	}
+	// This machine's disk is a layer already, and its host may be out of keys for alice's uid.
+	s.put("/etc/containers/storage.conf", "[storage]\ndriver = \"vfs\"\nrunroot = \"/run/containers/storage\"\ngraphroot = \"/var/lib/containers/storage\"\n", 0o644)
+	s.put("/etc/containers/containers.conf", "[containers]\nkeyring = false\n[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n", 0o644)
+}
+
+// saveImage makes an archive of /srv/img.tar, and forgetImages takes away what was left on the way.
+const (
+	saveImage    = "podman import --quiet /srv/img.tar localhost/lab && podman save --quiet --format oci-archive --output /srv/lab.oci localhost/lab && chmod 644 /srv/lab.oci"
+	forgetImages = "rm -rf /srv/img /srv/img.tar /srv/lab.oci /var/lib/containers /home/alice/.local /etc/containers/storage.conf /etc/containers/containers.conf"
+)
 
 // image makes a tree with what the server runs, and files that a container wants to be there.
 const image = `cd /srv/img
