@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/store"
 )
@@ -17,8 +18,10 @@ const maxAhead = 59 * time.Minute
 // once as it starts. It costs no transaction (store.Touch).
 func (room *Room) activity(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("user")
-	if err := room.known(name); err != nil {
-		return err
+	if a := auth.FromContext(r.Context()); a.User == nil || a.User.Name != name {
+		if err := room.known(name); err != nil {
+			return err
+		}
 	}
 	body, err := readObject(r)
 	if err != nil {
@@ -88,6 +91,9 @@ func (room *Room) moment(raw json.RawMessage, what string) (time.Time, error) {
 
 // exist checks that the servers are there.
 func (room *Room) exist(user string, servers map[hub.ServerRef]time.Time) error {
+	if len(servers) == 0 {
+		return nil
+	}
 	return room.Store.View(func(tx *store.Tx) error {
 		for ref := range servers {
 			if _, err := tx.Server(ref); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"jupyterhubd/hub"
@@ -50,6 +51,17 @@ func BenchmarkFirstPageOf20000Users(b *testing.B) {
 	w := newWorld(b)
 	w.crowd(20000)
 	w.loop(b, w.token("admin"), "/hub/api/users")
+}
+
+func BenchmarkActivity(b *testing.B) {
+	w := newWorld(b)
+	token := w.token("alice")
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequest("POST", "/hub/api/users/alice/activity", strings.NewReader(`{"last_activity": "2026-11-21T20:10:00.123456Z"}`))
+		r.Header.Set("Authorization", "token "+token)
+		w.tokens.ServeHTTP(discard{http.Header{}}, r)
+	}
 }
 
 func BenchmarkWhoAmI(b *testing.B) {

@@ -44,6 +44,10 @@ func bearer(header string) (string, bool) {
 }
 
 func (p *Porter) byToken(ctx context.Context, value string) (a Actor, err error) {
+	now := p.stateNow()
+	if a, known := p.recent.recall(p.o.Store, value, now, p.o.Now()); known {
+		return p.unlessGone(ctx, a), nil
+	}
 	err = p.ask(ctx, &a, func(tx *store.Tx) error {
 		t, err := p.token(tx, value)
 		if err != nil {
@@ -58,7 +62,10 @@ func (p *Porter) byToken(ctx context.Context, value string) (a Actor, err error)
 			return err
 		}
 		a.Via, a.Token = Token, &t
-		a.Scopes = p.Policy().Token(t, client, a.Scopes, GroupsIn(tx))
+		a.Scopes = now.policy.Token(t, client, a.Scopes, GroupsIn(tx))
+		if t.ID != 0 { // it stands in the store
+			p.recent.learn(value, now, a)
+		}
 		return nil
 	})
 	return a, err
@@ -138,10 +145,16 @@ func (p *Porter) ask(ctx context.Context, a *Actor, fn func(*store.Tx) error) er
 	if hub.KindOf(err) == hub.NotFound {
 		return nil
 	}
-	if a.User != nil && !p.stands(ctx, *a.User) {
-		*a = Actor{}
-	}
+	*a = p.unlessGone(ctx, *a)
 	return err
+}
+
+// unlessGone makes nobody of a user whose account may not be used.
+func (p *Porter) unlessGone(ctx context.Context, a Actor) Actor {
+	if a.User != nil && !p.stands(ctx, *a.User) {
+		return Actor{}
+	}
+	return a
 }
 
 // actor returns an owner with all that they hold.

@@ -113,6 +113,7 @@ type Porter struct {
 	turnstile *turnstile
 	parlour   *parlour
 	standings *standings
+	recent    recent
 	newRules  chan struct{} // one token: there are other rules since TurnAway looked at everybody
 }
 
@@ -208,7 +209,10 @@ func (p *Porter) Guard(rt Route) func(http.ResponseWriter, *http.Request) error 
 				return err
 			}
 		}
-		return rt.Handle(w, r.WithContext(WithActor(r.Context(), actor)))
+		if actor.Via != FromContext(r.Context()).Via {
+			r = r.WithContext(WithActor(r.Context(), actor))
+		}
+		return rt.Handle(w, r)
 	}
 }
 

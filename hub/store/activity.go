@@ -190,23 +190,34 @@ func (tx *Tx) applyUser(name string, at time.Time) error {
 }
 
 func (tx *Tx) touchedUser(name string) time.Time {
-	return newest(tx, func(l *layer) time.Time { return l.users[name] })
+	return newest(tx.layers, func(l *layer) time.Time { return l.users[name] })
 }
 
 func (tx *Tx) touchedServer(ref hub.ServerRef) time.Time {
-	return newest(tx, func(l *layer) time.Time { return l.servers[ref] })
+	return newest(tx.layers, func(l *layer) time.Time { return l.servers[ref] })
 }
 
 func (tx *Tx) touchedToken(id uint64) time.Time {
-	return newest(tx, func(l *layer) time.Time { return l.tokens[id] })
+	return newest(tx.layers, func(l *layer) time.Time { return l.tokens[id] })
 }
 
 func (tx *Tx) touchedSession(id string) time.Time {
-	return newest(tx, func(l *layer) time.Time { return l.sessions[id] })
+	return newest(tx.layers, func(l *layer) time.Time { return l.sessions[id] })
 }
 
-func newest(tx *Tx, look func(*layer) time.Time) (at time.Time) {
-	for _, l := range tx.layers {
+// Freshen brings a user, who may be nil, and a token that were read before to the activity that was noted since.
+func (s *Store) Freshen(u *hub.User, t *hub.Token) {
+	s.mu.Lock()
+	now := [2]*layer{s.current, s.flushing}
+	s.mu.Unlock()
+	t.LastActivity = later(t.LastActivity, newest(now, func(l *layer) time.Time { return l.tokens[t.ID] }))
+	if u != nil {
+		u.LastActivity = later(u.LastActivity, newest(now, func(l *layer) time.Time { return l.users[u.Name] }))
+	}
+}
+
+func newest(layers [2]*layer, look func(*layer) time.Time) (at time.Time) {
+	for _, l := range layers {
 		if l != nil {
 			l.mu.RLock()
 			at = later(at, look(l))

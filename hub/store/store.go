@@ -37,6 +37,7 @@ type Store struct {
 	wake chan struct{} // one token: there is activity to flush
 
 	writes, notes atomic.Uint64 // see Stats
+	generation    atomic.Uint64
 	narrowed      *narrowed
 
 	users    memory[hub.User]
@@ -189,12 +190,17 @@ func (s *Store) Update(fn func(*Tx) error) error {
 		s.mu.Unlock()
 		return fn(tx)
 	})
+	s.generation.Add(1)
 	if err == nil {
 		s.writes.Add(1)
 		s.narrowed.add(tx.narrowed)
 	}
 	return s.wrap(err)
 }
+
+// Generation is a number that is another one as soon as an Update has returned, whether it succeeded or not: what was read from the store
+// since the number was asked for is still right while it is the same, but for activity.
+func (s *Store) Generation() uint64 { return s.generation.Load() }
 
 // wrap gives bbolt's and the file system's errors a kind and a sentence; errors that have one pass.
 func (s *Store) wrap(err error) error {
