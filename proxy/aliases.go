@@ -83,14 +83,14 @@ func (as *aliases) drop(key string, id sessionID) {
 	}
 }
 
-// at reports whether any session has another name at a route.
+// at reports whether any session has another name at a route, or everywhere.
 func (as *aliases) at(key string) bool {
 	if !as.any.Load() {
 		return false
 	}
 	as.mu.RLock()
 	defer as.mu.RUnlock()
-	return as.routes[key] != nil
+	return as.routes[key] != nil || as.routes[everywhere] != nil
 }
 
 // of returns the names that sessions have at a route, "" for those who have only their own; nil when none has another.

@@ -26,6 +26,8 @@ const maxBody = 1 << 20
 //	DELETE         /api/routes/PATH                 removes one
 //	POST           /api/sessions/SHA256/end         ends a session's WebSockets and, for ten minutes, its cookies
 //	               …?spec=PATH&until=TIME           at one route: its WebSockets there, and what the server knows of it
+//	POST           /api/tokens/end                  ends tokens, as sessions: {"tokens": [SHA256, …]}
+//	POST           /api/tokens/SHA256/anew          has servers ask anew what a token opens; its WebSockets close but at {"stay": [PATH, …]}
 //	POST           /api/reload[?check=1]            reads the configuration again, or only checks it
 //	GET            /metrics                         for Prometheus
 //
@@ -52,6 +54,10 @@ func (a api) answer(counted *statusWriter, r *http.Request) {
 	switch {
 	case path == "/api/routes" || strings.HasPrefix(path, "/api/routes/"):
 		a.routes(counted, r, strings.TrimPrefix(path, "/api/routes"))
+	case path == "/api/tokens/end":
+		a.endTokens(counted, r)
+	case strings.HasPrefix(path, "/api/tokens/") && strings.HasSuffix(path, "/anew"):
+		a.askAboutToken(counted, r, strings.TrimSuffix(strings.TrimPrefix(path, "/api/tokens/"), "/anew"))
 	case strings.HasPrefix(path, "/api/sessions/") && strings.HasSuffix(path, "/end"):
 		a.endSession(counted, r, strings.TrimSuffix(strings.TrimPrefix(path, "/api/sessions/"), "/end"))
 	case path == "/api/reload":

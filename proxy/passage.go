@@ -17,8 +17,11 @@ type passage struct {
 	client    client
 	guest     *guest      // the client's address, for its bounds; nil: it has none
 	above     string      // domain of which the browser has cookies that another host's page may have set; "": none
-	sessions  []sessionID // that the request's cookies name
+	sessions  []sessionID // that the request's cookies name, and behind them the tokens that it shows
+	cookies   int         // how many of them are of cookies
 	names     []string    // of these at the route, where one has another; see aliases
+	anew      []string    // likewise, everywhere
+	over      []sessionID // tokens that it shows and that open nothing any more
 	ended     bool        // one of these has ended
 	poll      bool        // an open page makes it by itself; see isPoll
 	failure   error       // why the upstream did not answer
@@ -34,8 +37,11 @@ func (ps *passage) prepare(out *http.Request) {
 		out.Host = ps.route.target.host
 	}
 	ps.manners.introduce(out, ps)
-	if ps.names != nil {
-		renameSessions(out.Header, ps.names)
+	if ps.names != nil || ps.anew != nil {
+		ps.rename(out.Header)
+	}
+	if ps.over != nil {
+		dropTokens(out.Header, ps.over)
 	}
 	if ps.ended {
 		filterCookies(out.Header, survives)

@@ -386,6 +386,8 @@ func (p *Proxy) recognise(ps *passage) {
 	ps.sessions = sessionsOf(ps.in.Header)
 	ps.ended = p.graves.holds(ps.sessions, now)
 	if toServer {
+		p.recogniseTokens(ps, now)
 		ps.names = p.aliases.of(ps.route.key, ps.sessions, now)
+		ps.anew = p.aliases.of(everywhere, ps.sessions, now)
 	}
 }

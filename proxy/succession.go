@@ -201,7 +201,11 @@ func (p *Proxy) obey(l *wire) {
 			}
 		case doRename:
 			if id, err := readSessionID(m.Session); err == nil && m.Alias != nil {
-				p.turnAway(m.Path, id, *m.Alias)
+				if m.Path == everywhere {
+					p.askAnew(id, *m.Alias, m.Stay)
+				} else {
+					p.turnAway(m.Path, id, *m.Alias)
+				}
 			}
 		}
 		if err := l.send(message{Do: doDone, ID: m.ID}); err != nil {

@@ -40,6 +40,7 @@ type message struct {
 	Data    map[string]json.RawMessage `json:"data,omitempty"`
 	Session string                     `json:"session,omitempty"`
 	Alias   *alias                     `json:"alias,omitempty"`
+	Stay    []string                   `json:"stay,omitempty"`
 	Active  map[string]time.Time       `json:"active,omitempty"`
 	Args    []string                   `json:"args,omitempty"`
 	Env     []string                   `json:"env,omitempty"`
@@ -66,7 +67,7 @@ const (
 	doRoute   = "route"   //  -> a route has changed: Path, Data
 	doForget  = "forget"  //  -> a route is gone: Path, a key
 	doSession = "session" //  -> a session has ended: Session
-	doRename  = "rename"  //  -> a session has another name at a route: Session, Path, a key, Alias
+	doRename  = "rename"  //  -> a session has another name at a route: Session, Path, a key, Alias; or a token has everywhere, but what is at Stay goes on
 	doStop    = "stop"    //  -> everything ends
 	doDone    = "done"    //  <- what was asked for has been done: ID
 	doRefuse  = "refuse"  // <-> nothing comes of it: Error

@@ -283,11 +283,25 @@ func (c *clock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// proxyDouble notes which sessions were ended.
+// proxyDouble notes which sessions and tokens were ended.
 type proxyDouble struct {
-	mu    sync.Mutex // guards ended
-	ended []string
-	err   error
+	mu     sync.Mutex // guards what follows
+	ended  []string
+	tokens []string
+	err    error
+}
+
+func (p *proxyDouble) EndTokens(_ context.Context, names []string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.tokens = append(p.tokens, names...)
+	}
+	return p.err
+}
+
+func (p *proxyDouble) AskAboutToken(ctx context.Context, name string, stay []string) error {
+	return p.EndTokens(ctx, []string{name + " but at " + strings.Join(stay, " ")})
 }
 
 func (p *proxyDouble) EndSession(_ context.Context, id string) error {

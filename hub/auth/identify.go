@@ -22,6 +22,9 @@ const LocalAdmin = "local-admin"
 func (p *Porter) identify(r *http.Request, v *Visit) (Actor, error) {
 	if value, ok := bearer(r.Header.Get("Authorization")); ok {
 		actor, err := p.byToken(r.Context(), value)
+		if actor.Token != nil && asksWho(r) {
+			p.asked.note(actor.Token.ID, p.o.Now())
+		}
 		if err != nil || !actor.Anonymous() {
 			return actor, err
 		}

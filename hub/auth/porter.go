@@ -34,6 +34,10 @@ type SessionEnder interface {
 	EndSession(ctx context.Context, session string) error
 	// EndVisit does the same at one route, and until a time, when the session is over. A proxy that cannot do that says NotFound.
 	EndVisit(ctx context.Context, session, routespec string, until time.Time) error
+	// EndTokens does the same for tokens, wherever they are shown. They are named as the store names them.
+	EndTokens(ctx context.Context, names []string) error
+	// AskAboutToken has servers ask anew what a token opens, and closes its WebSockets but those at some routes.
+	AskAboutToken(ctx context.Context, name string, stay []string) error
 }
 
 // Evictor stops the servers of a user whose account was replaced by another person's of the same name.
@@ -114,6 +118,7 @@ type Porter struct {
 	parlour   *parlour
 	standings *standings
 	recent    recent
+	asked     asked
 	newRules  chan struct{} // one token: there are other rules since TurnAway looked at everybody
 }
 

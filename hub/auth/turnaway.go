@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -36,7 +37,7 @@ func MayEnter(holds rbac.Set, c hub.Client, groups rbac.GroupsOf) bool {
 
 // TurnAway keeps everybody out of servers and services who may not enter them any more, until ctx ends. What fails is tried again.
 func (p *Porter) TurnAway(ctx context.Context) error {
-	due, pause := map[string]bool{}, turnPause
+	due, doubted, pause := map[string]bool{}, newDoubted(), turnPause
 	again := time.NewTimer(0)
 	defer again.Stop()
 	for everybody := true; ; {
@@ -48,10 +49,10 @@ func (p *Porter) TurnAway(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		err := p.addNarrowed(due, everybody)
+		err := p.addNarrowed(due, doubted, everybody)
 		if err == nil {
 			everybody = false
-			err = p.turnAwayAll(ctx, due)
+			err = errors.Join(p.turnAwayAll(ctx, due), p.tellOf(ctx, doubted))
 		}
 		if err == nil {
 			pause = turnPause
@@ -64,24 +65,27 @@ func (p *Porter) TurnAway(ctx context.Context) error {
 
 // addNarrowed adds to the users who are due: all visitors, or those who may hold less than before. With a user's groups rights to their
 // servers may go as well, so that their visitors are looked at too.
-func (p *Porter) addNarrowed(due map[string]bool, everybody bool) error {
-	lately := p.o.Store.TakeNarrowed()
-	for _, user := range lately {
-		due[user] = true
+func (p *Porter) addNarrowed(due map[string]bool, d *doubted, everybody bool) error {
+	for _, name := range p.o.Store.TakeEnded() {
+		d.ended[name] = true
+	}
+	lately := map[string]bool{}
+	for _, user := range p.o.Store.TakeNarrowed() {
+		lately[user] = true
 	}
 	return p.o.Store.View(func(tx *store.Tx) error {
+		for _, owner := range slices.Collect(maps.Keys(lately)) {
+			for user := range tx.VisitorsOf(owner) {
+				lately[user] = true
+			}
+		}
+		maps.Copy(due, lately)
 		if everybody {
 			for user := range tx.Visitors() {
 				due[user] = true
 			}
-			return nil
 		}
-		for _, owner := range lately {
-			for user := range tx.VisitorsOf(owner) {
-				due[user] = true
-			}
-		}
-		return nil
+		return d.add(tx, everybody || len(lately) > 0, slices.Sorted(maps.Keys(lately)), p.asked.lately(p.o.Now()))
 	})
 }
 

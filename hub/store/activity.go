@@ -68,15 +68,17 @@ const (
 
 // Run writes activity and removes what is expired until ctx ends, then writes what is left. Its error is that last write's.
 func (s *Store) Run(ctx context.Context) error {
-	prune := time.NewTicker(pruneEvery)
+	prune := time.NewTimer(0)
 	defer prune.Stop()
-	s.report(s.prune())
 	for {
 		select {
 		case <-ctx.Done():
 			return s.flush()
 		case <-prune.C:
 			s.report(s.prune())
+			prune.Reset(s.untilPrune())
+		case <-s.sooner:
+			prune.Reset(s.untilPrune())
 		case <-s.wake:
 			select {
 			case <-ctx.Done():

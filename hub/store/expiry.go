@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
 
 	"jupyterhubd/hub"
@@ -14,6 +15,9 @@ func expiryRow(at time.Time, bucket, key string) row {
 
 // pruneBatch is how many records one transaction removes, so that nobody waits long behind it.
 const pruneBatch = 1000
+
+// pruneSoonest keeps tokens that expire one after another from being a transaction each.
+const pruneSoonest = 200 * time.Millisecond
 
 // Prune removes what is expired: tokens, codes, sessions, throttles, codes for shares. Reads do not see these before either; this only gives
 // their room back. more is true when it stopped after a batch.
@@ -39,6 +43,49 @@ func (tx *Tx) due(now time.Time, most int) (due [][]byte, more bool) {
 		due = append(due, bytes.Clone(k[8:]))
 	}
 	return due, false
+}
+
+// expires notes when a token will be of no use. Somebody has to be told of it then: it may be at work somewhere.
+func (tx *Tx) expires(at time.Time) {
+	tx.hastens = tx.hastens || !at.IsZero() && at.Before(tx.now().Add(pruneEvery))
+}
+
+// hasten has Run look once more when it is to prune, if a transaction gave it a reason to.
+func (s *Store) hasten(tx *Tx) {
+	if !tx.hastens {
+		return
+	}
+	select {
+	case s.sooner <- struct{}{}:
+	default:
+	}
+}
+
+// untilPrune is how long there is nothing to remove that could not wait: until a token expires, and some minutes at most.
+func (s *Store) untilPrune() time.Duration {
+	wait := pruneEvery
+	err := s.View(func(tx *Tx) error {
+		if at := tx.nextToken(tx.now().Add(pruneEvery)); !at.IsZero() {
+			wait = max(at.Sub(tx.now()), pruneSoonest)
+		}
+		return nil
+	})
+	if err != nil {
+		return pruneEvery // whoever writes next will hear of it
+	}
+	return wait
+}
+
+// nextToken returns when the next token expires, if that is before a moment, and zero otherwise.
+func (tx *Tx) nextToken(before time.Time) time.Time {
+	end := moment(before)
+	c := tx.bucket(indexExpiry).Cursor()
+	for k, _ := c.First(); k != nil && bytes.Compare(k[:8], end) < 0; k, _ = c.Next() {
+		if bucket, _, _ := bytes.Cut(k[8:], []byte{0}); string(bucket) == bucketTokens {
+			return time.Unix(0, int64(binary.BigEndian.Uint64(k[:8])))
+		}
+	}
+	return time.Time{}
 }
 
 // pruneOne removes one expired record. It may be gone already: a session takes its tokens and codes with it.

@@ -2,31 +2,37 @@ package store
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 
 	"jupyterhubd/hub"
 )
 
-// narrowed is who may hold less than before: a share that they had, a group, or a role is gone. Whoever acts on it need not know what
-// all can take something away.
+// narrowed is who may hold less than before: a share that they had, a group, or a role is gone; and which tokens open nothing any more.
+// Whoever acts on it need not know what all can take something away.
 type narrowed struct {
-	mu    sync.Mutex // guards users
-	users map[string]bool
-	told  chan struct{} // one token: there are some
+	mu     sync.Mutex // guards users and tokens
+	users  map[string]bool
+	tokens map[string]bool // by their values' SHA-256 in hexadecimal digits
+	told   chan struct{}   // one token: there are some
 }
 
 func newNarrowed() *narrowed {
-	return &narrowed{users: map[string]bool{}, told: make(chan struct{}, 1)}
+	return &narrowed{users: map[string]bool{}, tokens: map[string]bool{}, told: make(chan struct{}, 1)}
 }
 
-func (n *narrowed) add(users []string) {
-	if len(users) == 0 {
+// add notes what a transaction took away.
+func (n *narrowed) add(tx *Tx) {
+	if len(tx.narrowed)+len(tx.ended) == 0 {
 		return
 	}
 	n.mu.Lock()
-	for _, u := range users {
+	for _, u := range tx.narrowed {
 		n.users[u] = true
+	}
+	for _, name := range tx.ended {
+		n.tokens[name] = true
 	}
 	n.mu.Unlock()
 	select {
@@ -35,7 +41,7 @@ func (n *narrowed) add(users []string) {
 	}
 }
 
-// Narrowed has a value once a transaction that ended may have left somebody with less than before.
+// Narrowed has a value once a transaction that ended may have left somebody with less than before, or has ended a token.
 func (s *Store) Narrowed() <-chan struct{} { return s.narrowed.told }
 
 // TakeNarrowed returns who that may be, each once.
@@ -48,6 +54,16 @@ func (s *Store) TakeNarrowed() []string {
 	}
 	clear(s.narrowed.users)
 	return users
+}
+
+// TakeEnded returns the tokens that were revoked or have expired, each once, by their values' SHA-256 in hexadecimal digits. One that has
+// expired is among them once it is pruned.
+func (s *Store) TakeEnded() []string {
+	s.narrowed.mu.Lock()
+	defer s.narrowed.mu.Unlock()
+	names := slices.Collect(maps.Keys(s.narrowed.tokens))
+	clear(s.narrowed.tokens)
+	return names
 }
 
 // narrow notes that users may hold less when the transaction ends well.
@@ -76,6 +92,17 @@ func lacks(now, before []string) bool {
 
 // Visitors are the users who hold tokens of OAuth clients: whom servers and services let in. Some come more than once.
 func (tx *Tx) Visitors() iter.Seq[string] { return tx.visitors(tx.keys(bucketClients, nil)) }
+
+// Clients are all OAuth clients: what there is to enter.
+func (tx *Tx) Clients() iter.Seq[hub.Client] {
+	return func(yield func(hub.Client) bool) {
+		for _, id := range tx.keys(bucketClients, nil) {
+			if c, err := tx.Client(id); err == nil && !yield(c) {
+				return
+			}
+		}
+	}
+}
 
 // VisitorsOf are those of one user's servers.
 func (tx *Tx) VisitorsOf(user string) iter.Seq[string] {

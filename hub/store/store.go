@@ -31,10 +31,11 @@ type Options struct {
 
 // Store is an open database file. Its methods may be called from any goroutine.
 type Store struct {
-	db   *bbolt.DB
-	path string
-	opts Options
-	wake chan struct{} // one token: there is activity to flush
+	db     *bbolt.DB
+	path   string
+	opts   Options
+	wake   chan struct{} // one token: there is activity to flush
+	sooner chan struct{} // one token: a token expires before anybody would look
 
 	writes, notes atomic.Uint64 // see Stats
 	generation    atomic.Uint64
@@ -76,7 +77,7 @@ func open(path string, o Options, steps []migration) (*Store, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	s := &Store{db: db, path: path, opts: o, wake: make(chan struct{}, 1), current: newLayer(), narrowed: newNarrowed()}
+	s := &Store{db: db, path: path, opts: o, wake: make(chan struct{}, 1), sooner: make(chan struct{}, 1), current: newLayer(), narrowed: newNarrowed()}
 	s.users.copy, s.tokens.copy, s.sessions.copy, s.clients.copy = copyUser, copyToken, copySession, copyClient
 	if err := s.migrate(steps); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -193,7 +194,8 @@ func (s *Store) Update(fn func(*Tx) error) error {
 	s.generation.Add(1)
 	if err == nil {
 		s.writes.Add(1)
-		s.narrowed.add(tx.narrowed)
+		s.narrowed.add(tx)
+		s.hasten(tx)
 	}
 	return s.wrap(err)
 }
@@ -235,6 +237,8 @@ type Tx struct {
 	opened []opened  // buckets
 
 	narrowed []string // users who may hold less when this ends well
+	ended    []string // tokens that open nothing then, by their values' hashes
+	hastens  bool     // a token will expire before it would be pruned
 
 	few [8]opened // where opened begins: as many as most transactions open
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/subtle"
+	"encoding/hex"
 
 	"jupyterhubd/hub"
 )
@@ -145,6 +146,7 @@ func (tx *Tx) addToken(t tokenRecord) (tokenRecord, error) {
 	if t.Created.IsZero() {
 		t.Created = tx.now().UTC()
 	}
+	tx.expires(t.Expires)
 	return t, save(tx, bucketTokens, number(t.ID), t, nil, tokenRows(t))
 }
 
@@ -174,6 +176,7 @@ func (tx *Tx) changeToken(id uint64, change func(*tokenRecord)) error {
 	}
 	old := tokenRows(t)
 	change(&t)
+	tx.expires(t.Expires)
 	return save(tx, bucketTokens, number(id), t, old, tokenRows(t))
 }
 
@@ -183,7 +186,14 @@ func (tx *Tx) DeleteToken(id uint64) error {
 	if err != nil || !ok {
 		return orMissing(err, "token", "")
 	}
+	tx.ended = append(tx.ended, hex.EncodeToString(t.Hash))
 	return tx.erase(bucketTokens, number(id), tokenRows(t))
+}
+
+// TokenName returns the SHA-256 of a token's value in hexadecimal digits, by which the proxy knows it.
+func (tx *Tx) TokenName(id uint64) (string, error) {
+	t, err := tx.token(id)
+	return hex.EncodeToString(t.Hash), err
 }
 
 // DeleteTokensOf revokes all tokens of an owner.

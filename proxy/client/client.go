@@ -144,6 +144,32 @@ func (c *Client) EndVisit(ctx context.Context, id, spec string, until time.Time)
 	return nil
 }
 
+// EndTokens tells the proxy that tokens open nothing any more: WebSockets that were opened with them are closed, and for ten minutes, longer
+// than servers remember what a token is, requests reach no server with them. They are named by their values' SHA-256 in hexadecimal digits.
+func (c *Client) EndTokens(ctx context.Context, names []string) error {
+	if err := c.call(ctx, http.MethodPost, "/api/tokens/end", map[string][]string{"tokens": names}, nil); err != nil {
+		return fmt.Errorf("end tokens at the proxy: %w", err)
+	}
+	return nil
+}
+
+// AskAboutToken tells the proxy that a token may open less than before: every server has to ask the hub about it anew, and WebSockets that
+// were opened with it are closed, but those at the routes of stay.
+func (c *Client) AskAboutToken(ctx context.Context, name string, stay []string) error {
+	paths := make([]string, len(stay))
+	for i, spec := range stay {
+		path, err := c.pathOf(spec)
+		if err != nil {
+			return err
+		}
+		paths[i] = strings.TrimPrefix(path, "/api/routes")
+	}
+	if err := c.call(ctx, http.MethodPost, "/api/tokens/"+name+"/anew", map[string][]string{"stay": paths}, nil); err != nil {
+		return fmt.Errorf("have servers ask about a token anew: %w", err)
+	}
+	return nil
+}
+
 // Reload makes the proxy read its configuration and certificates again, or, to check, only say whether it would. It returns
 // the changes in sentences. Mistakes are one error of kind Invalid with a line each.
 func (c *Client) Reload(ctx context.Context, check bool) ([]string, error) {

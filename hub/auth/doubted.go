@@ -1,0 +1,152 @@
+package auth
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"jupyterhubd/hub"
+	"jupyterhubd/hub/store"
+)
+
+// Whoever shows a server a token in a header or a URL, as programs do, is believed for as long as the server remembers what the hub said of
+// the token, and in a WebSocket for ever. So the proxy is told of the tokens that were revoked or have expired, which open nothing any more,
+// and of those that may open less than before: about these the servers have to ask anew.
+
+// doubted are the tokens of which the proxy is still to be told.
+type doubted struct {
+	ended map[string]bool // these open nothing; by the store's names
+	less  map[uint64]bool // these may open less; by id
+}
+
+func newDoubted() *doubted { return &doubted{ended: map[string]bool{}, less: map[uint64]bool{}} }
+
+// add adds what the store has noted since, and where somebody has less than before every token that may be at a server: those of these
+// users, and those that servers asked about lately.
+func (d *doubted) add(tx *store.Tx, less bool, users []string, asked []uint64) error {
+	var these []hub.Token
+	if less {
+		for _, id := range asked {
+			if t, err := tx.Token(id); err == nil {
+				these = append(these, t)
+			}
+		}
+	}
+	for _, user := range users {
+		these = append(these, tx.Tokens(hub.Owner{Kind: hub.OwnerUser, Name: user})...)
+	}
+	for _, t := range these {
+		issued, err := clientOf(tx, t)
+		if err != nil {
+			return err
+		}
+		if roams(issued) {
+			d.less[t.ID] = true
+		}
+	}
+	return nil
+}
+
+// roams reports whether a token can open other servers than that by whose login it was made. issued is what it was issued to; nil: a plain
+// token.
+func roams(issued *hub.Client) bool { return issued == nil || len(issued.AllowedScopes) > 0 }
+
+// tellOf tells the proxy of tokens. Of what it hears nothing more is to be done. One that knows no such thing leaves it to the servers,
+// which ask again by themselves.
+func (p *Porter) tellOf(ctx context.Context, d *doubted) error {
+	if p.o.Sessions == nil || p.o.Routespec == nil {
+		return nil
+	}
+	if len(d.ended) > 0 {
+		if err := p.o.Sessions.EndTokens(ctx, slices.Sorted(maps.Keys(d.ended))); err != nil && hub.KindOf(err) != hub.NotFound {
+			return err
+		}
+		clear(d.ended)
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.less)) {
+		name, stay, err := p.opensOf(id)
+		if err == nil {
+			err = p.o.Sessions.AskAboutToken(ctx, name, stay)
+		}
+		if err != nil && hub.KindOf(err) != hub.NotFound { // of the token: it has ended, which is told as well
+			return err
+		}
+		delete(d.less, id)
+	}
+	return nil
+}
+
+// opensOf returns a token's name and the routes of what it opens.
+func (p *Porter) opensOf(id uint64) (name string, routes []string, err error) {
+	err = p.o.Store.View(func(tx *store.Tx) error {
+		t, err := tx.Token(id)
+		if err != nil {
+			return err
+		}
+		if name, err = tx.TokenName(id); err != nil {
+			return err
+		}
+		holds, err := Holds(tx, p.Policy(), t.Owner)
+		if err != nil {
+			return err
+		}
+		issued, err := clientOf(tx, t)
+		if err != nil {
+			return err
+		}
+		holds = p.Policy().Token(t, issued, holds, GroupsIn(tx))
+		for c := range tx.Clients() {
+			if MayEnter(holds, c, GroupsIn(tx)) {
+				routes = append(routes, p.o.Routespec(c))
+			}
+		}
+		return nil
+	})
+	return name, routes, err
+}
+
+// Limits of what is remembered of servers' questions.
+const (
+	believedFor = 10 * time.Minute // servers remember an answer for five
+	mostAsked   = 10000
+)
+
+// asked are the tokens about which somebody asked lately who they are.
+type asked struct {
+	mu   sync.Mutex // guards when
+	when map[uint64]time.Time
+}
+
+// note remembers a token. When there are too many, any makes room: its servers ask anew by themselves.
+func (k *asked) note(id uint64, now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.when == nil {
+		k.when = map[uint64]time.Time{}
+	}
+	if _, known := k.when[id]; !known && len(k.when) >= mostAsked {
+		maps.DeleteFunc(k.when, func(_ uint64, at time.Time) bool { return now.Sub(at) > believedFor })
+		for other := range k.when {
+			if len(k.when) < mostAsked {
+				break
+			}
+			delete(k.when, other)
+		}
+	}
+	k.when[id] = now
+}
+
+// lately returns the tokens, and forgets those that nobody remembers.
+func (k *asked) lately(now time.Time) []uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.when, func(_ uint64, at time.Time) bool { return now.Sub(at) > believedFor })
+	return slices.Collect(maps.Keys(k.when))
+}
+
+// asksWho reports whether a request asks who shows a token, as a server does that is shown one.
+func asksWho(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/api/user") }
