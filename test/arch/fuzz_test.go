@@ -17,6 +17,7 @@ var reached = []struct{ room, target, stranger string }{
 	{"hub/auth", "FuzzCookies", "a browser, and whoever sets cookies in it"},
 	{"proxy", "FuzzCookies", "a browser, and whoever sets cookies in it"},
 	{"proxy", "FuzzSetCookie", "a user's server"},
+	{"proxy", "FuzzTokens", "whoever shows a token"},
 	{"hub/auth", "FuzzNext", "who makes a link to the login page"},
 	{"hub/auth", "FuzzForwarded", "a browser behind somebody's proxy"},
 	{"proxy", "FuzzForwarded", "a browser behind somebody's proxy"},
