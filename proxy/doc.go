@@ -32,7 +32,8 @@
 // what else it sets is confined to its own path and host (see jar), and headers by which it would speak for the whole host
 // (Clear-Site-Data, Strict-Transport-Security and the like) are dropped. For ten minutes after a session's end its requests come
 // without the cookies that speak for it, because single-user servers remember their visitors for up to five. A session that may not be
-// at one server any more, and goes on elsewhere, comes there under another name from then on (see aliases).
+// at one server any more, and goes on elsewhere, comes there under another name from then on (see aliases). Tokens that programs show in
+// headers and URLs are known by their SHA-256, and end in the same two ways (see tokens.go).
 //
 // # WebSockets
 //

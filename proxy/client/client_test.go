@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -294,6 +295,13 @@ func TestSessionsAndReloads(t *testing.T) {
 	if err := p.client.EndVisit(t.Context(), "0123456789abcdef0123456789abcdef", "/user/jo%40ex.org/", time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
+	name := strings.Repeat("0f", 32)
+	if err := errors.Join(p.client.EndTokens(t.Context(), []string{name}), p.client.AskAboutToken(t.Context(), name, []string{"/user/jo%40ex.org/"})); err != nil {
+		t.Error(err)
+	}
+	if err := p.client.AskAboutToken(t.Context(), name, []string{"user"}); hub.KindOf(err) != hub.Invalid {
+		t.Errorf("no routespec: %v", err)
+	}
 	if err := p.client.EndVisit(t.Context(), "x", "user", time.Now()); hub.KindOf(err) != hub.Invalid {
 		t.Errorf("no routespec: %v", err)
 	}
@@ -302,6 +310,12 @@ func TestSessionsAndReloads(t *testing.T) {
 	}
 	chp := theirs(t)
 	if err := chp.client.EndSession(t.Context(), "x"); hub.KindOf(err) != hub.NotFound {
+		t.Errorf("configurable-http-proxy: %v", err)
+	}
+	if err := chp.client.EndTokens(t.Context(), []string{name}); hub.KindOf(err) != hub.NotFound {
+		t.Errorf("configurable-http-proxy: %v", err)
+	}
+	if err := chp.client.AskAboutToken(t.Context(), name, nil); hub.KindOf(err) != hub.NotFound {
 		t.Errorf("configurable-http-proxy: %v", err)
 	}
 	if err := chp.client.EndVisit(t.Context(), "x", "/user/alice/", time.Now()); hub.KindOf(err) != hub.NotFound {
