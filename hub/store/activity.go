@@ -68,7 +68,8 @@ const (
 
 // Run writes activity and removes what is expired until ctx ends, then writes what is left. Its error is that last write's.
 func (s *Store) Run(ctx context.Context) error {
-	prune := time.NewTimer(0)
+	s.report(s.prune())
+	prune := time.NewTimer(s.untilPrune())
 	defer prune.Stop()
 	for {
 		select {
