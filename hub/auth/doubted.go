@@ -112,17 +112,24 @@ func (p *Porter) opensOf(id uint64) (name string, routes []string, err error) {
 // Limits of what is remembered of servers' questions.
 const (
 	believedFor = 10 * time.Minute // servers remember an answer for five
+	noteEvery   = time.Minute
 	mostAsked   = 10000
 )
 
 // asked are the tokens about which somebody asked lately who they are.
 type asked struct {
-	mu   sync.Mutex // guards when
+	mu   sync.RWMutex // guards when
 	when map[uint64]time.Time
 }
 
 // note remembers a token. When there are too many, any makes room: its servers ask anew by themselves.
 func (k *asked) note(id uint64, now time.Time) {
+	k.mu.RLock()
+	last, known := k.when[id]
+	k.mu.RUnlock()
+	if known && now.Sub(last) < noteEvery {
+		return
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.when == nil {
