@@ -118,7 +118,7 @@ func (m *Manager) untilDeadline(ctx context.Context, s *server, limit time.Durat
 func (m *Manager) tooLate(s *server, limit time.Duration) error {
 	u := m.unitOf(s)
 	switch {
-	case !u.State.Alive():
+	case u.State != hub.UnitActive:
 		return timeout(limit, "start_timeout", "The system did not get it to run.")
 	case !u.Listening:
 		return timeout(limit, "start_timeout", "It runs, and did not come so far as to listen: it may just be slow. Try again.")

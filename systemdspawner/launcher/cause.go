@@ -16,6 +16,8 @@ type ending struct {
 	Code   int32     // ExecMainCode, a CLD_ number of waitid(2)
 	Status int32     // ExecMainStatus: exit status or signal
 	Active bool      // whether it was ever active, that is, whether its program ran
+	Before string    // the command before the program that failed, whose Code and Status these are
+	Over   bool      // it ran for as long as it may (RuntimeMaxSec=)
 	Began  time.Time // of the run
 	Job    string    // how the job of the start ended: failed, timeout, dependency, canceled; empty when none was awaited
 
@@ -111,6 +113,8 @@ func (e ending) kind() hub.CauseKind {
 			return s.kind
 		}
 		return hub.CauseSystem
+	case e.Before != "":
+		return e.own()
 	case e.Result == "exit-code" && e.Status == execCredential:
 		return hub.CauseCredential
 	case e.Result == "exit-code" && e.Status == execNoCommand:
@@ -134,9 +138,14 @@ func (e ending) own() hub.CauseKind {
 		return hub.CauseOwnConfig
 	case e.Hints.device:
 		return hub.CauseMissingDevice
+	case e.Before != "":
+		return hub.CauseSystem
 	}
 	return hub.CauseExited
 }
+
+// asked reports whether a unit failed only in that it did not end in time when somebody stopped or restarted it.
+func (e ending) asked() bool { return e.Result == "timeout" && e.Active && !e.Over }
 
 // by reports whether a signal ended the first process.
 func (e ending) by(s unix.Signal) bool {
@@ -167,7 +176,7 @@ func (e ending) message(kind hub.CauseKind) string {
 		if e.Active {
 			return "Your server was ended because its time was over." + goOn
 		}
-		return fmt.Sprintf("Your server did not start within %s.", e.Timeout) + tryAgain
+		return fmt.Sprintf("Your server did not start within %s.", spoken(e.Timeout)) + tryAgain
 	case hub.CauseMissingHome:
 		return fmt.Sprintf("Your home directory %s is missing or cannot be entered.", e.Home) + tellAdmin
 	case hub.CauseMissingCommand:
@@ -194,6 +203,9 @@ func (e ending) message(kind hub.CauseKind) string {
 	case hub.CauseSignal:
 		return "Your server was ended by the signal " + unix.SignalName(unix.Signal(e.Status)) + "." + goOn
 	}
+	if e.Before != "" {
+		return "A command that has to run before your server failed. The last lines of its log may say more." + tellAdmin
+	}
 	return notSetUp + tellAdmin
 }
 
@@ -205,6 +217,9 @@ func (e ending) detail() string {
 	words := []string{"Result=" + e.Result}
 	if e.Job != "" && e.Job != "done" {
 		words = append(words, "job="+e.Job)
+	}
+	if e.Before != "" {
+		words = append(words, "ExecStartPre="+e.Before)
 	}
 	switch e.Code {
 	case cldExited:
@@ -233,6 +248,14 @@ func limit(n uint64, text func(uint64) string) string {
 		return ""
 	}
 	return " (" + text(n) + ")"
+}
+
+// spoken says a span of time to a person, in seconds, or in minutes where those are whole.
+func spoken(d time.Duration) string {
+	if d >= 2*time.Minute && d%time.Minute == 0 {
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	}
+	return fmt.Sprintf("%g seconds", d.Seconds())
 }
 
 func countText(n uint64) string { return fmt.Sprint(n) }

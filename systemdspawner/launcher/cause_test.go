@@ -96,10 +96,22 @@ func TestEveryEndHasItsCause(t *testing.T) {
 			hub.CauseSignal, "SIGSEGV", "signal=SIGSEGV"},
 		"slow credential server": {
 			ending{Result: "timeout", Timeout: time.Minute},
-			hub.CauseTimeout, "did not start within 1m0s", "Result=timeout"},
+			hub.CauseTimeout, "did not start within 60 seconds.", "Result=timeout"},
 		"RuntimeMaxSec": {
-			ending{Result: "timeout", Active: true},
+			ending{Result: "timeout", Active: true, Over: true},
 			hub.CauseTimeout, "its time was over", "Result=timeout"},
+		"a command before it fails": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Before: "/bin/false"},
+			hub.CauseSystem, "A command that has to run before your server failed", "ExecStartPre=/bin/false, code=exited, status=1"},
+		"a command before it is killed": {
+			ending{Result: "signal", Code: cldKilled, Status: 9, Before: "/bin/sh"},
+			hub.CauseSystem, "A command that has to run before your server failed", "ExecStartPre=/bin/sh, code=killed, signal=SIGKILL"},
+		"a command before it finds no room": {
+			ending{Result: "exit-code", Code: cldExited, Status: 1, Before: "/bin/cp", Full: true, Home: "/home/alice"},
+			hub.CauseFullHome, "no room left in /home/alice", "ExecStartPre=/bin/cp"},
+		"a command before it finds no home": {
+			ending{Result: "exit-code", Code: cldExited, Status: 200, Before: "/bin/cp", Home: "/home/alice"},
+			hub.CauseMissingHome, "Your home directory /home/alice is missing", "200/CHDIR"},
 		"no room for the unit": {
 			ending{Result: "resources"},
 			hub.CauseSystem, "could not set up", "Result=resources"},

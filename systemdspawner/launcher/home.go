@@ -21,20 +21,32 @@ const homeHelper = "/usr/sbin/mkhomedir_helper"
 // homeTime bounds the making of one home, the mounting of where it lies included.
 const homeTime = 60 * time.Second
 
-// makeHome makes a home directory that is missing, where root's file says so: by a unit of its own, since nothing that runs with our
-// rights may write there. Whatever else is amiss with a home is told by the start.
+// makeHome makes a home directory that is missing, where root's file says so. Somebody's second server waits for the first one's home,
+// and nobody for another's. Whoever does not want to wait any more leaves; the home is made all the same.
 func (l *Launcher) makeHome(ctx context.Context, b *bus, o Order) error {
 	if !o.Settings.CreateHome || o.Person.Guest {
 		return nil
 	}
-	l.homes.Lock() // somebody's second server waits for the first one's home
-	defer l.homes.Unlock()
 	account := o.Person.Account
+	made := l.homes.DoChan(account.Name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), homeTime+grace)
+		defer cancel()
+		return nil, homeOf(ctx, b, account)
+	})
+	select {
+	case m := <-made:
+		return m.Err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// homeOf makes an account's home where there is none: by a unit of its own, since nothing that runs with our rights may write there.
+// Whatever else is amiss with a home is told by the start.
+func homeOf(ctx context.Context, b *bus, account hub.Account) error {
 	if _, err := os.Stat(account.Home); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, homeTime+grace)
-	defer cancel()
 	name, done := fmt.Sprintf("jupyterhub-home-%d.service", account.UID), make(chan string, 1)
 	if _, err := b.StartTransientUnitContext(ctx, name, "fail", homeUnit(account), done); err != nil {
 		return busError(err, "start "+name)

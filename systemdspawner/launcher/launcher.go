@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/sys/unix"
 
 	"jupyterhubd/hub"
@@ -27,7 +28,7 @@ type Launcher struct {
 
 	loading sync.Mutex // one reading of the configuration at a time, with its taking over
 
-	homes sync.Mutex // one home at a time is made
+	homes singleflight.Group // by account: one of them at a time makes it
 
 	serving sync.Mutex // one round of the services at a time
 

@@ -35,9 +35,12 @@ func (s seen) state() hub.UnitState {
 	switch state := s.text("ActiveState"); state {
 	case "reloading", "refreshing", "maintenance":
 		return hub.UnitActive
-	case "", "inactive":
-		if s.queued() {
+	case "", "inactive", "failed":
+		switch {
+		case s.queued():
 			return hub.UnitActivating // an admin restarts it: between its stop and its start
+		case state == "failed":
+			return hub.UnitFailed
 		}
 		return hub.UnitInactive
 	default:
@@ -45,7 +48,7 @@ func (s seen) state() hub.UnitState {
 	}
 }
 
-// queued reports whether systemd has a job for the unit. For one that is inactive that is its start.
+// queued reports whether systemd has a job for the unit. For one that does not run that is its start.
 func (s seen) queued() bool {
 	job, _ := s["Job"].([]any)
 	if len(job) == 0 {
@@ -127,12 +130,40 @@ func (s seen) unit(name string, ref hub.ServerRef) hub.Unit {
 
 // ending returns how the unit ended, as far as systemd says it.
 func (s seen) ending() ending {
-	return ending{
-		Result: s.text("Result"), Code: s.signed("ExecMainCode"), Status: s.signed("ExecMainStatus"),
+	e := ending{
+		Result: s.text("Result"), Code: s.signed("ExecMainCode"), Status: s.signed("ExecMainStatus"), Over: s.over(),
 		Began: s.time("InactiveExitTimestamp"), Active: s.number("ActiveEnterTimestamp") > 0, Home: strings.TrimPrefix(s.text("WorkingDirectory"), "!"),
 		MemLimit: s.number("MemoryMax"), TasksMax: s.number("TasksMax"),
 		Timeout: time.Duration(min(s.number("TimeoutStartUSec"), uint64(time.Hour/time.Microsecond))) * time.Microsecond,
 	}
+	if e.Code == 0 {
+		e.Before, e.Code, e.Status = s.before()
+	}
+	return e
+}
+
+// over reports whether the unit ran for as long as it may.
+func (s seen) over() bool {
+	most, from, to := s.number("RuntimeMaxUSec"), s.number("ActiveEnterTimestampMonotonic"), s.number("ActiveExitTimestampMonotonic")
+	return from > 0 && to >= from && to-from >= most
+}
+
+// before returns the command that failed before the unit's program was started, and how it ended; "" where there is none. What may
+// fail is none.
+func (s seen) before() (path string, code, status int32) {
+	const program, mayFail, how, with = 0, 2, 8, 9 // fields of the bus's form of ExecStartPre=, a(sasbttttuii)
+	commands, _ := s["ExecStartPre"].([][]any)
+	for _, c := range commands {
+		if len(c) <= with || c[mayFail] == true {
+			continue
+		}
+		code, _ := c[how].(int32)
+		status, _ := c[with].(int32)
+		if name, _ := c[program].(string); code != 0 && (code != cldExited || status != 0) {
+			return name, code, status
+		}
+	}
+	return "", 0, 0
 }
 
 // files names where an admin's unit of the same name comes from, for the sentence about a clash.

@@ -114,7 +114,7 @@ func TestSlicesDoNotNestByAccident(t *testing.T) {
 	}
 }
 
-// Between the stop and the start of a restart a unit is inactive, and has not ended.
+// Between the stop and the start of a restart a unit is inactive, or failed where it was killed, and has not ended.
 func TestAUnitWithAStartAheadHasNotEnded(t *testing.T) {
 	job := func(id uint32) []any { return []any{id, "/org/freedesktop/systemd1/job/" + fmt.Sprint(id)} }
 	for _, c := range []struct {
@@ -124,11 +124,50 @@ func TestAUnitWithAStartAheadHasNotEnded(t *testing.T) {
 		{seen{"ActiveState": "inactive", "Job": job(7)}, hub.UnitActivating},
 		{seen{"ActiveState": "inactive", "Job": job(0)}, hub.UnitInactive},
 		{seen{"ActiveState": "inactive"}, hub.UnitInactive},
-		{seen{"ActiveState": "failed", "Job": job(7)}, hub.UnitFailed},
+		{seen{"ActiveState": "failed", "Job": job(7)}, hub.UnitActivating},
+		{seen{"ActiveState": "failed", "Job": job(0)}, hub.UnitFailed},
 		{seen{}, hub.UnitInactive},
 	} {
 		if got := c.properties.state(); got != c.want {
 			t.Errorf("%v is %s, want %s", c.properties, got, c.want)
 		}
+	}
+}
+
+// Systemd has one word for a unit that ran for as long as it may and for one that did not end when it was told to.
+func TestWhoseTimeWasOver(t *testing.T) {
+	const minute = uint64(time.Minute / time.Microsecond)
+	for name, c := range map[string]struct {
+		most, from, to uint64
+		over           bool
+	}{
+		"it ran for as long as it may": {minute, 5 * minute, 6*minute + 3, true},
+		"it was stopped before":        {minute, 5 * minute, 6*minute - 3, false},
+		"it may run for ever":          {infinity, 5 * minute, 900 * minute, false},
+		"it never ran":                 {minute, 0, 0, false},
+	} {
+		s := seen{"Result": "timeout", "ActiveEnterTimestamp": c.from, "RuntimeMaxUSec": c.most,
+			"ActiveEnterTimestampMonotonic": c.from, "ActiveExitTimestampMonotonic": c.to}
+		if end := s.ending(); end.Over != c.over || end.asked() != (!c.over && c.from > 0) {
+			t.Errorf("%s: %+v", name, end)
+		}
+	}
+}
+
+// Of the commands before the program, the one counts that failed and may not.
+func TestTheCommandThatFailedBefore(t *testing.T) {
+	command := func(path string, mayFail bool, code, status int32) []any {
+		return []any{path, []string{path}, mayFail, uint64(1), uint64(1), uint64(2), uint64(2), uint32(77), code, status}
+	}
+	s := seen{"Result": "exit-code", "ExecMainCode": int32(0), "ExecMainStatus": int32(0), "ExecStartPre": [][]any{
+		command("/bin/true", false, cldExited, 0), command("/bin/maybe", true, cldExited, 1), command("/bin/false", false, cldExited, 4),
+		command("/bin/never", false, 0, 0), {"what is this"},
+	}}
+	if end := s.ending(); end.Before != "/bin/false" || end.Code != cldExited || end.Status != 4 {
+		t.Errorf("%+v", end)
+	}
+	s["ExecMainCode"], s["ExecMainStatus"] = int32(cldExited), int32(1)
+	if end := s.ending(); end.Before != "" || end.Status != 1 {
+		t.Errorf("the program itself failed: %+v", end)
 	}
 }

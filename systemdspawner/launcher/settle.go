@@ -30,6 +30,11 @@ func (l *Launcher) settle(ctx context.Context, b *bus, s seen, u hub.Unit) error
 		l.ended(u, cause, false)
 		return nil
 	}
+	if end := s.ending(); end.asked() { // by an admin, and it was killed
+		l.ended(u, nil, false)
+		l.forget(ctx, b, u.Name)
+		return nil
+	}
 	l.failed(ctx, u, l.endingOf(ctx, s, u, known.evidence))
 	l.forgive(ctx)
 	return nil

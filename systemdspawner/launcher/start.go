@@ -174,7 +174,7 @@ const attempts = 3
 
 // launch gives the unit to systemd and returns how its job ended, "" where nobody can tell: then the unit itself is asked.
 func (l *Launcher) launch(ctx context.Context, e *entry, o Order, c Composition) (string, error) {
-	up, err := l.turn(ctx, e)
+	up, err := l.prepare(ctx, e, o)
 	if err != nil {
 		return "", err
 	}
@@ -207,11 +207,30 @@ func (l *Launcher) took(ctx context.Context, b *bus, o Order) bool {
 	return err == nil && ours && is == o.ServerRef && s.state().Alive()
 }
 
+// prepare waits for all that comes before systemd has the unit: its turn, and its user's home. A Stop ends the wait.
+func (l *Launcher) prepare(ctx context.Context, e *entry, o Order) (up func(), err error) {
+	if up, err = l.turn(ctx, e); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.roster.waits(e, cancel)
+	b, err := l.connection(ctx)
+	if err == nil {
+		err = l.makeHome(ctx, b, o)
+	}
+	switch {
+	case err == nil:
+		return up, nil
+	case l.roster.asked(e):
+		err = wasStopped(o.ServerRef)
+	}
+	up()
+	return nil, err
+}
+
 // submit makes the unit's directory, limits its slices, and starts it.
 func (l *Launcher) submit(ctx context.Context, b *bus, e *entry, o Order, c Composition) (string, error) {
-	if err := l.makeHome(ctx, b, o); err != nil {
-		return "", err
-	}
 	if err := l.sockets.make(c.Unit, o.Person.Account.UID); err != nil {
 		return "", refused(hub.Unknown, hub.CauseSystem, notSetUp, err)
 	}

@@ -242,7 +242,7 @@ type gate struct {
 func (s *stage) gate() *gate {
 	s.t.Helper()
 	path := s.Path("/run/jupyterhub/credentials.sock")
-	g := &gate{t: s.t, door: path + ".hub", asked: make(chan net.Conn, 1)}
+	g := &gate{t: s.t, door: path + ".hub", asked: make(chan net.Conn, 64)}
 	if err := os.Rename(path, g.door); err != nil {
 		s.t.Fatal(err)
 	}
