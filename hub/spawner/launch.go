@@ -116,14 +116,19 @@ func (m *Manager) untilDeadline(ctx context.Context, s *server, limit time.Durat
 
 // tooLate is why a start is given up: how far it came says where to look.
 func (m *Manager) tooLate(s *server, limit time.Duration) error {
-	u := m.unitOf(s)
+	m.mu.Lock()
+	u, routed := s.unit, s.routed
+	m.mu.Unlock()
 	switch {
 	case u.State != hub.UnitActive:
 		return timeout(limit, "start_timeout", "The system did not get it to run.")
 	case !u.Listening:
 		return timeout(limit, "start_timeout", "It runs, and did not come so far as to listen: it may just be slow. Try again.")
 	}
-	return timeout(limit, "start_timeout", "It runs and listens.")
+	if routed {
+		return timeout(limit, "start_timeout", "It runs and answers, and the proxy does not take its address. Please tell your administrator.")
+	}
+	return timeout(limit, "start_timeout", "It runs and listens, and has not answered yet: it may just be slow. Try again.")
 }
 
 // sayHowItGoes tells who watches a start that takes long whether the server is at work.

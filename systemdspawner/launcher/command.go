@@ -69,8 +69,8 @@ func (t tree) checkProgram(path string) error {
 	if file, err = t.resolve(interpreter); err == nil {
 		err = runnable(file)
 	}
-	if err != nil {
-		return hub.Errorf(hub.KindOf(err), "%s is run by %s: %w", path, interpreter, err)
+	if err != nil { // not as fs.ErrNotExist: the program is there, and nothing else of its name is looked for
+		return hub.Errorf(hub.KindOf(err), "%s is run by %s: %v", path, interpreter, err)
 	}
 	return nil
 }

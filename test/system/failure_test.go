@@ -10,8 +10,8 @@ import (
 	"jupyterhubd/hub/client"
 )
 
-// failing is the ways in which a start goes wrong, and what bob is told.
-var failing = []struct {
+// failure is a way in which bob's server ends badly, and what he is told.
+type failure struct {
 	name     string
 	config   string // of bob's server
 	before   string // what root does to the machine, and undoes
@@ -20,7 +20,10 @@ var failing = []struct {
 	sentence string // in what bob reads
 	journal  string // in the last lines of his server's journal
 	detail   string // in what is meant for an admin
-}{
+}
+
+// failing is the ways in which a start goes wrong.
+var failing = []failure{
 	{name: "missing command", config: `cmd = ["no-such-command"]`,
 		kind: hub.CauseMissingCommand, sentence: "not installed as it has to be", detail: "no-such-command"},
 	{name: "exits at once", config: `cmd = ["quits"]`,
@@ -64,53 +67,70 @@ func TestFailureIsTold(t *testing.T) {
 	s.put("/usr/local/bin/mounts", "#!/usr/bin/python3\nimport ctypes\nctypes.CDLL(None).mount(0, 0, 0, 0, 0)\n", 0o755)
 	for _, f := range failing {
 		t.Run(f.name, func(t *testing.T) {
-			s := settle(t, s.Bed)
-			s.configure("[spawner.user.bob]\n" + f.config + "\n")
-			if f.before != "" {
-				s.run("sh", "-c", f.before)
-				s.afterwards("sh", "-c", f.after)
-			}
-			p := s.player("bob")
-			p.logIn("/hub/home")
-			if told := p.startServer(); len(told) > 0 {
-				if last := told[len(told)-1]; !last.Failed || !strings.Contains(last.Message, f.sentence) {
-					t.Errorf("the last event is %+v", last)
-				}
-			}
-			at := p.get("/hub/spawn-pending/bob")
-			s.eventually("the log has been read", func() bool {
-				if strings.Contains(at.words(), "are being read") {
-					at = p.get("/hub/spawn-pending/bob")
-				}
-				return !strings.Contains(at.words(), "are being read")
-			})
-			for _, want := range []string{f.sentence, f.journal, f.detail} {
-				if !strings.Contains(at.words(), want) {
-					t.Errorf("the page does not say %q:\n%s", want, at.words())
-				}
-			}
-			if at.status != http.StatusInternalServerError || at.attribute("a", "href") == "" || !strings.Contains(at.words(), "Start again") {
-				t.Errorf("the page has status %d, and says\n%s", at.status, at.words())
-			}
-			if rescue := f.kind == hub.CauseFullHome || f.kind == hub.CauseOwnConfig || f.kind == hub.CauseExited; strings.Contains(at.words(), "Start the rescue server") != rescue {
-				t.Errorf("the page offers a rescue: %t\n%s", !rescue, at.words())
-			}
-
-			// A machine that is slow has said by then that the server starts.
-			ready, err := s.hub.StartServer(s.ctx, bob, client.StartRequest{})
-			if ready || err != nil && !isPartial(err) && !strings.Contains(hub.TextOf(err), f.sentence) {
-				t.Errorf("the API says %t, %q", ready, hub.TextOf(err))
-			}
-			s.becomes(bob, hub.Failed)
-			cause := s.lastEvent(bob).Cause
-			if cause == nil || cause.Kind != f.kind || !strings.Contains(cause.Message, f.sentence) ||
-				!strings.Contains(strings.Join(cause.Journal, "\n"), f.journal) || !strings.Contains(cause.Detail, f.detail) {
-				t.Errorf("the API's cause is %+v", cause)
-			}
+			settle(t, s.Bed).isTold(f)
 		})
 	}
 	s.mocked("bob")
 	s.start(bob) // what went wrong leaves nothing behind
+}
+
+// isTold lets bob's server fail in a way, and looks at what he, and a program that asks the API, are told.
+func (s *stage) isTold(f failure) {
+	s.t.Helper()
+	s.configure("[spawner.user.bob]\n" + f.config + "\n")
+	if f.before != "" {
+		s.run("sh", "-c", f.before)
+		s.afterwards("sh", "-c", f.after)
+	}
+	p := s.player("bob")
+	p.logIn("/hub/home")
+	if told := p.startServer(); len(told) > 0 {
+		if last := told[len(told)-1]; !last.Failed || !strings.Contains(last.Message, f.sentence) {
+			s.t.Errorf("the last event is %+v", last)
+		}
+	}
+	s.pageTells(p, f)
+
+	// A machine that is slow has said by then that the server starts.
+	ready, err := s.hub.StartServer(s.ctx, bob, client.StartRequest{})
+	if ready || err != nil && !isPartial(err) && !strings.Contains(hub.TextOf(err), f.sentence) {
+		s.t.Errorf("the API says %t, %q", ready, hub.TextOf(err))
+	}
+	s.becomes(bob, hub.Failed)
+	s.programTells(f)
+}
+
+// pageTells looks at the page where bob waited.
+func (s *stage) pageTells(p *player, f failure) {
+	s.t.Helper()
+	at := p.get("/hub/spawn-pending/bob")
+	s.eventually("the log has been read", func() bool {
+		if strings.Contains(at.words(), "are being read") {
+			at = p.get("/hub/spawn-pending/bob")
+		}
+		return !strings.Contains(at.words(), "are being read")
+	})
+	for _, want := range []string{f.sentence, f.journal, f.detail} {
+		if !strings.Contains(at.words(), want) {
+			s.t.Errorf("the page does not say %q:\n%s", want, at.words())
+		}
+	}
+	if at.status != http.StatusInternalServerError || at.attribute("a", "href") == "" || !strings.Contains(at.words(), "Start again") {
+		s.t.Errorf("the page has status %d, and says\n%s", at.status, at.words())
+	}
+	if rescue := f.kind == hub.CauseFullHome || f.kind == hub.CauseOwnConfig || f.kind == hub.CauseExited; strings.Contains(at.words(), "Start the rescue server") != rescue {
+		s.t.Errorf("the page offers a rescue: %t\n%s", !rescue, at.words())
+	}
+}
+
+// programTells looks at what the API says.
+func (s *stage) programTells(f failure) {
+	s.t.Helper()
+	cause := s.lastEvent(bob).Cause
+	if cause == nil || cause.Kind != f.kind || !strings.Contains(cause.Message, f.sentence) ||
+		!strings.Contains(strings.Join(cause.Journal, "\n"), f.journal) || !strings.Contains(cause.Detail, f.detail) {
+		s.t.Errorf("the API's cause is %+v", cause)
+	}
 }
 
 // isPartial reports whether a start was answered before its unit's journal was read.
