@@ -41,6 +41,7 @@ type Order struct {
 	Settings     Settings
 	Command      string   // Settings.Command[0] as it was found on this machine
 	Devices      []string // Settings.DeviceAllow with its patterns resolved
+	Home         string   // what of the path of the person's home root can look at; "" is all of it
 	StartTimeout time.Duration
 }
 
@@ -272,6 +273,9 @@ func writable(o Order) []string {
 		private := path != o.Person.Account.Home && table["PrivateTmp"] == true
 		below := func(tree string) bool { return strings.HasPrefix(path, tree) }
 		if !private && slices.ContainsFunc(taken, below) {
+			if path == o.Person.Account.Home && o.Home != "" {
+				path = o.Home
+			}
 			paths = append(paths, inTree(o, path))
 		}
 	}

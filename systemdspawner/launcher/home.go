@@ -21,6 +21,18 @@ const homeHelper = "/usr/sbin/mkhomedir_helper"
 // homeTime bounds the making of one home, the mounting of where it lies included.
 const homeTime = 60 * time.Second
 
+// openTo returns what of the path of a home can be looked at as root, which a file system may forbid even to root (NFS with root_squash,
+// FUSE): the home, or what is above it. Systemd would refuse to give back to a server what it cannot look at.
+func openTo(home string) string {
+	for home != "/" {
+		if _, err := os.Stat(home); !errors.Is(err, fs.ErrPermission) {
+			return home
+		}
+		home = filepath.Dir(home)
+	}
+	return home
+}
+
 // makeHome makes a home directory that is missing, where root's file says so. Somebody's second server waits for the first one's home,
 // and nobody for another's. Whoever does not want to wait any more leaves; the home is made all the same.
 func (l *Launcher) makeHome(ctx context.Context, b *bus, o Order) error {

@@ -92,11 +92,15 @@ func (l *Launcher) order(ctx context.Context, ref hub.ServerRef, choice Choice) 
 	if err != nil {
 		return Order{}, refused(hub.Unknown, hub.CauseMissingCommand, "The program that servers run is not installed as it has to be.", err)
 	}
-	return Order{
+	o := Order{
 		ServerRef: ref, Unit: policy.Names.Of(ref), Profile: profile, Person: person, Command: command,
 		Settings: settings.limited(l.lasting.of(ref, person.Account.UID)),
 		Devices:  deviceNodes(settings.DeviceAllow), StartTimeout: policy.StartTimeout,
-	}, nil
+	}
+	if len(writable(o)) > 0 {
+		o.Home = openTo(person.Account.Home)
+	}
+	return o, nil
 }
 
 // checkDevices refuses a start without a device that is named: what is promised is there, or the user is told. A pattern
