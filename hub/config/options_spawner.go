@@ -144,7 +144,7 @@ func commandOptions() []row[Policy] {
 				"open to every account of this machine: the program has to ask who comes."),
 		option("create_home", boolean, false, func(p *Policy) *bool { return &p.CreateHome },
 			"Make a home directory that is missing before a server starts, from /etc/skel and for its user alone, as pam_mkhomedir does.").
-			note("By mkhomedir_helper of Linux-PAM, when what is mounted there has been mounted. Homes that root itself may not enter (NFS with root_squash, FUSE) "+
+			note("By mkhomedir_helper of Linux-PAM, when what is mounted there has been mounted. Homes that root itself may not enter (NFS with root_squash, FUSE) " +
 				"are made by nobody here, and work as others do, but not with root_directory and root_image."),
 		option("user_workingdir", text, "", func(p *Policy) *string { return &p.UserWorkingdir },
 			"Directory in which servers start; empty is the home directory.", emptyOr(pathOrHome)).
