@@ -1,6 +1,7 @@
 package system
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -55,10 +56,18 @@ func TestStartsWaitForAPlace(t *testing.T) {
 	s.becomes(alice, hub.Running)
 }
 
-// asksFor asks for a server, and not whether it is there.
+// asksFor asks for a server and leaves as soon as it is under way, which is no reason to stop it.
 func (s *stage) asksFor(ref hub.ServerRef) {
 	s.t.Helper()
-	if _, err := s.hub.StartServer(s.ctx, ref, client.StartRequest{}); err != nil {
+	ctx, leave := context.WithCancel(s.ctx)
+	refused := make(chan error, 1)
+	go func() {
+		_, err := s.hub.StartServer(ctx, ref, client.StartRequest{})
+		refused <- err
+	}()
+	s.eventually(ref.String()+" is under way", func() bool { state := s.state(ref); return state != "" && state != hub.Stopped })
+	leave()
+	if err := <-refused; err != nil && !errors.Is(err, context.Canceled) {
 		s.t.Fatal(err)
 	}
 }
