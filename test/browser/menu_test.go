@@ -19,23 +19,48 @@ import (
 // What JupyterLab's menu says of the hub works: the control panel opens in another tab, the way out leads out.
 func TestHubMenuOfJupyterLab(t *testing.T) {
 	h := visit(t)
-	if _, err := h.hub.StartServer(t.Context(), hub.ServerRef{User: "alice"}, client.StartRequest{}); err != nil {
+	h.configure("[hub]\nallow_named_servers = true\n")
+	for _, c := range []struct {
+		ref hub.ServerRef
+		at  string
+	}{{hub.ServerRef{User: "alice"}, "user/alice/"}, {hub.ServerRef{User: "alice", Server: "second"}, "user/alice/second/"}} {
+		t.Run(c.at, func(t *testing.T) {
+			h := settle(t, h.Bed)
+			h.leadsThroughTheMenu(c.ref, c.at)
+		})
+	}
+}
+
+// leadsThroughTheMenu works through the hub's entries in the menu of a server that is open at an address.
+func (h *house) leadsThroughTheMenu(ref hub.ServerRef, address string) {
+	t := h.t
+	t.Helper()
+	if _, err := h.hub.StartServer(t.Context(), ref, client.StartRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	h.ready(hub.ServerRef{User: "alice"})
+	h.ready(ref)
+	if ref.Server != "" {
+		ctx := context.WithoutCancel(t.Context())
+		t.Cleanup(func() {
+			if _, err := h.hub.StopServer(ctx, ref, true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	x := h.open(1280, 800)
-	x.visit("user/alice/lab")
+	x.visit(address + "lab")
 	x.logIn("alice")
 	panel := x.opens(func() { x.chooses("File", "hub:control-panel") })
-	panel.sees("#stop")
+	panel.sees("#main")
 	if at := panel.at(); at != "hub/home" {
 		t.Errorf("the control panel is %s", at)
 	}
-	held := x.cookies("user/alice/api/kernels")
+	panel.says("#main", ref.Server)
+	held := x.cookies(address + "api/kernels")
 	x.do(page.BringToFront())
 	x.chooses("File", "hub:logout")
 	x.becomes(`location.pathname.startsWith("/hub/") && document.querySelector("#login-form, a[href$='/hub/login']")`)
-	if status := h.status("user/alice/api/kernels", held); status == 200 {
+	if status := h.status(address+"api/kernels", held); status == 200 {
 		t.Error("the cookies of before open her server")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/client"
 	"jupyterhubd/hub/spawner/spawnertest"
 )
 
@@ -42,6 +43,44 @@ func TestARequestWakesAServerThatSleeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.becomes(alice, hub.Stopped)
+}
+
+// Two profiles: servers of one are laid to sleep when they were idle for a second, those of the other never, and those of neither after
+// an hour. Who has chosen what, sleeps or does not.
+func TestWhoSleepsIsUpToTheProfile(t *testing.T) {
+	s := unifiedStage(t)
+	s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
+	s.configure(`[spawner]
+cmd = ["mock-singleuser"]
+sleep_after = "1h"
+busy_cpu = 0.5
+[[spawner.profile]]
+name = "short"
+sleep_after = "1s"
+[[spawner.profile]]
+name = "awake"
+sleep_after = "0s"
+`)
+	mallory := hub.ServerRef{User: "mallory"}
+	for _, who := range []struct {
+		ref     hub.ServerRef
+		options string
+	}{{bob, `{"profile":"awake"}`}, {mallory, `{}`}, {alice, `{"profile":"short"}`}} { // the sleeper is the last one
+		s.forgotten(who.ref.User) // the options of a start are those of the next one
+		if _, err := s.hub.StartServer(s.ctx, who.ref, client.StartRequest{UserOptions: []byte(who.options)}); err != nil {
+			t.Fatal(err)
+		}
+		s.becomes(who.ref, hub.Running)
+	}
+	for range 2 {
+		s.becomes(alice, hub.Frozen)
+		for _, ref := range []hub.ServerRef{bob, mallory} {
+			if state := s.state(ref); state != hub.Running {
+				t.Errorf("%s is %s", ref, state)
+			}
+		}
+		s.eventually("alice's server answers", func() bool { return s.answers("/user/alice/api") == http.StatusOK })
+	}
 }
 
 // The culler comes by while alice's server sleeps. It looks, and wakes nobody; when her server has been idle for the culler's own time
