@@ -14,7 +14,7 @@
 // slashes; each segment is decoded for matching. Keys match whole segments, the longest wins, case counts. Forwarded are the
 // bytes that came, with two exceptions: raw bytes that no path may hold (quotes, braces, above 0x7f) are percent-encoded one by
 // one, and the part that the route matched is spelled as the upstream spells it (/user/jo%40ex.org/ becomes
-// /user/jo@ex.org/). The query is not looked at. Answered 400: dot segments in any spelling, also behind an encoded slash or
+// /user/jo@ex.org/). The query is not looked at, but for polls. Answered 400: dot segments in any spelling, also behind an encoded slash or
 // backslash; raw backslashes and "#"; escapes that are none or do not decode to text. An encoded slash never divides, and
 // "//" is an empty segment, which no key has.
 //
@@ -34,6 +34,12 @@
 // without the cookies that speak for it, because single-user servers remember their visitors for up to five. A session that may not be
 // at one server any more, and goes on elsewhere, comes there under another name from then on (see aliases). Tokens that programs show in
 // headers and URLs are known by their SHA-256, and end in the same two ways (see tokens.go).
+//
+// # What is use of a server
+//
+// Answers below 300 and bodies are, and what a client says on a WebSocket, pings and pongs aside. What open pages of JupyterLab ask for by
+// themselves is not (see isPoll): it moves no last_activity, the server is told so in the query, and while the server sleeps the proxy
+// answers instead of waking it.
 //
 // # WebSockets
 //

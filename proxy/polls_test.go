@@ -176,3 +176,16 @@ func TestAPollOnItsWayIsAnswered(t *testing.T) {
 		t.Errorf("the answer is %d", status)
 	}
 }
+
+// A query is cut before its last part or not at all, and only a moment is cut off.
+func FuzzTimeless(f *testing.F) {
+	for _, query := range []string{"", "17", "content=1&hash=0&17", "a=1&", "&&17", "a=17"} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		rest, cut := strings.CutPrefix(query, timeless(query))
+		if !cut || strings.Trim(rest, "0123456789") != "" || timeless(timeless(query)) != timeless(query) {
+			t.Errorf("%q becomes %q", query, timeless(query))
+		}
+	})
+}
