@@ -95,13 +95,15 @@ func (b *body) isReady(br *bufio.Reader) bool {
 // anything is waited for, so nothing that the upstream has said stays here (D14).
 func (ex *exchange) passBody(from *body, counts bool) bool {
 	buf := ex.bodies.get(bodyBuffer)
-	defer ex.bodies.put(buf)
+	defer func() { ex.bodies.put(buf) }()
 	control := http.NewResponseController(ex.w)
 	for first := true; ; first = false {
 		if ex.canSplice(from) {
+			ex.bodies.put(buf)
+			buf = nil
 			return ex.splice(from, counts)
 		}
-		if !from.isReady(ex.link.br) && control.Flush() != nil {
+		if !from.isReady(ex.link.br) && ex.flush(control) != nil {
 			return false
 		}
 		n, err := from.Read(*buf)
@@ -109,7 +111,7 @@ func (ex *exchange) passBody(from *body, counts bool) bool {
 			if counts && !first {
 				ex.use()
 			}
-			if _, err := ex.w.Write((*buf)[:n]); err != nil {
+			if ex.write((*buf)[:n]) != nil {
 				return false
 			}
 		}

@@ -10,11 +10,12 @@ import (
 // Bounds keep the visitors of one user's servers, or one address, from taking what is everybody's. They are far above what people need, so
 // whoever meets one is a program. 0 is no bound. This machine itself and trusted proxies are no clients here.
 type Bounds struct {
-	ClientConnections int // of one client's address
-	ClientRate        int // requests a second of one client's address
-	UserRequests      int // to all of one user's servers, or to one service, under way at once
-	UserWebSockets    int // to these, open at once
-	UserRate          int // requests a second to these
+	ClientConnections int   // of one client's address
+	ClientRate        int   // requests a second of one client's address
+	UserRequests      int   // to all of one user's servers, or to one service, under way at once
+	UserWebSockets    int   // to these, open at once
+	UserRate          int   // requests a second to these
+	Memory            int64 // bytes that slow clients may hold together, a quarter of them one address
 }
 
 // Limits of the bounds on rates: so much may come at once, what comes faster is held back, and what would be held back for longer than
@@ -147,7 +148,7 @@ func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
 	}
 	under := load.requests.Add(1)
 	switch {
-	case b.UserRequests > 0 && under > int64(b.UserRequests),
+	case b.UserRequests > 0 && under+load.before.Load() > int64(b.UserRequests),
 		b.UserWebSockets > 0 && wantsWebSocket(ps.in) && load.sockets.Load()+load.beside.Load() >= int64(b.UserWebSockets),
 		b.UserRate > 0 && !p.inTime(ps.in.Context(), &load.pace, b.UserRate, userBurst):
 		load.requests.Add(-1)
@@ -160,5 +161,8 @@ func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
 	return func() {
 		turn.end()
 		load.requests.Add(-1)
+		if p.waning.Load() {
+			p.tunnels.move() // the heir counts it
+		}
 	}, true
 }

@@ -2,18 +2,28 @@ package proxy
 
 import "maps"
 
-// open is how many WebSockets of one owner are open in a process.
+// open is what one owner has open in a process.
 type open struct {
 	User    string `json:"user,omitempty"`
 	Service string `json:"service,omitempty"`
 	Key     string `json:"key,omitempty"`
-	N       int    `json:"n"`
+	underWay
+}
+
+// underWay are WebSockets that are open, and requests that are not answered yet.
+type underWay struct {
+	Sockets  int `json:"n"`
+	Requests int `json:"requests,omitempty"`
+}
+
+func (u underWay) less(other underWay) underWay {
+	return underWay{u.Sockets - other.Sockets, u.Requests - other.Requests}
 }
 
 // openBatch is how many owners are told of in one packet.
 const openBatch = 50
 
-// tellOpen tells the heir whose WebSockets are open here, so that what an owner may have is counted once, wherever it is: everything, or
+// tellOpen tells the heir whose WebSockets and requests are here, so that what an owner may have is counted once, wherever it is: everything, or
 // what has changed since it was last told.
 func (p *Proxy) tellOpen(l *wire, everything bool) error {
 	l.telling.Lock()
@@ -23,7 +33,7 @@ func (p *Proxy) tellOpen(l *wire, everything bool) error {
 		l.told = nil
 	}
 	var batch []open
-	tell := func(who owned, n int) error {
+	tell := func(who owned, n underWay) error {
 		if batch = append(batch, open{who.user, who.service, who.key, n}); len(batch) < openBatch {
 			return nil
 		}
@@ -38,8 +48,8 @@ func (p *Proxy) tellOpen(l *wire, everything bool) error {
 		}
 	}
 	for who := range l.told {
-		if now[who] == 0 {
-			if err := tell(who, 0); err != nil {
+		if now[who] == (underWay{}) {
+			if err := tell(who, underWay{}); err != nil {
 				return err
 			}
 		}
@@ -51,14 +61,14 @@ func (p *Proxy) tellOpen(l *wire, everything bool) error {
 	return l.send(message{Do: doOpen, Open: batch})
 }
 
-// open returns whose WebSockets are open here.
-func (ls *loads) open() map[owned]int {
+// open returns what owners have here.
+func (ls *loads) open() map[owned]underWay {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	all := map[owned]int{}
+	all := map[owned]underWay{}
 	for who, one := range ls.of {
-		if n := one.sockets.Load(); n > 0 {
-			all[who] = int(n)
+		if n := (underWay{int(one.sockets.Load()), int(one.requests.Load())}); n != (underWay{}) {
+			all[who] = n
 		}
 	}
 	return all
@@ -68,37 +78,38 @@ func (ls *loads) open() map[owned]int {
 func (ls *loads) heard(l *wire, all []open) {
 	for _, o := range all {
 		who := owned{o.User, o.Service, o.Key}
-		ls.elsewhere(who, o.N-l.open[who])
-		if o.N == 0 {
+		ls.elsewhere(who, o.underWay.less(l.open[who]))
+		if o.underWay == (underWay{}) {
 			delete(l.open, who)
 			continue
 		}
 		if l.open == nil {
-			l.open = map[owned]int{}
+			l.open = map[owned]underWay{}
 		}
-		l.open[who] = o.N
+		l.open[who] = o.underWay
 	}
 }
 
 // left forgets what an elder had that is gone.
 func (ls *loads) left(l *wire) {
 	for who, n := range maps.All(l.open) {
-		ls.elsewhere(who, -n)
+		ls.elsewhere(who, underWay{}.less(n))
 	}
 	l.open = nil
 }
 
-// elsewhere counts WebSockets of an owner's in other processes, who may have no route at this time.
-func (ls *loads) elsewhere(who owned, change int) {
+// elsewhere counts what an owner has in other processes, who may have no route at this time.
+func (ls *loads) elsewhere(who owned, change underWay) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.beside == nil {
-		ls.beside = map[owned]int{}
+		ls.beside = map[owned]underWay{}
 	}
-	if ls.beside[who] += change; ls.beside[who] == 0 {
+	now := underWay{ls.beside[who].Sockets + change.Sockets, ls.beside[who].Requests + change.Requests}
+	if ls.beside[who] = now; now == (underWay{}) {
 		delete(ls.beside, who)
 	}
 	if one := ls.of[who]; one != nil {
-		one.beside.Store(int64(ls.beside[who]))
+		one.elsewhere(now)
 	}
 }

@@ -3,6 +3,9 @@ package proxy
 import (
 	"crypto/tls"
 	"fmt"
+	"net"
+	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -37,8 +40,8 @@ func TestEldersWebSocketsCount(t *testing.T) {
 func TestWhatEldersHaveIsKept(t *testing.T) {
 	p := newProxy(t, Options{})
 	one, other := &wire{}, &wire{}
-	p.loads.heard(one, []open{{User: "alice", N: 3}, {Service: "alice", N: 7}})
-	p.loads.heard(other, []open{{User: "alice", N: 4}})
+	p.loads.heard(one, []open{{User: "alice", underWay: underWay{Sockets: 3}}, {Service: "alice", underWay: underWay{Sockets: 7}}})
+	p.loads.heard(other, []open{{User: "alice", underWay: underWay{Sockets: 4}}})
 	if err := p.Add("/user/alice", ofUser("http://127.0.0.1:1", "alice")); err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +52,8 @@ func TestWhatEldersHaveIsKept(t *testing.T) {
 		want int64
 	}{
 		{"both have some", func() {}, 7},
-		{"one says so again", func() { p.loads.heard(one, []open{{User: "alice", N: 3}}) }, 7},
-		{"one has fewer", func() { p.loads.heard(one, []open{{User: "alice", N: 1}}) }, 5},
+		{"one says so again", func() { p.loads.heard(one, []open{{User: "alice", underWay: underWay{Sockets: 3}}}) }, 7},
+		{"one has fewer", func() { p.loads.heard(one, []open{{User: "alice", underWay: underWay{1, 9}}}) }, 5},
 		{"one has none", func() { p.loads.heard(one, []open{{User: "alice"}}) }, 4},
 		{"the other is gone", func() { p.loads.left(other) }, 0},
 	} {
@@ -90,4 +93,55 @@ func TestEldersWebSocketsTakeRoom(t *testing.T) {
 	if got := ask(); got != 101 {
 		t.Errorf("then it is told %d", got)
 	}
+}
+
+// Vulnerability: as above, of requests that a server does not answer. Attack: Mallory has all that she may under way, reloads come, and
+// she begins as many again. Verified: those that older processes have count, and one that is answered there makes room.
+func TestEldersRequestsTakeRoom(t *testing.T) {
+	s, _, set, _ := stageTLS(t)
+	asked, answer := make(chan struct{}, 9), make(chan struct{})
+	up := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-answer
+	})
+	end := sync.OnceFunc(func() { close(answer) })
+	t.Cleanup(end)
+	s.route("/user/mallory", up.URL, `"user": "mallory"`)
+	ask := func(s *stage) net.Conn {
+		c := tls.Client(s.dial(), &tls.Config{InsecureSkipVerify: true})
+		fmt.Fprint(c, "GET /user/mallory/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		return c
+	}
+	status := func(c net.Conn) (status int) {
+		var version string
+		fmt.Fscan(c, &version, &status)
+		return status
+	}
+	set.Bounds.UserRequests = 2
+	ask(s)
+	<-asked
+	second := s.heir(Options{})
+	if err := second.p.Apply(set); err != nil {
+		t.Fatal(err)
+	}
+	ask(second)
+	<-asked
+	third := second.heir(Options{})
+	if err := third.p.Apply(set); err != nil {
+		t.Fatal(err)
+	}
+	load := third.p.table.get("/user/mallory").load
+	eventually(t, "the third has heard of both", func() bool { return load.before.Load() == 2 })
+	if got := status(ask(third)); got != 503 {
+		t.Errorf("a third one is told %d", got)
+	}
+	answer <- struct{}{}
+	eventually(t, "one is answered", func() bool { return load.before.Load() == 1 })
+	last := ask(third)
+	<-asked
+	end()
+	if got := status(last); got != 200 {
+		t.Errorf("then it is told %d", got)
+	}
+	eventually(t, "nothing is left", func() bool { return load.before.Load() == 0 && load.requests.Load() == 0 })
 }

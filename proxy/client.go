@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"jupyterhubd/proxy/strict"
 )
 
 // client is what we tell an upstream of who asks, and how securely.
@@ -32,6 +34,7 @@ type entrance struct {
 	remote netip.Addr // zero for a Unix socket
 	local  netip.Addr
 	tls    bool
+	frames *strict.Frames // nil: it speaks HTTP/1
 }
 
 // whoAsks works out the client of a request. Headers that say so count only when a trusted proxy sent them; then the address

@@ -58,7 +58,8 @@
 // # Everybody's turn
 //
 // Requests have an owner: a user, a service, a route that is neither's, or at the hub a client's address. Few of one owner's are at work at
-// the same time (see turns), they come at a bounded rate (see Bounds), and who is refused is not heard for a while (see refusals).
+// the same time (see turns), they come at a bounded rate (see Bounds), and who is refused is not heard for a while (see refusals). What clients
+// make the proxy hold by being slow is bounded in whole; the slowest lose theirs to the others (see budget).
 //
 // # One proxy after another
 //

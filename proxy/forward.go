@@ -25,6 +25,7 @@ type forwarder struct {
 	done    func(status int)                                    // counts answers
 	touch   func(*upstream)
 	rouse   func(*upstream)
+	memory  *budget // for bodies that clients send slowly, or take slowly
 }
 
 // carry streams the request up and the answer down. What the client aborts is aborted upstream, and an upstream that dies in
@@ -56,10 +57,16 @@ type exchange struct {
 	upload  *upload     // nil when there is no body
 	hinted  bool        // something of an answer was passed on
 	header  http.Header // of answers; lent
+	held    holding     // while the client takes its time
+	drop    func()      // ends the exchange for that; nil for HTTP/1's answers, which are held where they are written
 }
 
 func (f *forwarder) begin(w http.ResponseWriter, ps *passage, upgrade bool) *exchange {
-	return &exchange{forwarder: f, w: w, ps: ps, up: ps.route.up, upgrade: upgrade, header: f.headers.get()}
+	ex := &exchange{forwarder: f, w: w, ps: ps, up: ps.route.up, upgrade: upgrade, header: f.headers.get()}
+	if _, ok := w.(strict.Dropper); !ok {
+		ex.drop = dropper(w, ps.in)
+	}
+	return ex
 }
 
 // use notes that the upstream is used, unless a page is at it by itself.
@@ -235,7 +242,7 @@ func (b *buffers) get(size int) *[]byte {
 
 // put takes memory back, unless it has grown out of proportion.
 func (b *buffers) put(p *[]byte) {
-	if cap(*p) <= bodyBuffer {
+	if p != nil && cap(*p) <= bodyBuffer {
 		*p = (*p)[:cap(*p)]
 		b.pool.Put(p)
 	}

@@ -26,8 +26,9 @@ type gate struct {
 	crowd   *crowd
 	quiet   time.Duration // for a connection to say nothing; 0: as long as it likes
 	peers   keepalive
-	plain   *side                   // gets what comes to a port that redirects
-	meet    func(netip.Addr) *guest // nil for those who have no bounds
+	plain   *side                              // gets what comes to a port that redirects
+	meet    func(netip.Addr) *guest            // nil for those who have no bounds
+	room    func(net.Conn, func()) strict.Room // nil: nobody counts what slow clients hold
 	ready   chan admitted
 	closing chan struct{}
 	once    sync.Once
@@ -39,8 +40,9 @@ type admitted struct {
 	err  error
 }
 
-func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Duration, peers keepalive, meet func(netip.Addr) *guest) *gate {
-	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, peers: peers, meet: meet, plain: newSide(l.Addr()), ready: make(chan admitted), closing: make(chan struct{})}
+func newGate(l net.Listener, certs *certificates, crowd *crowd, quiet time.Duration, peers keepalive, meet func(netip.Addr) *guest,
+	room func(net.Conn, func()) strict.Room) *gate {
+	g := &gate{Listener: l, certs: certs, crowd: crowd, quiet: quiet, peers: peers, meet: meet, room: room, plain: newSide(l.Addr()), ready: make(chan admitted), closing: make(chan struct{})}
 	go g.listen()
 	return g
 }
@@ -117,8 +119,10 @@ func (g *gate) admit(c net.Conn) {
 		return
 	}
 	ready, err := g.secure(timed(counted, g.quiet), ring)
-	if err != nil || !g.hand(admitted{conn: ready}) {
+	if err != nil {
 		counted.Close()
+	} else if !g.hand(admitted{conn: ready}) {
+		ready.Close()
 	}
 }
 
@@ -172,6 +176,11 @@ func (g *gate) secure(c net.Conn, ring *keyring) (net.Conn, error) {
 	}
 	c.SetDeadline(time.Now().Add(handshakeTime))
 	secure := tls.Server(c, ring.config)
+	if g.room != nil {
+		held := g.room(secure, func() { c.SetDeadline(time.Unix(1, 0)) })
+		held.Wait(0)
+		defer held.Leave()
+	}
 	if err := secure.Handshake(); err != nil {
 		var plain tls.RecordHeaderError
 		if errors.As(err, &plain) && plain.Conn != nil && speaksHTTP(plain.RecordHeader) {
@@ -182,7 +191,7 @@ func (g *gate) secure(c net.Conn, ring *keyring) (net.Conn, error) {
 	c.SetDeadline(time.Time{})
 	switch secure.ConnectionState().NegotiatedProtocol {
 	case "h2":
-		return secure, nil
+		return strict.NewFrames(secure, readHeadTime, g.room), nil
 	case acme.ALPNProto:
 		return nil, errChallenge // by the certificate that was shown
 	}
@@ -201,8 +210,11 @@ func speaksHTTP(first [5]byte) bool {
 // entranceOf returns what a connection tells of its client.
 func entranceOf(c net.Conn) entrance {
 	e := entrance{remote: addrOf(c.RemoteAddr()), local: addrOf(c.LocalAddr())}
-	if guarded, ok := c.(*strict.Conn); ok {
+	switch guarded := c.(type) {
+	case *strict.Conn:
 		c = guarded.NetConn()
+	case *strict.Frames:
+		e.frames, c = guarded, guarded.NetConn()
 	}
 	_, e.tls = c.(*tls.Conn)
 	return e

@@ -23,9 +23,10 @@ type framed struct {
 	conn  *tls.Conn
 	block []byte // fields of a request to her server
 	ended chan error
+	given atomic.Int64 // streams that the proxy has reset
 }
 
-func (s *stage) frames(config *tls.Config) *framed {
+func (s *stage) frames(config *tls.Config, said ...http2.Setting) *framed {
 	s.t.Helper()
 	config = config.Clone()
 	config.NextProtos, config.ServerName = []string{"h2"}, "localhost"
@@ -34,7 +35,7 @@ func (s *stage) frames(config *tls.Config) *framed {
 		s.t.Fatal(err)
 	}
 	f := &framed{Framer: http2.NewFramer(c, c), conn: c, ended: make(chan error, 1)}
-	if err := f.WriteSettings(); err != nil {
+	if err := f.WriteSettings(said...); err != nil {
 		s.t.Fatal(err)
 	}
 	var b bytes.Buffer
@@ -45,9 +46,13 @@ func (s *stage) frames(config *tls.Config) *framed {
 	f.block = b.Bytes()
 	go func() {
 		for {
-			if _, err := f.ReadFrame(); err != nil {
+			frame, err := f.ReadFrame()
+			if err != nil {
 				f.ended <- err
 				return
+			}
+			if frame.Header().Type == http2.FrameRSTStream {
+				f.given.Add(1)
 			}
 		}
 	}()
@@ -59,14 +64,19 @@ func (s *stage) frames(config *tls.Config) *framed {
 func hostile(t *testing.T, b Bounds) (s *stage, config *tls.Config, under, worst *atomic.Int64) {
 	t.Helper()
 	s, under, worst = newStage(t, Options{}), new(atomic.Int64), new(atomic.Int64)
+	over := make(chan struct{})
 	mallory := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		under.Add(1)
 		defer under.Add(-1)
 		now := s.p.table.get("/user/mallory").load.requests.Load() // here it is seen a little later which of them are over
 		for old := worst.Load(); now > old && !worst.CompareAndSwap(old, now); old = worst.Load() {
 		}
-		<-r.Context().Done()
+		select {
+		case <-r.Context().Done(): // seen as long as there is no body
+		case <-over:
+		}
 	})
+	t.Cleanup(func() { close(over) })
 	s.route("/user/mallory", mallory.URL, `"user": "mallory"`)
 	s.alice(newServer(t, hello).URL)
 	cert, config := certificate(t, t.TempDir())
@@ -74,6 +84,12 @@ func hostile(t *testing.T, b Bounds) (s *stage, config *tls.Config, under, worst
 		t.Fatal(err)
 	}
 	return s, config, under, worst
+}
+
+// stop ends the reading.
+func (f *framed) stop() {
+	f.conn.SetReadDeadline(time.Unix(1, 0))
+	<-f.ended
 }
 
 func (s *stage) servesAlice(config *tls.Config) {

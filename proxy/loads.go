@@ -11,6 +11,7 @@ type load struct {
 	requests atomic.Int64 // under way
 	sockets  atomic.Int64 // WebSockets that are open
 	beside   atomic.Int64 // WebSockets in processes before this one
+	before   atomic.Int64 // requests under way there
 	pace     pace
 	turns    turns
 	refusals refusals
@@ -22,6 +23,12 @@ func (l *load) open(n int64) {
 	if l != nil {
 		l.sockets.Add(n)
 	}
+}
+
+// elsewhere takes in what is open in processes before this one.
+func (l *load) elsewhere(n underWay) {
+	l.beside.Store(int64(n.Sockets))
+	l.before.Store(int64(n.Requests))
 }
 
 // owned is to whom a route belongs: to a user, to a service, or, when nobody says, to those who are at its key alone. The hub's has none of
@@ -42,7 +49,7 @@ func (r *route) owner() owned {
 type loads struct {
 	mu     sync.Mutex // guards the fields below
 	of     map[owned]*load
-	beside map[owned]int // WebSockets in processes before this one
+	beside map[owned]underWay // in processes before this one
 }
 
 // hold returns what a route's owner is busy with, until drop is called for that route. It is nil for a route that is everybody's.
@@ -59,7 +66,7 @@ func (ls *loads) hold(r *route) *load {
 			ls.of = map[owned]*load{}
 		}
 		one = &load{}
-		one.beside.Store(int64(ls.beside[who]))
+		one.elsewhere(ls.beside[who])
 		ls.of[who] = one
 	}
 	one.routes++

@@ -84,6 +84,7 @@ type Proxy struct {
 	silence atomic.Int64 // a time.Duration
 	guests  guests
 	loads   loads
+	memory  memories
 	certs   certificates
 	trusted atomic.Pointer[trust]
 	forward forwarder
@@ -123,7 +124,8 @@ func New(o Options) (*Proxy, error) {
 	p.crowd = newCrowd(func() trust { return *p.trusted.Load() }, func() int { return p.bounds.Load().ClientConnections },
 		cmp.Or(o.MaxConnections, math.MaxInt), func() { p.metrics.refused.WithLabelValues("connection").Inc() })
 	p.metrics = newMetrics(p)
-	p.forward = forwarder{fail: p.fail, done: p.metrics.proxied, touch: p.touch, rouse: p.rouse}
+	p.remember()
+	p.forward = forwarder{fail: p.fail, done: p.metrics.proxied, touch: p.touch, rouse: p.rouse, memory: &p.memory.passing}
 	if o.ErrorTarget != "" {
 		to, err := readTarget(o.ErrorTarget)
 		if err != nil {
@@ -325,6 +327,9 @@ func (p *Proxy) pass(w http.ResponseWriter, ps *passage) {
 		return
 	}
 	defer leave()
+	if ps.share = p.shareFor(ps.client.addr); ps.in.ProtoMajor == 2 {
+		defer p.keepHead(w, ps)()
+	}
 	p.passes(ps)
 	if wantsWebSocket(ps.in) {
 		p.metrics.ws.Inc()

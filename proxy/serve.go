@@ -23,6 +23,8 @@ const (
 	idleClient   = 10 * time.Minute // above that of the usual balancers in front
 	parkTime     = 5 * time.Second  // for the next request; then a connection costs next to nothing
 	streams      = 128              // of one connection of HTTP/2 at once
+	readFrame    = 16 << 10         // bytes of one of its frames, and of the buffer that each connection reads them into
+	streamWindow = 256 << 10        // bytes of a body that may come before the upstream has taken them
 	maxHead      = 128 << 10        // bytes; tornado's limit is 64 KiB, and login loops collect cookies (D24)
 )
 
@@ -40,14 +42,17 @@ const (
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	server := p.server(ctx, p)
 	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = readHeadTime, cmp.Or(p.options.KeepAlive, idleClient), maxHead
-	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streams}
+	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streams, MaxReadFrameSize: readFrame, MaxReceiveBufferPerStream: streamWindow}
+	server.Protocols = new(http.Protocols) // HTTP/1 is read by front, and TLS by the gate
+	server.Protocols.SetUnencryptedHTTP2(true)
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, entranceKey, entranceOf(c))
 	}
-	g := newGate(l, &p.certs, p.crowd, p.options.Quiet, p.options.clients, p.meet)
+	g := newGate(l, &p.certs, p.crowd, p.options.Quiet, p.options.clients, p.meet, p.room)
 	go p.serveRedirects(ctx, g.plain)
 	front := &strict.Server{Handler: p, Context: context.WithoutCancel(ctx), ConnContext: server.ConnContext, Panicked: p.brokeDown,
-		HeadTime: server.ReadHeaderTimeout, IdleTime: server.IdleTimeout, ParkTime: parkTime, Parked: p.thrift.note, MaxHead: server.MaxHeaderBytes}
+		HeadTime: server.ReadHeaderTimeout, IdleTime: server.IdleTimeout, ParkTime: parkTime, Parked: p.thrift.note, MaxHead: server.MaxHeaderBytes,
+		Room: p.room}
 	return p.until(ctx, server, fork{g, front}, front)
 }
 
@@ -93,7 +98,7 @@ func (p *Proxy) ServeAPI(ctx context.Context, l net.Listener) error {
 		certs.ring.Store(&keyring{config: p.options.APITLS})
 	}
 	go p.serveCallers(ctx, server)
-	return p.until(ctx, server, newGate(l, certs, p.hubs, 0, attentive(), func(netip.Addr) *guest { return nil }))
+	return p.until(ctx, server, newGate(l, certs, p.hubs, 0, attentive(), func(netip.Addr) *guest { return nil }, nil))
 }
 
 // MetricsHandler serves /metrics to whoever asks, for a listener of its own.

@@ -83,6 +83,8 @@ const chunkRoom = 8
 func (u *upload) send(l *link) error {
 	in, buf := u.ex.ps.in, u.ex.bodies.get(bodyBuffer)
 	defer u.ex.bodies.put(buf)
+	held := u.hold()
+	defer held.end()
 	chunked := u.ex.ps.chunked()
 	room, sent := (*buf)[chunkRoom:len(*buf)-2], int64(0)
 	for {
@@ -92,6 +94,7 @@ func (u *upload) send(l *link) error {
 		}
 		if n > 0 {
 			u.ex.use()
+			held.moved()
 			piece := room[:n]
 			if chunked {
 				piece = frameChunk(*buf, n)

@@ -20,9 +20,9 @@ type wire struct {
 	conn *net.UnixConn
 	left atomic.Pointer[remains] // what an elder at the other end has last said; nil: nothing yet
 
-	telling sync.Mutex    // guards told
-	told    map[owned]int // of WebSockets here, to an heir at the other end
-	open    map[owned]int // WebSockets at an elder at the other end; its listener's alone
+	telling sync.Mutex         // guards told
+	told    map[owned]underWay // here, to an heir at the other end
+	open    map[owned]underWay // at an elder at the other end; its listener's alone
 
 	sending sync.Mutex // one message at a time
 	asking  sync.Mutex // guards waits and last
@@ -62,7 +62,7 @@ const (
 	doCaller  = "caller"  //  <- a connection to the API
 	doActive  = "active"  //  <- when routes were last used, by key: Active
 	doLeft    = "left"    //  <- what connections are left there: Left
-	doOpen    = "open"    //  <- whose WebSockets are there: Open
+	doOpen    = "open"    //  <- whose WebSockets and requests are there: Open
 	doCount   = "count"   //  -> how many are left?
 	doRoute   = "route"   //  -> a route has changed: Path, Data
 	doForget  = "forget"  //  -> a route is gone: Path, a key

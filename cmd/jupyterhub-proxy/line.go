@@ -166,7 +166,7 @@ var errVersion = errors.New("the version")
 // readLine reads the command line. The error is a sentence, pflag.ErrHelp or errVersion.
 func readLine(args []string) (*line, error) {
 	l := &line{public: door{port: -1}, api: door{port: -1}, metrics: door{port: -1}, redirectPort: -1, redirectTo: -1,
-		logLevel: "info", headers: http.Header{}, bounds: proxy.Bounds{ClientConnections: 4096}}
+		logLevel: "info", headers: http.Header{}, bounds: proxy.Bounds{ClientConnections: 4096, Memory: 256 << 20}}
 	fs := pflag.NewFlagSet(chpName, pflag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	for _, o := range l.options() {

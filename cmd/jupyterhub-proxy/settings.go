@@ -98,6 +98,7 @@ func (s *settings) translate(c *config.Config) proxy.Settings {
 		UserRequests:      int(c.Proxy.MaxRequestsPerUser),
 		UserWebSockets:    int(c.Proxy.MaxWebSocketsPerUser),
 		UserRate:          int(c.Proxy.RequestRatePerUser),
+		Memory:            int64(c.Proxy.SlowClientMemory),
 	}
 	for _, s := range slices.Concat(c.Proxy.TrustedProxies, c.Hub.TrustedDownstreamIPs) {
 		if p, err := netip.ParsePrefix(s); err == nil {

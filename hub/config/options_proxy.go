@@ -16,11 +16,12 @@ type Proxy struct {
 	WebSocketSilence Duration // 0: however long
 	TrustedProxies   []string
 
-	MaxConnectionsPerClient int64 // 0: no bound, as for the four below
+	MaxConnectionsPerClient int64 // 0: no bound, as for the five below
 	RequestRatePerClient    int64
 	MaxRequestsPerUser      int64
 	MaxWebSocketsPerUser    int64
 	RequestRatePerUser      int64
+	SlowClientMemory        Bytes
 }
 
 var proxyOptions = []row[Proxy]{
@@ -73,6 +74,10 @@ var proxyOptions = []row[Proxy]{
 		note("What is over it is told 503 at once. A request's head takes at most 128 KiB, so that this bounds their memory as well."),
 	option("max_websockets_per_user", count, 1024, func(p *Proxy) *int64 { return &p.MaxWebSocketsPerUser },
 		"Open WebSockets to one user's servers, the named ones included, or to one service; 0 is no bound.", atLeast(0)),
+	option("slow_client_memory", size, 256<<20, func(p *Proxy) *Bytes { return &p.SlowClientMemory },
+		"What clients may hold of the proxy's memory by being slow, all of them together; 0 is no bound.", zeroOr(Bytes(16<<20), Bytes.String)).
+		note("One address, or one /64 of IPv6, may hold a quarter of it. One half is for connections whose request is not here yet, the other one for bodies " +
+			"and answers that come or go in pieces. When it is used up, those connections are closed with which nothing has moved for the longest time."),
 	option("request_rate_per_user", count, 1000, func(p *Proxy) *int64 { return &p.RequestRatePerUser },
 		"Requests a second to one user's servers, the named ones included, or to one service; 0 is no bound.", within(0, 1_000_000)).
 		note("A fifth of a second's worth may come at once, which is more than a browser has under way; what comes faster is held back for up to a second, " +

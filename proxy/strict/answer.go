@@ -26,7 +26,7 @@ const (
 // ReadAnswer reads the head of an answer, of at most limit bytes, and its fields into h, as strictly as requests' are read: what one program would
 // take for one answer and another for two must not reach a client. io.EOF means that nothing came.
 func ReadAnswer(br *bufio.Reader, limit int, h http.Header) (Answer, error) {
-	head, err := readHead(br, limit, ErrAnswer)
+	head, err := readHead(br, limit, ErrAnswer, nil)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -143,7 +143,7 @@ const maxTrailer = 16 << 10
 func (c *Chunks) readTrailer() error {
 	var f fields
 	h := http.Header{}
-	lines, err := readHead(c.R, maxTrailer, ErrBody)
+	lines, err := readHead(c.R, maxTrailer, ErrBody, nil)
 	if err != nil {
 		return unexpected(err)
 	}

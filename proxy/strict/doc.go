@@ -13,9 +13,12 @@
 //
 // A connection that is kept and not used for a while is parked: it has no goroutine and no buffer until its client speaks again.
 //
+// HTTP/2 is net/http's. Frames looks at where its frames begin, and ends connections whose heads take too long or that say too much that is
+// nothing. What slow clients make a connection hold is told to its Room, by whose word it may be dropped.
+//
 // It must not know routes, users, or headers that have nothing to do with framing.
 //
-// Way in: Server.Serve, with a connection (under TLS: the decrypted side); Wrap, for a connection that net/http will serve. Way
+// Way in: Server.Serve, with a connection (under TLS: the decrypted side); Wrap and NewFrames, for one that net/http will serve. Way
 // out: an http.Handler.
 //
 // Caveats: what is accepted is fuzzed against net/http, byte for byte of head and body; what is not needed here is left out:

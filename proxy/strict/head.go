@@ -18,9 +18,10 @@ var (
 )
 
 // readHead reads up to the empty line that ends a head, which is part of what it returns, and at most limit bytes. A bare LF is
-// bad as soon as it is seen: whoever sends one waits for an answer already. io.EOF means that nothing came at all.
-func readHead(br *bufio.Reader, limit int, bad error) (string, error) {
-	var kept []byte // what did not fit into the reader's buffer
+// bad as soon as it is seen: whoever sends one waits for an answer already. io.EOF means that nothing came at all. wait, which may be
+// nil, is called before more is waited for, with how many bytes are kept beside the reader's buffer.
+func readHead(br *bufio.Reader, limit int, bad error, wait func(kept int)) (string, error) {
+	var kept []byte // the head, once it does not fit into the reader's buffer
 	for seen := 0; ; {
 		b, err := br.Peek(br.Buffered())
 		if err != nil {
@@ -28,7 +29,8 @@ func readHead(br *bufio.Reader, limit int, bad error) (string, error) {
 		}
 		all := b
 		if kept != nil {
-			all = append(kept, b...)
+			kept = append(kept, b...)
+			all = kept
 		}
 		end, ok := findEnd(all, seen)
 		switch {
@@ -38,16 +40,18 @@ func readHead(br *bufio.Reader, limit int, bad error) (string, error) {
 			return "", ErrTooLarge
 		case end > 0:
 			head := string(all[:end])
-			_, err := br.Discard(end - len(kept))
+			_, err := br.Discard(end - (len(all) - len(b)))
 			return head, err
 		}
 		seen = len(all)
-		if len(b) == br.Size() {
-			kept = all[:len(all):len(all)]
-			if len(all) == len(b) {
-				kept = bytes.Clone(b)
-			}
+		if len(b) == br.Size() && kept == nil {
+			kept = append(make([]byte, 0, 2*len(b)), b...)
+		}
+		if kept != nil {
 			br.Discard(len(b))
+		}
+		if wait != nil {
+			wait(cap(kept))
 		}
 		if _, err := br.Peek(br.Buffered() + 1); err != nil {
 			if err == io.EOF && len(kept)+br.Buffered() > 0 {

@@ -14,21 +14,30 @@ var ErrRequest = errors.New("malformed request")
 // ReadRequest reads a request's head, of at most limit bytes, into r, whose Header it fills, and makes its body one that is read
 // from br. r.URL is left alone: who needs the target has the RequestURI. io.EOF means that nothing came.
 func ReadRequest(br *bufio.Reader, limit int, r *http.Request) error {
-	head, err := readHead(br, limit, ErrRequest)
+	_, err := readRequest(br, limit, r, nil)
+	return err
+}
+
+// readRequest is ReadRequest, and returns the head's size. wait, which may be nil, hears of heads that are not all there yet.
+func readRequest(br *bufio.Reader, limit int, r *http.Request, wait func(kept int)) (size int, err error) {
+	head, err := readHead(br, limit, ErrRequest, wait)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	fields, ok := requestLine(head, r)
 	if !ok {
-		return ErrRequest
+		return 0, ErrRequest
 	}
 	var f fieldsOfRequest
-	if !f.parse(fields, r.Header) || !f.agree(r.ProtoMinor == 0) {
-		return ErrRequest
+	if !f.parse(fields, r.Header) || !f.agree(r.ProtoMinor == 0) || !setHost(r) {
+		return 0, ErrRequest
 	}
-	if !setHost(r) {
-		return ErrRequest
-	}
+	f.setBody(br, r)
+	return len(head), nil
+}
+
+// setBody makes the body what the fields say.
+func (f *fieldsOfRequest) setBody(br *bufio.Reader, r *http.Request) {
 	switch {
 	case f.codings > 0:
 		delete(r.Header, "Transfer-Encoding")
@@ -40,7 +49,6 @@ func ReadRequest(br *bufio.Reader, limit int, r *http.Request) error {
 	default:
 		r.ContentLength, r.Body = 0, http.NoBody
 	}
-	return nil
 }
 
 // chunkedCoding is net/http's word for a chunked body.

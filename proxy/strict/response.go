@@ -236,6 +236,8 @@ func (w *response) ReadFrom(from io.Reader) (int64, error) {
 	if !ok || piece.N > w.length {
 		piece = &io.LimitedReader{R: from, N: w.length}
 	}
+	w.c.offer()
+	defer w.c.taken()
 	n, err := io.Copy(to, piece)
 	w.length -= n
 	return n, err
@@ -247,9 +249,12 @@ func (w *response) flush() {
 }
 
 func (w *response) send(p []byte) {
-	if w.err == nil && len(p) > 0 {
-		_, w.err = w.c.net.Write(p)
+	if w.err != nil || len(p) == 0 {
+		return
 	}
+	w.c.offer()
+	defer w.c.taken()
+	_, w.err = w.c.net.Write(p)
 }
 
 // FlushError sends what was written.
@@ -364,9 +369,12 @@ func has(lines []string, wanted string) bool {
 }
 
 // refuse answers what is no request, or cannot be served. The rest of what the client sends is nobody's.
-func refuse(c net.Conn, status int) {
+func refuse(c net.Conn, status int, fields ...string) {
 	var b bytes.Buffer
 	b.Write(appendStatus(nil, status, ""))
+	for _, line := range fields {
+		b.WriteString(line + "\r\n")
+	}
 	text := strconv.Itoa(status) + " " + http.StatusText(status)
 	b.WriteString("Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: " + strconv.Itoa(len(text)) + "\r\n\r\n" + text)
 	c.SetWriteDeadline(time.Now().Add(lingerTime))

@@ -28,6 +28,7 @@ type Server struct {
 	IdleTime    time.Duration                                   // between two requests
 	ParkTime    time.Duration                                   // between two requests, until the connection is parked; 0: never
 	MaxHead     int                                             // bytes
+	Room        func(c net.Conn, drop func()) Room              // what a connection holds of the memory for slow clients; may be nil
 
 	closing atomic.Bool
 	buffers sync.Pool // *[]byte, for answers
@@ -63,6 +64,10 @@ type conn struct {
 	key    uint64 // at the watch; 0: the watch cannot see it
 	parked bool   // guarded by the watch's mu, as is paused
 	paused bool   // it is parked, and not read from either
+	room   Room   // nil: nobody counts
+	waits  bool   // something is held there
+
+	dropped atomic.Bool
 
 	resting resting
 }
@@ -81,6 +86,9 @@ func (s *Server) Serve(nc net.Conn) {
 		nc.Close()
 		return
 	}
+	if s.Room != nil {
+		c.room = s.Room(nc, c.drop)
+	}
 	c.base = (&http.Request{URL: &url.URL{}}).WithContext(ctx)
 	c.base.RemoteAddr = nc.RemoteAddr().String()
 	c.run()
@@ -98,10 +106,12 @@ func (c *conn) run() {
 	}
 	switch how {
 	case closed:
+		c.leaveRoom()
 		c.cancel()
 		c.net.Close()
 		c.server.release(c)
 	case givenAway:
+		c.leaveRoom()
 		c.cancel()
 	case paused:
 	case parked: // somebody else may be serving it already
@@ -239,6 +249,7 @@ func (c *conn) serve() ending {
 		if !persists {
 			return closed
 		}
+		c.leaveRoom()
 		if w.timed {
 			c.net.SetDeadline(time.Time{})
 		}
@@ -256,6 +267,9 @@ func (c *conn) serve() ending {
 // await waits for the first byte of a request.
 func (c *conn) await() bool {
 	if c.br.Buffered() == 0 {
+		if c.isFresh() {
+			c.wait(0)
+		}
 		c.dueAt(c.patience())
 		if _, err := c.br.Peek(1); err != nil {
 			return false
@@ -270,11 +284,20 @@ func (c *conn) read(r *http.Request) error {
 	if b, err := c.br.Peek(1); err != nil || !tokens[b[0]] {
 		return ErrRequest
 	}
-	return ReadRequest(c.br, c.server.MaxHead, r)
+	size, err := readRequest(c.br, c.server.MaxHead, r, c.wait)
+	if err == nil {
+		c.keep(size)
+	}
+	return err
 }
 
 func (c *conn) refuse(err error) {
+	if c.dropped.Load() {
+		err = errDropped
+	}
 	switch err {
+	case errDropped:
+		refuse(c.net, http.StatusServiceUnavailable, "Retry-After: 5")
 	case ErrRequest:
 		refuse(c.net, http.StatusBadRequest)
 	case ErrTooLarge:

@@ -23,6 +23,7 @@ var reached = []struct{ room, target, stranger string }{
 	{"proxy", "FuzzForwarded", "a browser behind somebody's proxy"},
 	{"proxy", "FuzzPath", "a browser"},
 	{"proxy/strict", "FuzzAgreesWithNetHTTP", "whoever connects"},
+	{"proxy/strict", "FuzzFramesBegin", "whoever connects"},
 	{"hub/auth", "FuzzBearer", "whoever connects"},
 	{"hub/api", "FuzzRoutes", "whoever connects, with any token or none"},
 	{"hub/api", "FuzzBody", "whoever has a token"},
