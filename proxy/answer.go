@@ -106,15 +106,20 @@ func (ex *exchange) passBody(from *body, counts bool) bool {
 		if !from.isReady(ex.link.br) && ex.flush(control) != nil {
 			return false
 		}
+		var turn turn
+		if !first { // that piece has the request's
+			turn = ex.ps.turn()
+		}
 		n, err := from.Read(*buf)
 		if n > 0 {
 			if counts && !first {
 				ex.use()
 			}
 			if ex.write((*buf)[:n]) != nil {
-				return false
+				return false // with its turn, which is over soon
 			}
 		}
+		turn.end()
 		switch {
 		case from.isWhole():
 			return true
@@ -129,7 +134,7 @@ func (ex *exchange) passBody(from *body, counts bool) bool {
 // The kernel copies a body of which so much is left, in pieces after each of which the upstream was active.
 const (
 	spliceFrom  = 64 << 10
-	splicePiece = 2 << 20
+	splicePiece = 512 << 10
 )
 
 // canSplice reports whether the rest of a body can go from one socket to the other. Only HTTP/1's writer takes it so.
@@ -141,7 +146,9 @@ func (ex *exchange) canSplice(from *body) bool {
 func (ex *exchange) splice(from *body, counts bool) bool {
 	to, plain := ex.w.(io.ReaderFrom), ex.link.plain()
 	for from.left.N > 0 {
+		turn := ex.ps.turn()
 		n, err := to.ReadFrom(&io.LimitedReader{R: plain, N: min(from.left.N, splicePiece)})
+		turn.end()
 		if from.left.N -= n; err != nil || n == 0 {
 			return false
 		}

@@ -144,7 +144,8 @@ func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
 		if ps.guest == nil {
 			return func() {}, true
 		}
-		return ps.guest.turns.take(ps.in.Context().Done()).end, true
+		ps.turns = &ps.guest.turns
+		return ps.turn().end, true
 	}
 	under := load.requests.Add(1)
 	switch {
@@ -156,7 +157,8 @@ func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
 	}
 	var turn turn
 	if b.UserRate > 0 { // who has none may have the processor
-		turn = load.turns.take(ps.in.Context().Done())
+		ps.turns = &load.turns
+		turn = ps.turn()
 	}
 	return func() {
 		turn.end()
@@ -165,4 +167,12 @@ func (p *Proxy) enter(ps *passage, b *Bounds) (leave func(), ok bool) {
 			p.tunnels.move() // the heir counts it
 		}
 	}, true
+}
+
+// turn waits for a turn for the request, or for the next piece of a body.
+func (ps *passage) turn() turn {
+	if ps.turns == nil {
+		return turn{}
+	}
+	return ps.turns.take(ps.in.Context().Done())
 }

@@ -41,8 +41,8 @@ type holding struct {
 	links [2]links // in the queues of the budget and of the share
 }
 
-// hold gives h so many bytes for a client at an address, none of which is none. drop is called, once at most, when they are lost: now,
-// or later.
+// hold gives h so many bytes for a client at an address, of which the zero one has no share. drop is called, once at most, when they are
+// lost: now, or later.
 func (b *budget) hold(h *holding, who netip.Addr, bytes int64, drop func()) {
 	b.mu.Lock()
 	*h = holding{of: b, drop: drop, who: who}

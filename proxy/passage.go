@@ -17,6 +17,7 @@ type passage struct {
 	manners   *Manners
 	client    client
 	guest     *guest      // the client's address, for its bounds; nil: it has none
+	turns     *turns      // of whoever it belongs to, for pieces of bodies; nil: it need not wait
 	share     netip.Addr  // whose share of the memory for slow clients it takes; zero: nobody's
 	above     string      // domain of which the browser has cookies that another host's page may have set; "": none
 	sessions  []sessionID // that the request's cookies name, and behind them the tokens that it shows

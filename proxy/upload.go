@@ -88,6 +88,7 @@ func (u *upload) send(l *link) error {
 	chunked := u.ex.ps.chunked()
 	room, sent := (*buf)[chunkRoom:len(*buf)-2], int64(0)
 	for {
+		turn := u.ex.ps.turn()
 		n, err := in.Body.Read(room)
 		if sent += int64(n); err == io.EOF || sent == in.ContentLength {
 			u.last.Store(true)
@@ -103,6 +104,7 @@ func (u *upload) send(l *link) error {
 				return errors.Join(errStuck, err)
 			}
 		}
+		turn.end()
 		if err == io.EOF {
 			break
 		}

@@ -228,6 +228,9 @@ func (c *conn) serve() ending {
 			if c.park() {
 				return parked
 			}
+			if c.dropped.Load() {
+				c.refuse(errDropped)
+			}
 			return closed
 		}
 		r := new(http.Request)
