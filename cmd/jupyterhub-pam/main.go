@@ -99,7 +99,7 @@ func configuration(dir string) (config.Authenticator, error) {
 
 func rules(a config.Authenticator) account.Rules {
 	r := account.Rules{AllowAll: a.AllowAll, AllowedUsers: a.AllowedUsers, AllowedGroups: a.AllowedGroups, BlockedUsers: a.BlockedUsers,
-		MinUID: a.MinUID, Guests: account.Guests{Names: a.GuestUsers, Groups: a.GuestGroups}}
+		MinUID: a.MinUID, Guests: account.Guests{Names: a.GuestUsers, Groups: a.GuestGroups}, Names: account.Names(a.UsernamePattern)}
 	if r.MinUID == 0 {
 		r.MinUID = account.MinUID()
 	}

@@ -94,7 +94,7 @@ func services(c *config.Config) []launcher.Service {
 func rules(a config.Authenticator) account.Rules {
 	r := account.Rules{
 		AllowAll: a.AllowAll, AllowedUsers: a.AllowedUsers, AllowedGroups: a.AllowedGroups, BlockedUsers: a.BlockedUsers, MinUID: a.MinUID,
-		Guests: account.Guests{Names: a.GuestUsers, Groups: a.GuestGroups},
+		Guests: account.Guests{Names: a.GuestUsers, Groups: a.GuestGroups}, Names: account.Names(a.UsernamePattern),
 	}
 	if r.MinUID == 0 {
 		r.MinUID = account.MinUID()

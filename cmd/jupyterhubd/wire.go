@@ -10,6 +10,7 @@ import (
 
 	"jupyterhubd/cmd/internal/daemon"
 	"jupyterhubd/hub"
+	"jupyterhubd/hub/account"
 	"jupyterhubd/hub/api"
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/auth/pam"
@@ -187,6 +188,7 @@ func (h *house) apiOptions(c *config.Config) api.Options {
 		SlowSpawn: c.Hub.SlowSpawnTimeout.Std(), SlowStop: c.Hub.SlowStopTimeout.Std(),
 		PageLimit: int(c.Hub.APIPageDefaultLimit), PageMax: int(c.Hub.APIPageMaxLimit),
 		TokenMax: tokenMax(c), NamedServers: c.Hub.AllowNamedServers, InsecureHTTP: c.Hub.InsecureHTTP,
+		Names:      account.Names(c.Authenticator.UsernamePattern),
 		Unreadable: h.unreadable,
 		Parts: api.Parts{
 			Spawner:       client.Component{Class: "systemdspawner", Version: hub.Version},
@@ -202,7 +204,7 @@ func (h *house) webOptions(c *config.Config, desk *api.Room) web.Options {
 		NamedServers: c.Hub.AllowNamedServers, NamedServerLimit: int(c.Hub.NamedServerLimitPerUser), ShutdownOnLogout: c.Hub.ShutdownOnLogout, AdminGroups: c.Authenticator.AdminGroups, InsecureHTTP: c.Hub.InsecureHTTP,
 		TokenMax: tokenMax(c), PageSize: int(c.Hub.APIPageDefaultLimit),
 		DefaultServerName: c.Hub.DefaultServerName, ImplicitSpawn: c.Hub.ImplicitSpawnSeconds.Std(),
-		OptionsForm: c.Spawner.OptionsForm, LogoFile: c.Hub.LogoFile, Announcements: c.Hub.TemplateVars,
+		OptionsForm: c.Spawner.OptionsForm, SimpleOptions: c.Spawner.OptionsFromForm == "simple", LogoFile: c.Hub.LogoFile, Announcements: c.Hub.TemplateVars,
 	}
 	o.Offers = h.spawnd.Profiles
 	o.Shutdown = func(stopServers bool) { h.Shutdown(&stopServers) }

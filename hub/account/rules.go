@@ -1,6 +1,7 @@
 package account
 
 import (
+	"regexp"
 	"slices"
 
 	"jupyterhubd/hub"
@@ -24,6 +25,8 @@ type Rules struct {
 	BlockedUsers  []string // names, canonical or not; beats everything above
 	MinUID        int64    // lowest uid of a person, from login.defs; zero means 1000
 	Guests        Guests   // who may come in without an account
+
+	Names *regexp.Regexp // of username_pattern: what the hub's names of users match; nil: any
 }
 
 // Admit returns nil if the rules admit the account, and otherwise a Forbidden error whose sentence is for the log: whoever
@@ -68,6 +71,23 @@ func (r Rules) AdmitName(name string) error {
 		return nil
 	}
 	return hub.Errorf(hub.Forbidden, "%q is neither in allowed_users nor in guest_users, and allow_all is false", name)
+}
+
+// Names is what a pattern of the configuration's admits, anchored as Python's re.match does it; nil, of an empty one: any name. The
+// configuration was checked: it panics with a pattern that is none.
+func Names(pattern string) *regexp.Regexp {
+	if pattern == "" {
+		return nil
+	}
+	return regexp.MustCompile(`^(?:` + pattern + `)`)
+}
+
+// AdmitUser returns nil if username_pattern admits a name, which is the hub's and not the account's.
+func (r Rules) AdmitUser(user string) error {
+	if r.Names == nil || r.Names.MatchString(user) {
+		return nil
+	}
+	return hub.Errorf(hub.Forbidden, "%q does not match username_pattern", user)
 }
 
 // Dynamic reports whether a uid is one of those that systemd gives to users that it makes up.

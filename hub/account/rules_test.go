@@ -36,3 +36,16 @@ func TestAdmit(t *testing.T) {
 		}
 	}
 }
+
+// username_pattern begins where a name begins and ends where it likes, as Python's re.match does.
+func TestAdmitUser(t *testing.T) {
+	rules := Rules{Names: Names("[a-z]+|x1")}
+	for user, want := range map[string]bool{"alice": true, "alice7": true, "7alice": false, "Alice": false, "": false} {
+		if err := rules.AdmitUser(user); (err == nil) != want || err != nil && hub.KindOf(err) != hub.Forbidden {
+			t.Errorf("%s: %v", user, err)
+		}
+	}
+	if err := (Rules{}).AdmitUser("7 Alice"); err != nil {
+		t.Errorf("without a pattern: %v", err)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"jupyterhubd/hub"
-	"jupyterhubd/hub/account"
 	"jupyterhubd/hub/auth"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
@@ -39,7 +38,7 @@ func (room *Room) changeUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	change, err := readChange(body, r.PathValue("user"))
+	change, err := room.readChange(body, r.PathValue("user"))
 	if err != nil {
 		return err
 	}
@@ -64,7 +63,7 @@ func (room *Room) SetAdmin(a auth.Actor, user string, admin bool) error {
 // runs. Only an admin renames one.
 func (room *Room) RenameUser(a auth.Actor, old, name string) (hub.User, error) {
 	name = strings.ToLower(name)
-	if _, err := account.Clean(name); err != nil {
+	if err := room.fits(name); err != nil {
 		return hub.User{}, err
 	}
 	return room.changed(a, userChange{old: old, name: name})
@@ -89,7 +88,7 @@ type userChange struct {
 	state     json.RawMessage // auth_state; nil leaves it as it is
 }
 
-func readChange(body object, user string) (userChange, error) {
+func (room *Room) readChange(body object, user string) (userChange, error) {
 	c := userChange{old: user, name: user}
 	if body == nil {
 		return c, hub.Errorf(hub.Invalid, "The body of the request must be a JSON object")
@@ -112,8 +111,7 @@ func readChange(body object, user string) (userChange, error) {
 		return c, nil
 	}
 	c.name = strings.ToLower(c.name)
-	_, err := account.Clean(c.name)
-	return c, err
+	return c, room.fits(c.name)
 }
 
 // apply changes the record. Who is not an admin may neither touch one nor make one.

@@ -62,7 +62,7 @@ func readNewUser(body object) (admin bool, err error) {
 // AddUsers makes users: all of them or, if a name is no name, none. Names are lower-cased, as a login would have them. Those
 // that exist are passed over; if all do, that is a Conflict. Only an admin makes admins.
 func (room *Room) AddUsers(a auth.Actor, names []string, admin bool) ([]hub.User, error) {
-	names, err := newNames(names)
+	names, err := room.newNames(names)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +76,19 @@ func (room *Room) AddUsers(a auth.Actor, names []string, admin bool) ([]hub.User
 	return created, err
 }
 
+// fits refuses what no user is called here.
+func (room *Room) fits(name string) error {
+	if _, err := account.Clean(name); err != nil {
+		return err
+	}
+	if room.Names != nil && !room.Names.MatchString(name) {
+		return hub.Errorf(hub.Invalid, "Invalid user name: %s does not match username_pattern", short(name))
+	}
+	return nil
+}
+
 // newNames checks names, and returns them as a login would have them (specification 1.5).
-func newNames(names []string) ([]string, error) {
+func (room *Room) newNames(names []string) ([]string, error) {
 	switch {
 	case len(names) == 0:
 		return nil, hub.Errorf(hub.Invalid, "Must specify at least one user to create")
@@ -88,7 +99,7 @@ func newNames(names []string) ([]string, error) {
 	for _, name := range names {
 		out = append(out, strings.ToLower(name))
 		// A lone surrogate in JSON is read as U+FFFD, which nobody is called.
-		if _, err := account.Clean(strings.ToLower(name)); err != nil || strings.ContainsRune(name, utf8.RuneError) {
+		if err := room.fits(strings.ToLower(name)); err != nil || strings.ContainsRune(name, utf8.RuneError) {
 			invalid = append(invalid, short(name))
 		}
 	}
@@ -130,8 +141,8 @@ func (room *Room) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name, err := account.Clean(r.PathValue("user"))
-	if err != nil {
+	name := r.PathValue("user")
+	if err := room.fits(name); err != nil {
 		return err
 	}
 	a := auth.FromContext(r.Context())

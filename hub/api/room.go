@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"regexp"
 	"sync"
 	"time"
 
@@ -24,14 +25,15 @@ type Options struct {
 
 	BaseURL      string // leading and trailing slash
 	Hosts        hosts.Hosts
-	PublicOrigin string        // "https://hub.example.org" of the hub, where it is configured
-	SlowSpawn    time.Duration // how long a start keeps its client: 10 s
-	SlowStop     time.Duration // how long a stop does: 10 s
-	PageLimit    int           // api_page_default_limit: 50
-	PageMax      int           // api_page_max_limit: 200
-	TokenMax     time.Duration // token_expires_in_max_seconds; 0: no limit
-	NamedServers bool          // allow_named_servers
-	InsecureHTTP bool          // insecure_http: passwords may come over plain HTTP from other machines
+	PublicOrigin string         // "https://hub.example.org" of the hub, where it is configured
+	SlowSpawn    time.Duration  // how long a start keeps its client: 10 s
+	SlowStop     time.Duration  // how long a stop does: 10 s
+	PageLimit    int            // api_page_default_limit: 50
+	PageMax      int            // api_page_max_limit: 200
+	TokenMax     time.Duration  // token_expires_in_max_seconds; 0: no limit
+	NamedServers bool           // allow_named_servers
+	InsecureHTTP bool           // insecure_http: passwords may come over plain HTTP from other machines
+	Names        *regexp.Regexp // what names of users match (username_pattern); nil: any
 	Parts        Parts
 	Unreadable   func(user string, err error) // is told whose auth state does not open; nil for nobody
 	Now          func() time.Time             // nil means time.Now

@@ -2,16 +2,17 @@ package config
 
 // Authenticator is [authenticator].
 type Authenticator struct {
-	Kind          string
-	Service       string
-	AllowAll      bool
-	AllowedUsers  []string
-	AllowedGroups []string
-	BlockedUsers  []string
-	AdminUsers    []string
-	AdminGroups   []string
-	MinUID        int64 // 0: UID_MIN of /etc/login.defs
-	UsernameMap   map[string]string
+	Kind            string
+	Service         string
+	AllowAll        bool
+	AllowedUsers    []string
+	AllowedGroups   []string
+	BlockedUsers    []string
+	AdminUsers      []string
+	AdminGroups     []string
+	MinUID          int64 // 0: UID_MIN of /etc/login.defs
+	UsernameMap     map[string]string
+	UsernamePattern string // account.Names makes of it what it means
 
 	GuestUsers   []string
 	GuestGroups  []string
@@ -52,6 +53,11 @@ var authenticatorOptions = []row[Authenticator]{
 		note("People log in with the account's name, and servers run as the account. Everything else in these files, below [hub] and [spawner] " +
 			"and in admin_users, speaks of the hub's names; allowed_users, blocked_users and groups of the system's. A name that is given away is " +
 			"no other account's: an account asmith could not log in beside this one."),
+	option("username_pattern", text, "", func(a *Authenticator) *string { return &a.UsernamePattern },
+		"Regular expression that users' names match, from their beginning, as in '[a-z]+[0-9]*$'; empty is any name.", emptyOr(pattern)).
+		note("It is about the hub's names, as username_map leaves them. Whose name does not match cannot log in, is not let in any more, gets " +
+			"no server, and is not made over the API. The syntax is RE2's, which is Python's without looking ahead or back. As with JupyterHub " +
+			"its end is open: write $ where a name has to end."),
 	option("guest_users", texts, nil, func(a *Authenticator) *[]string { return &a.GuestUsers },
 		"Who may log in without an account: names in lower case, in which one * stands for any letters, as in \"guest-*\".", every(guestPattern)).
 		note("A name that is an account's is never a guest's, whatever is said here. Servers of guests run as with dynamic_users. Choose names " +

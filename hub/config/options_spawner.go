@@ -15,6 +15,7 @@ type Spawner struct {
 	ServerTokenScopes        []string
 	OAuthClientAllowedScopes []string
 	OptionsForm              string   // "": what Profiles make
+	OptionsFromForm          string   // passthrough, simple
 	SleepAfter               Duration // 0: never
 	BusyCPU                  float64  // CPUs; 0: whatever it does
 	BusyKernels              Duration // 0: nobody is asked
@@ -94,7 +95,10 @@ var spawnerOptions = []row[Spawner]{
 		"Scopes that a server may ask its visitors for, besides who they are and that they may enter.").applies(AtStart),
 	option("options_form", text, "", func(s *Spawner) *string { return &s.OptionsForm },
 		"HTML of the fields that the page of a start asks, in place of the form made from [[spawner.profile]].").
-		note("The page has the form around them and the button. What is answered stands in user_options, a list by each field's name; a field named profile chooses a profile, and one named as an option of it answers that. Labels, fields and text alone: what the page's policy forbids is refused."),
+		note("The page has the form around them and the button. What is answered stands in user_options, by each field's name; a field named profile chooses a profile, and one named as an option of it answers that. Labels, fields and text alone: what the page's policy forbids is refused."),
+	option("options_from_form", text, "passthrough", func(s *Spawner) *string { return &s.OptionsFromForm },
+		"What user_options are made of the fields of a start's form: \"passthrough\" is a list for each; \"simple\" makes a string of a list of one, and true of \"on\".",
+		oneOf("passthrough", "simple")),
 	option("sleep_after", span, 0, func(s *Spawner) *Duration { return &s.SleepAfter },
 		"How long a server is idle until it is frozen; the next request wakes it, kernels and all; 0 is never.").
 		note("Where the kernel cannot freeze (jupyterhub doctor says so), an idle server is stopped instead. The culler's timeout, if it is longer, stops servers that sleep."),

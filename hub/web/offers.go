@@ -34,7 +34,7 @@ const unlisted = "--unlisted-choice"
 // answersTo makes user_options of a form's fields, or of an address's. Fields of the form are called profile:option, and those
 // of other profiles than the chosen one are left out. What answers an option is one value; all else is a list, as JupyterHub
 // has it.
-func answersTo(offers []hub.Offer, profile string, asked map[string][]string) (json.RawMessage, error) {
+func (room *Room) answersTo(offers []hub.Offer, profile string, asked map[string][]string) (json.RawMessage, error) {
 	answers := make(map[string]any, len(asked))
 	chosen := slices.IndexFunc(offers, func(o hub.Offer) bool { return o.Name == profile })
 	for key, values := range asked {
@@ -53,10 +53,26 @@ func answersTo(offers []hub.Offer, profile string, asked map[string][]string) (j
 			single(answers, o.Name+unlisted, false)
 		}
 	}
+	if room.SimpleOptions {
+		simplify(answers)
+	}
 	if len(answers) == 0 {
 		return nil, nil
 	}
 	return json.Marshal(answers)
+}
+
+// simplify is JupyterHub's options_from_form = "simple": a list of one is its value, and a box that is checked is true.
+func simplify(answers map[string]any) {
+	for key, answer := range answers {
+		values, list := answer.([]string)
+		if !list || len(values) != 1 {
+			continue
+		}
+		if answers[key] = values[0]; values[0] == "on" {
+			answers[key] = true
+		}
+	}
 }
 
 // single makes one value of a list, a number where one is wanted, and nothing of an empty field.

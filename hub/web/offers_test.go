@@ -127,3 +127,15 @@ func TestTheConfigurationsOwnForm(t *testing.T) {
 		t.Errorf("a form that does nothing on the page is taken: %v", err)
 	}
 }
+
+// With options_from_form = "simple" one answer is no list, and a box that is checked is true, as JupyterHub has it.
+func TestSimpleOptionsOfAForm(t *testing.T) {
+	w := newWorld(t, func(o *web.Options) { o.OptionsForm, o.SimpleOptions = ownForm, true })
+	b := w.alice()
+	form := b.get("/hub/spawn").want(http.StatusOK, "Which stack")
+	b.submit(form, "start", url.Values{"packages": {"numpy", "scipy"}, "kind": {"on"}}).wantLocation(http.StatusFound, "/hub/spawn-pending/alice")
+	want := `{"env":"","kind":true,"packages":["numpy","scipy"],"stack":"tf"}`
+	if got := strings.Join(w.workshop.started, "\n"); !strings.HasSuffix(got, " "+want) {
+		t.Errorf("started %s, want %s", got, want)
+	}
+}

@@ -79,6 +79,7 @@ type Options struct {
 	InsecureHTTP     bool     // passwords may be typed over plain HTTP from other machines
 	Profiles         []Profile
 	OptionsForm      string                                                      // HTML with the fields to ask at a start, in place of the form made from Profiles
+	SimpleOptions    bool                                                        // one answer of a field is no list, and "on" is true (options_from_form)
 	Offers           func(ctx context.Context, user string) ([]hub.Offer, error) // which of these a user may choose; nil: all
 	// DefaultServerName is the named server that user-redirect leads to; empty is the default server.
 	DefaultServerName string

@@ -86,7 +86,7 @@ func (room *Room) spawnNow(w http.ResponseWriter, r *http.Request, ref hub.Serve
 		profile = asked["profile"][0]
 	}
 	delete(asked, "profile")
-	options, err := answersTo(offers, profile, asked)
+	options, err := room.answersTo(offers, profile, asked)
 	if err != nil {
 		return err
 	}

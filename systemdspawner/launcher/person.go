@@ -49,6 +49,9 @@ func (l *Launcher) person(ctx context.Context, policy *Policy, user string) (Per
 	if _, err := account.Clean(user); err != nil {
 		return Person{}, unknownAccount(err)
 	}
+	if err := policy.Rules.AdmitUser(user); err != nil {
+		return Person{}, notAdmitted(err)
+	}
 	as, err := policy.runsAs(user)
 	switch {
 	case err != nil:

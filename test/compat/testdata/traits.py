@@ -4,6 +4,9 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import LocalProcessSpawner, Spawner
 from jupyterhub.auth import Authenticator, LocalAuthenticator, PAMAuthenticator
 from jupyterhub.proxy import ConfigurableHTTPProxy, Proxy
+from jupyterhub.services.service import Service
 classes = {"hub": [JupyterHub], "spawner": [Spawner, LocalProcessSpawner],
            "authenticator": [Authenticator, LocalAuthenticator, PAMAuthenticator], "proxy": [Proxy, ConfigurableHTTPProxy]}
-print(json.dumps({table: sorted({t for c in of for t in c.class_own_traits(config=True)}) for table, of in classes.items()}, indent=1))
+tables = {table: sorted({t for c in of for t in c.class_own_traits(config=True)}) for table, of in classes.items()}
+tables["hub.services"] = sorted(Service.class_own_traits(input=True))
+print(json.dumps(tables, indent=1))

@@ -240,7 +240,9 @@ func (d *door) admit(ctx context.Context, name string) (own, known hub.Account, 
 		return own, own, err
 	}
 	known = own
-	known.Name, err = d.Aliases.User(own.Name)
+	if known.Name, err = d.Aliases.User(own.Name); err == nil {
+		err = d.Rules.AdmitUser(known.Name)
+	}
 	return own, known, err
 }
 
@@ -267,6 +269,9 @@ func (d *door) admitGuest(ctx context.Context, typed string, unknown error) (own
 	user, err := d.Aliases.User(name)
 	if err == nil && user != name {
 		err = hub.Errorf(hub.Forbidden, "%q is an account's name in username_map, and no guest's", name)
+	}
+	if err == nil {
+		err = d.Rules.AdmitUser(name)
 	}
 	return guest, guest, err
 }
