@@ -58,6 +58,17 @@ type extension struct {
 	Options  []struct{ Partition, Options string }
 }
 
+// imageDevices are what systemd touches for an image, in the unit's own control group. It lets itself in for RootImage=, but 252 does not
+// for ExtensionImages=. Servers have no nodes of them.
+var imageDevices = []mount{{"/dev/loop-control", "rw"}, {"block-loop", "rwm"}, {"block-blkext", "rwm"}, {"/dev/mapper/control", "rw"}, {"block-device-mapper", "rwm"}}
+
+// shutsDevices reports whether the unit's control group lets in devices of a list alone. Without such a list one more would make it one.
+func shutsDevices(o Order) bool {
+	table := o.Settings.properties()
+	policy, is := table["DevicePolicy"]
+	return table["PrivateDevices"] == true || len(o.Devices) > 0 || is && policy != "auto"
+}
+
 // found are files of the machine's own that programs in another tree ask for: who the user is, and where names of hosts come from.
 var found = []string{"/etc/passwd", "/etc/group", "/etc/hosts", "/etc/localtime", "/etc/resolv.conf"}
 
@@ -74,6 +85,9 @@ func software(l Layout, o Order) []sd.Property {
 			images[i] = extension{Path: path, Options: []struct{ Partition, Options string }{}}
 		}
 		all = append(all, prop("ExtensionImages", images))
+		if s.RootImage == "" && shutsDevices(o) {
+			all = append(all, prop("DeviceAllow", imageDevices))
+		}
 	}
 	if !s.other() {
 		return all

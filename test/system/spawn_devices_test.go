@@ -95,3 +95,24 @@ device_allow = ["/dev/play-other"]
 		t.Errorf("what is not there is not missed:\n%s", out)
 	}
 }
+
+// Where devices are not hidden, each is as open as its file says, as without any sandbox; what else the sandbox says stays.
+func TestDevicesThatAreNotHiddenAreOpen(t *testing.T) {
+	s := onStage(t)
+	s.run("sh", "-ec", nodes+"\nchmod 600 /dev/play-gpu1")
+	s.afterwards("sh", "-c", "rm /dev/play-*")
+	if out := s.run("sh", "-c", "(exec 3>/dev/play-gpu0) 2>&1 || true"); !strings.Contains(out, admitted) {
+		t.Skipf("this machine gives root itself no devices: %s", out)
+	}
+	s.probed("isolate_devices = false", "alice")
+	s.start(alice)
+	for node, says := range map[string]string{"/dev/play-gpu0": admitted, "/dev/play-log": "opened", "/dev/play-gpu1": "Permission denied", "/dev/null": "opened"} {
+		if out := s.opensDevice(alice, node); !strings.Contains(out, says) {
+			t.Errorf("alice opens %s: %s, want %s", node, out, says)
+		}
+	}
+	s.cannot(alice, "date --set=@0")
+	if got := s.property(hub.UnitName(alice), "ProtectClock"); got != "yes" {
+		t.Errorf("ProtectClock is %s", got)
+	}
+}
