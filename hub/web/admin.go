@@ -25,7 +25,7 @@ type adminPage struct {
 	Sizes    []int // to choose from
 	Picks    bool  // users may be picked by what runs
 	Active   bool  // only those with a server that runs are shown
-	Usage    bool  // memory and CPU may be seen
+	Usage    bool  // what servers use may be seen
 	Adds     bool  // users may be added
 	Halts    bool  // all servers may be stopped
 	Starts   bool  // some server on the page may be started
@@ -60,6 +60,8 @@ type adminServer struct {
 	Deletes       bool  // likewise; a named server alone
 	Memory        int64 // -1 unknown
 	CPU           int64
+	Tasks         int64
+	Read, Written int64 // bytes of disks
 }
 
 // mostRows is the longest page of users that can be asked for.
@@ -162,7 +164,10 @@ func (room *Room) fill(r *http.Request, p *adminPage, users []hub.User) {
 		for i := range row.Servers {
 			s := &row.Servers[i]
 			if unit, ok := used[s.ServerRef]; ok {
-				s.Memory, s.CPU = unit.Memory, unit.CPU
+				s.Memory, s.CPU, s.Tasks = unit.Memory, unit.CPU, unit.Tasks
+				if unit.Used != nil {
+					s.Read, s.Written = unit.Used.IORead, unit.Used.IOWritten
+				}
 			}
 			p.Starts = p.Starts || i == 0 && s.Seen && s.Starts
 		}
@@ -186,7 +191,7 @@ func userRow(a auth.Actor, u hub.User) adminRow {
 func serverRows(a auth.Actor, def hub.Live, named []hub.Live) (rows []adminServer) {
 	for i, live := range append([]hub.Live{def}, named...) {
 		what := rbac.ServerResource(live.ServerRef)
-		s := adminServer{Live: live, Seen: a.May("read:servers", what), Memory: -1, CPU: -1}
+		s := adminServer{Live: live, Seen: a.May("read:servers", what), Memory: -1, CPU: -1, Tasks: -1, Read: -1, Written: -1}
 		s.Starts, s.Stops = a.May("start:servers", what), a.May("delete:servers", what)
 		if s.Seen {
 			s.Deletes = s.Stops && !live.State.Active() && i > 0

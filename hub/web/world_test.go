@@ -313,7 +313,7 @@ func (w *workshop) Usage(context.Context) (map[hub.ServerRef]hub.Unit, error) {
 	used := map[hub.ServerRef]hub.Unit{}
 	for ref, live := range w.servers {
 		if live.State.Ready() {
-			used[ref] = hub.Unit{ServerRef: ref, Memory: 300 << 20, CPU: 12_340_000_000, Tasks: 40}
+			used[ref] = hub.Unit{ServerRef: ref, Memory: 300 << 20, CPU: 12_340_000_000, Tasks: 40, Used: &hub.Usage{IORead: 12 << 20, IOWritten: 3 << 10}}
 		}
 	}
 	return used, nil

@@ -166,6 +166,8 @@ func TestAdminPage(t *testing.T) {
 	x.becomes(`document.querySelector(".user-row[data-user=bob] .state")?.textContent == "running"`)
 	x.becomes(`/[0-9.]+ [KM]iB/.test(document.querySelector("[data-memory='bob/']").textContent)`)
 	x.becomes(`/[0-9.]+ (s|%)/.test(document.querySelector("[data-cpu='bob/']").textContent)`)
+	x.becomes(`/^[1-9][0-9]*$/.test(document.querySelector("[data-tasks='bob/']").textContent)`)
+	x.becomes(`/^([0-9.]+ ([KM]i)?B, [0-9.]+ ([KM]i)?B|–)$/.test(document.querySelector("[data-io='bob/']").textContent)`) // "–" where no kernel counts it
 	x.picture("bob-runs")
 	x.presses(".user-row[data-user=bob] .stop-server")
 	x.becomes(`document.querySelector(".user-row[data-user=bob] .state")?.textContent == "stopped"`)

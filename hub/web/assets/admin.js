@@ -1,4 +1,4 @@
-// Keeps memory, CPU and state of the shown servers up to date. CPU is the share of one core since the last look. It rests while
+// Keeps what is used by, and the state of, the shown servers up to date. CPU is the share of one core since the last look. It rests while
 // nobody looks at the page.
 "use strict";
 
@@ -33,6 +33,13 @@ async function look() {
   for (const cell of table.querySelectorAll("[data-memory]")) {
     const unit = used.get(cell.dataset.memory);
     say(cell, unit?.memory_bytes === undefined ? undefined : size(unit.memory_bytes));
+  }
+  for (const cell of table.querySelectorAll("[data-tasks]")) {
+    say(cell, used.get(cell.dataset.tasks)?.tasks);
+  }
+  for (const cell of table.querySelectorAll("[data-io]")) {
+    const unit = used.get(cell.dataset.io);
+    say(cell, unit?.io_read_bytes === undefined ? undefined : size(unit.io_read_bytes) + ", " + size(unit.io_written_bytes ?? 0));
   }
   const seen = new Map();
   for (const cell of table.querySelectorAll("[data-cpu]")) {
