@@ -46,7 +46,20 @@ func TestServersOfOneUserShareHerLimit(t *testing.T) {
 	}
 	s.tries(alice, "pkill --full 'kept ='")
 
-	const crowd = `/usr/bin/python3 - <<'END'
+	if born := s.can(alice, crowd(80)); born != "80" {
+		t.Errorf("%s processes of 80 were born", born)
+	}
+	if born, err := strconv.Atoi(s.can(gpu, crowd(80))); err != nil || born == 0 || born >= 40 {
+		t.Errorf("beside 80 processes %d more are born in a slice of 120: %v", born, err)
+	}
+	if born := s.can(bob, crowd(80)); born != "80" {
+		t.Errorf("%s processes of bob's were born", born)
+	}
+}
+
+// crowd is a command that makes so many processes, which stay, and says how many there could be.
+func crowd(most int) string {
+	return fmt.Sprintf(`/usr/bin/python3 - <<'END'
 import os, time
 born = 0
 try:
@@ -55,16 +68,7 @@ try:
         born += 1
 except OSError: pass
 print(born)
-END`
-	if born := s.can(alice, fmt.Sprintf(crowd, 80)); born != "80" {
-		t.Errorf("%s processes of 80 were born", born)
-	}
-	if born, err := strconv.Atoi(s.can(gpu, fmt.Sprintf(crowd, 80))); err != nil || born == 0 || born >= 40 {
-		t.Errorf("beside 80 processes %d more are born in a slice of 120: %v", born, err)
-	}
-	if born := s.can(bob, fmt.Sprintf(crowd, 80)); born != "80" {
-		t.Errorf("%s processes of bob's were born", born)
-	}
+END`, most)
 }
 
 // Two groups want the same processor, and get it by their weights: alice's group a quarter, bob's three.

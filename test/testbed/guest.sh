@@ -7,7 +7,7 @@ guest=$1 root=/mnt/root
 . "$guest/plain.sh"
 
 mount -t proc proc /proc
-for module in fs/overlayfs/overlay fs/quota/quota_tree fs/quota/quota_v2 drivers/block/loop; do
+for module in fs/fuse/fuse fs/overlayfs/overlay fs/quota/quota_tree fs/quota/quota_v2 drivers/block/loop; do
 	insmod "/usr/lib/uml/modules/$(uname -r)/kernel/$module.ko"
 done
 mount -t tmpfs -o mode=755 tmpfs /mnt
