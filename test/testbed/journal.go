@@ -37,12 +37,21 @@ func unitArgs(names []string) []string {
 // Follow calls each with every line of the journal of the units, old and new, until it returns false or ctx ends. Units may
 // be patterns. Journalctl itself would look once which units match, and never see one that starts later.
 func (b *Bed) Follow(ctx context.Context, each func(line string) bool, unit ...string) error {
+	return b.follow(ctx, "all", each, unit)
+}
+
+// FollowOn is Follow without the lines that are there already.
+func (b *Bed) FollowOn(ctx context.Context, each func(line string) bool, unit ...string) error {
+	return b.follow(ctx, "0", each, unit)
+}
+
+func (b *Bed) follow(ctx context.Context, old string, each func(line string) bool, unit []string) error {
 	if len(unit) == 0 {
 		unit = units
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd := b.Cmd(ctx, "journalctl", "--follow", "--lines=all", "--output=json")
+	cmd := b.Cmd(ctx, "journalctl", "--follow", "--lines="+old, "--output=json")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("follow the journal: %w", err)

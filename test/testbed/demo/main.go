@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"jupyterhubd/test/testbed"
@@ -38,15 +39,17 @@ func run(ctx context.Context, out io.Writer, port, users int) (err error) {
 	// Taken first: a port that is somebody else's is better known before a minute has passed.
 	probe, err := net.Listen("tcp", loopback(port))
 	if err != nil {
-		return fmt.Errorf("PORT=%d: %w", port, err)
+		return fmt.Errorf("PORT=%d: %w; another one is as good: make demo PORT=9000", port, err)
 	}
 	probe.Close()
 	fmt.Fprintln(out, "Booting a throw-away machine; nothing else on this host changes.")
-	bed, err := testbed.Boot(ctx, testbed.Options{Users: more(users), Log: out})
+	var installing strings.Builder // of interest when it goes wrong
+	bed, err := testbed.Boot(ctx, testbed.Options{Users: more(users), Log: &installing})
 	if ctx.Err() != nil {
 		return end(bed)
 	}
 	if err != nil {
+		fmt.Fprint(out, installing.String())
 		return err
 	}
 	defer func() { err = errors.Join(err, end(bed)) }()
@@ -56,7 +59,7 @@ func run(ctx context.Context, out io.Writer, port, users int) (err error) {
 	return nil
 }
 
-// open leads the port into the machine, says so, and shows the journal until the end.
+// open leads the port into the machine, says so, and shows what the journal gets from then on, until the end.
 func open(ctx context.Context, out io.Writer, bed *testbed.Bed, port, users int) error {
 	if err := bed.AwaitHub(ctx); err != nil {
 		return err
@@ -65,11 +68,12 @@ func open(ctx context.Context, out io.Writer, bed *testbed.Bed, port, users int)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "JupyterHub is at http://%s/  user: %s  password: %s\n", addr, people[0], bed.Password(people[0]))
+	fmt.Fprintf(out, "\nJupyterHub is at http://%s/  user: %s  password: %s\n", addr, people[0], bed.Password(people[0]))
 	for _, name := range append(names(users)[1:], "admin") {
 		fmt.Fprintf(out, "  and for %s: %s\n", name, bed.Password(name))
 	}
-	return bed.Follow(ctx, func(line string) bool {
+	fmt.Fprint(out, "Ctrl-C ends it and leaves nothing behind. Until then, this is the journal of its daemons:\n\n")
+	return bed.FollowOn(ctx, func(line string) bool {
 		fmt.Fprintln(out, line)
 		return true
 	})

@@ -89,7 +89,7 @@ func TestDemoSaysWhereToGoAndAsWhom(t *testing.T) {
 	d := start(t, "--users", "4")
 	line := regexp.MustCompile(fmt.Sprintf(`^JupyterHub is at http://127\.0\.0\.1:%d/  user: alice  password: [a-z0-9]{12}$`, d.port))
 	said, others := "", ""
-	for d.lines.Scan() && !strings.Contains(d.lines.Text(), "Reached target") {
+	for d.lines.Scan() && !strings.HasPrefix(d.lines.Text(), "Ctrl-C ends it") {
 		if line.MatchString(d.lines.Text()) {
 			said += d.lines.Text()
 		}
@@ -136,7 +136,7 @@ func TestDemoRefusesAPortThatIsTaken(t *testing.T) {
 	}
 	defer l.Close()
 	err = run(t.Context(), io.Discard, l.Addr().(*net.TCPAddr).Port, 1)
-	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+	if err == nil || !strings.Contains(err.Error(), "address already in use; another one") {
 		t.Errorf("said %v", err)
 	}
 }
