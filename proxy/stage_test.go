@@ -315,10 +315,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-type (
-	addr = netip.Addr
-	ctx  = context.Context
-)
+type ctx = context.Context
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 

@@ -67,8 +67,11 @@ func manPage(root *cobra.Command) string {
 	b.WriteString(`.\" Made from the commands by their tests: go test ./cmd/jupyterhub -update` + "\n")
 	b.WriteString(".TH JUPYTERHUB 1 \"\" \"JupyterHub\" \"User commands\"\n.SH NAME\njupyterhub \\- look after the JupyterHub of this machine\n")
 	b.WriteString(".SH SYNOPSIS\n")
-	for _, c := range commands(root) {
-		fmt.Fprintf(&b, ".B %s\n.br\n", roff(strings.TrimSuffix(c.UseLine(), " [flags]")+flagged(c)))
+	for i, c := range commands(root) {
+		if i > 0 {
+			b.WriteString(".br\n")
+		}
+		fmt.Fprintf(&b, ".B %s\n", roff(strings.TrimSuffix(c.UseLine(), " [flags]")+flagged(c)))
 	}
 	long, _, _ := strings.Cut(root.Long, "\n\nExit status")
 	b.WriteString(".SH DESCRIPTION\n" + paragraphs(long) + ".SH COMMANDS\n")

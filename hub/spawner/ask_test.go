@@ -40,13 +40,15 @@ func TestAskingForKernels(t *testing.T) {
 		"one at work":             {server: json(strings.Replace(twoKernels, "STATE", "busy", 1)), busy: true},
 		"another program":         {server: answer(404, "text/html", "<html>"), wrong: true},
 		"a page for everything":   {server: answer(200, "text/html", "[]"), wrong: true},
-		"a login":                 {server: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/hub/api/oauth2/authorize", 302) }, wrong: true},
-		"another list":            {server: json(`[{"execution_state":"busy"}]`), wrong: true},
-		"no list":                 {server: json(`null`), wrong: true},
-		"an object":               {server: json(`{"execution_state":"busy"}`), wrong: true},
-		"another type":            {server: json(`[{"id":"a","execution_state":{"busy":true}}]`), wrong: true},
-		"a list without end":      {server: json("[" + strings.Repeat(`{"id":"a","execution_state":"busy"},`, kernelBytes/10)), wrong: true},
-		"too many of them":        {server: json("[" + strings.Repeat(`{"id":"a","execution_state":"busy"},`, kernelsRead) + `{"id":"a","execution_state":"busy"}]`), wrong: true},
+		"a login": {server: func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/hub/api/oauth2/authorize", http.StatusFound)
+		}, wrong: true},
+		"another list":       {server: json(`[{"execution_state":"busy"}]`), wrong: true},
+		"no list":            {server: json(`null`), wrong: true},
+		"an object":          {server: json(`{"execution_state":"busy"}`), wrong: true},
+		"another type":       {server: json(`[{"id":"a","execution_state":{"busy":true}}]`), wrong: true},
+		"a list without end": {server: json("[" + strings.Repeat(`{"id":"a","execution_state":"busy"},`, kernelBytes/10)), wrong: true},
+		"too many of them":   {server: json("[" + strings.Repeat(`{"id":"a","execution_state":"busy"},`, kernelsRead) + `{"id":"a","execution_state":"busy"}]`), wrong: true},
 		"a head without end": {server: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
 			_, _ = io.WriteString(w, "[]")

@@ -103,13 +103,22 @@ func (r *records) survey(place string) error {
 	return nil
 }
 
-// dropInsIn returns what the files of one directory of drop-ins set, in any order. One that cannot be read could set anything.
+// dropInsIn returns what the files of one directory of drop-ins set, in any order. What cannot be read could set anything. The
+// directory is listed and not searched by a pattern: in one a unit's escaped name, \x2d for a hyphen, would be another name.
 func dropInsIn(dir string) (all []hub.Provided) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.conf"))
-	for _, name := range names {
-		var f *os.File
-		if f, err = os.Open(name); err != nil {
-			all = append(all, hub.Provided{Name: "User", Origin: name})
+	unknown := func(origin string) { all = append(all, hub.Provided{Name: "User", Origin: origin}) }
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		unknown(dir)
+	}
+	for _, file := range files {
+		name := filepath.Join(dir, file.Name())
+		if filepath.Ext(name) != ".conf" {
+			continue
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			unknown(name)
 			continue
 		}
 		all = append(all, assignments(io.LimitReader(f, maxDropIn), name)...)

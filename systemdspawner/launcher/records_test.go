@@ -175,6 +175,16 @@ func TestRecordsBesideDropIns(t *testing.T) {
 	}
 }
 
+// A drop-in of a unit whose name is escaped counts as any other: jo-ann's unit is jupyter-jo\x2dann.service.
+func TestDropInsOfEscapedNamesCount(t *testing.T) {
+	root := t.TempDir()
+	put(t, root, map[string]string{`jupyter-jo\x2dann.service.d/x.conf`: "[Service]\nUser=bob\n", `jupyter-[a].service.d/x.conf`: "[Service]\nUser=bob\n"})
+	r := records{dropIns: map[string]string{}}
+	if err := r.survey(root); err != nil || len(r.dropIns) != 2 {
+		t.Errorf("found %q, %v", r.dropIns, err)
+	}
+}
+
 func TestSpansOfTime(t *testing.T) {
 	for text, want := range map[string]string{
 		"1h 30min": "5400000000", "infinity": "18446744073709551615", "2w 1d": "1296000000000", "1s 500ms": "1500000", "3us": "3",

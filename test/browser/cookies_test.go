@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
@@ -23,21 +22,4 @@ func (x *tab) cookies(path string) string {
 		return err
 	}))
 	return strings.Join(jar, "; ")
-}
-
-// became asks a path with the browser's cookies until it answers with that status, and reports whether it did in the end.
-func (x *tab) became(status int, path string) bool {
-	x.t.Helper()
-	look, late := time.NewTicker(200*time.Millisecond), time.After(patience)
-	defer look.Stop()
-	for {
-		if x.h.status(path, x.cookies(path)) == status {
-			return true
-		}
-		select {
-		case <-look.C:
-		case <-late:
-			return false
-		}
-	}
 }

@@ -178,7 +178,7 @@ func TestTornadoService(t *testing.T) {
 		t.Errorf("her consent leads to %s", at)
 	}
 	greets(t, status, page, "alice", "access:services!service=tornado")
-	if status, at, page = w.visit(alice, http.MethodGet, w.front+"/services/tornado/", nil); at.Path != "/services/tornado/" {
+	if _, at, _ = w.visit(alice, http.MethodGet, w.front+"/services/tornado/", nil); at.Path != "/services/tornado/" {
 		t.Errorf("she is asked again: %s", at)
 	}
 	for name, want := range map[string]struct {

@@ -392,5 +392,7 @@ func TestDebianPackage(t *testing.T) {
 		m.Errorf("%s is %q", second, left)
 	}
 	m.admin("test -e /var/lib/jupyterhub/jupyterhub.db && dpkg --purge jupyterhubd")
-	m.refused("ls /etc/jupyterhub /var/lib/jupyterhub")
+	if left := m.admin("find /etc/jupyterhub /var/lib -maxdepth 1 -name 'jupyterhub*' 2>/dev/null || true"); left != "" {
+		m.Errorf("purged, there is left:\n%s", left)
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -20,7 +21,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("usage: reverseproxy LISTEN ROUTE=TARGET...")
+		return errors.New("usage: reverseproxy LISTEN ROUTE=TARGET, and more of these")
 	}
 	routes, err := handler(args[1:])
 	if err != nil {
