@@ -31,6 +31,7 @@ type Visit struct {
 	elsewhere bool // at another host than the hub's
 
 	concerned []string
+	vouched   Actor
 }
 
 // Concern notes for the audit log whom or what a request is about, where its path does not say: "user alice", "token a7". Never
@@ -48,6 +49,9 @@ const mostConcerned = 12
 
 // Concerned returns what Concern noted.
 func Concerned(r *http.Request) []string { return visitOf(r).concerned }
+
+// Vouched returns whom a password vouched for in the midst of a request; nobody for most.
+func Vouched(r *http.Request) Actor { return visitOf(r).vouched }
 
 // Origin returns "https://hub.example.org".
 func (v Visit) Origin() string { return v.Scheme + "://" + v.Host }

@@ -34,7 +34,7 @@ func (p *Porter) Vouch(r *http.Request, a Attempt) (Actor, error) {
 	}
 	actor, err := p.vouched(ctx, t)
 	if err == nil {
-		Concern(r, "password of "+actor.Owner.Name)
+		v.vouched = actor
 	}
 	return actor, err
 }

@@ -32,6 +32,9 @@ func (h *Hall) audit(v *visit, r *http.Request, status int) {
 	if h.deeds == nil || v.row == nil || !changes(v.row.Route, r.Method) || v.quiet() || strings.HasSuffix(v.label, "/csp-report") {
 		return
 	}
+	if by := auth.Vouched(v.request); !by.Anonymous() {
+		v.actor, v.who = by, whoIs(by)
+	}
 	d := Deed{Who: v.who, Via: proofs[v.actor.Via], What: methodLabel(r.Method) + " " + v.label, From: v.client, Status: status, Request: v.id}
 	if v.actor.Token != nil {
 		d.Token = "a" + strconv.FormatUint(v.actor.Token.ID, 10)
