@@ -26,7 +26,7 @@ func TestLessScopeNeverShowsMore(t *testing.T) {
 		less, more := w.twoServices(few, many)
 		for _, i := range rows {
 			q := request{row: i, query: "include_stopped_servers"}
-			a, b := q.send(w, less), q.send(w, more)
+			a, b := q.send(w, stranger{token: less}), q.send(w, stranger{token: more})
 			if a.status != 200 || a.head.Get("Content-Type") != "application/json" {
 				continue
 			}

@@ -108,7 +108,8 @@ func TestNobodySharesWhatTheyDoNotHold(t *testing.T) {
 	w.ask(bob, "GET", "/hub/api/shares/alice").is(404)           // that would be all of hers
 }
 
-// What was shared holds for this server and no other, and goes with the share.
+// Vulnerability (GHSA-c4gm and its kin): what was shared opens more than it names. Attack: bob, in a group with which one server of alice's is
+// shared, tries her others, her tokens and the lists. Verified: the scopes hold for this server and no other, and go with the share.
 func TestSharedScopesOpenOneServer(t *testing.T) {
 	w := withServers(t)
 	admin, bob := w.token("admin"), w.token("bob")

@@ -284,7 +284,7 @@ func TestRemovedUsersAreLockedOutFirst(t *testing.T) {
 // The page's buttons go by the API's rules: only who is an admin without limits makes admins, or ends that.
 func TestAdminsAreMadeByAdmins(t *testing.T) {
 	w := newWorld(t)
-	admin, limited := w.actorOf(w.token("admin")), w.actorOf(w.token("admin", "admin:users"))
+	admin, limited := w.actorOf(stranger{token: w.token("admin")}), w.actorOf(stranger{token: w.token("admin", "admin:users")})
 	if err := w.room.SetAdmin(limited, "bob", true); hub.KindOf(err) != hub.Forbidden {
 		t.Errorf("a limited token makes an admin: %v", err)
 	}

@@ -151,7 +151,7 @@ func (f *workshop) Server(ref hub.ServerRef) (hub.Live, error) {
 		}
 		return err
 	})
-	live.Unit = hub.Unit{ServerRef: ref, Name: "jupyter-" + ref.User + ".service", UID: 1000}
+	live.Unit = hub.Unit{ServerRef: ref, Name: hub.UnitName(ref), UID: 1000}
 	return live, err
 }
 
