@@ -81,12 +81,7 @@ func (p *program) listens(server string) func() websocket.StatusCode {
 // his alone notice nothing; and when alice shares again his program is in.
 func TestTokensEndAtOnce(t *testing.T) {
 	s := onStage(t)
-	if _, err := s.hub.StartServer(s.ctx, alice, client.StartRequest{}); err != nil {
-		t.Fatal(err)
-	}
-	if last := s.lastEvent(alice); !last.Ready {
-		t.Fatalf("alice's server does not start: %+v", last)
-	}
+	s.start(alice)
 	for _, guest := range []string{"bob", "mallory"} {
 		if _, err := s.hub.Share(s.ctx, alice, client.ShareRequest{User: guest, Scopes: []string{"access:servers"}}); err != nil {
 			t.Fatal(err)
