@@ -42,8 +42,11 @@ func behind(t *testing.T) string {
 	return program.URL[strings.LastIndex(program.URL, ":")+1:]
 }
 
-// jupyter-server-proxy inside a user's server, behind our proxy and hub: pages and WebSockets of a program of alice's reach
-// her and nobody else, and the program's cookies reach it again.
+// jupyter-server-proxy inside a user's server, behind our proxy and hub: pages and WebSockets of a program of alice's reach her, and the
+// program's cookies reach it again.
+//
+// Vulnerability (CVE-2024-28179): who asks for a page is asked who they are, and who asks for a WebSocket is not. Attack: mallory, by her token
+// and by her browser, and nobody at all ask for the program's page and its WebSocket. Verified: none of them gets a word of it.
 func TestJupyterServerProxy(t *testing.T) {
 	w := newTown(t, "services-6.1.1")
 	alice := w.token("alice", "inherit")
@@ -60,15 +63,25 @@ func TestJupyterServerProxy(t *testing.T) {
 			t.Errorf("alice's browser gets %d %.300s, want %s", status, page, want)
 		}
 	}
-	for name, token := range map[string]string{"mallory": w.token("mallory", "inherit"), "nobody": ""} {
-		if _, page := w.get(&http.Client{}, at+"/hello", token); strings.Contains(page, "hello") {
-			t.Errorf("%s gets %s", name, page)
-		}
-	}
-
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.front, "http")+at+"/echo", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"token " + alice}}})
+	mallory := w.login("mallory")
+	mallorys := w.token("mallory", "inherit")
+	for _, stranger := range []struct {
+		name, token string
+		browser     *http.Client
+	}{{"mallory by her token", mallorys, &http.Client{}}, {"mallory by her browser", "", mallory}, {"nobody", "", &http.Client{}}} {
+		if _, page := w.get(stranger.browser, at+"/hello", stranger.token); strings.Contains(page, "hello") {
+			t.Errorf("%s gets %s", stranger.name, page)
+		}
+		for _, query := range []string{"", "?token=" + stranger.token} {
+			if c, res, err := w.dial(ctx, at+"/echo"+query, stranger.browser, stranger.token); err == nil {
+				c.CloseNow()
+				t.Errorf("%s opens the program's WebSocket: %d", stranger.name, res.StatusCode)
+			}
+		}
+	}
+	c, _, err := w.dial(ctx, at+"/echo", &http.Client{}, alice)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,4 +92,13 @@ func TestJupyterServerProxy(t *testing.T) {
 	if _, text, err := c.Read(ctx); err != nil || string(text) != "over there?" {
 		t.Errorf("the program says %q, %v", text, err)
 	}
+}
+
+// dial asks for a WebSocket as somebody with a token, or with a browser's cookies.
+func (w *town) dial(ctx context.Context, path string, as *http.Client, token string) (*websocket.Conn, *http.Response, error) {
+	o := &websocket.DialOptions{HTTPClient: as, HTTPHeader: http.Header{"Sec-Fetch-Mode": {"websocket"}}}
+	if token != "" {
+		o.HTTPHeader.Set("Authorization", "token "+token)
+	}
+	return websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.front, "http")+path, o)
 }
