@@ -77,7 +77,8 @@ func TestRefusalsSoundAlike(t *testing.T) {
 	}
 }
 
-// A name is fit for the log before it gets there (CVE-2026-54338).
+// Vulnerability: whoever types at the login page writes the log (CVE-2026-54338: without end). Attack: names of any length, with line ends, escape
+// sequences, and bytes that are no text. Verified: a name is short and fit for the log before it gets there.
 func TestCleanName(t *testing.T) {
 	for typed, want := range map[string]string{
 		"alice":                  "alice",
@@ -242,7 +243,8 @@ func TestLoginNeedsXSRF(t *testing.T) {
 	}
 }
 
-// Play (session fixation): mallory plants a session id that he knows in alice's browser. Verified: her session has another.
+// Vulnerability: session fixation. Attack: mallory plants a session id that he knows in alice's browser before she logs in. Verified: her
+// session has another.
 func TestPlantedSessionID(t *testing.T) {
 	h := newHouse(t, noon())
 	b := h.browser("192.0.2.7")

@@ -169,7 +169,8 @@ func TestTheHubAtAUsersHost(t *testing.T) {
 	}
 }
 
-// An address at a host of a user's or a service's is one of ours; of it the path is left, which the hub leads on.
+// Vulnerability: an open redirect to a host that looks like one of ours. Attack: next= names hosts beside, above and below ours. Verified: an
+// address at a host of a user's or a service's is one of ours, of which the path is left; every other leads to the default.
 func TestNextAtSeveralHosts(t *testing.T) {
 	h := newHouse(t, noon(), withHosts("https://hub.example:8443"))
 	for raw, want := range map[string]string{

@@ -10,7 +10,8 @@ import (
 	"jupyterhubd/hub"
 )
 
-// The table of specification 3.7: which requests must repeat the token.
+// Vulnerability: cross-site request forgery. Attack: a browser is made to ask in a way for which the token was forgotten. Verified: of each kind
+// of actor and row the table says which requests must repeat the token; TestForgery tries all ways.
 func TestXSRFTable(t *testing.T) {
 	stranger, cookie, token := Actor{}, Actor{Via: Cookie}, Actor{Via: Token}
 	tests := []struct {
@@ -64,6 +65,8 @@ func TestXSRFTable(t *testing.T) {
 	}
 }
 
+// Vulnerability: cross-site request forgery. Attack: a page has the admin's browser make a user, without the token, with another, or
+// after the session. Verified: nothing is done, and the answer says what was missing; with the token, in each place for it, it is.
 func TestXSRF(t *testing.T) {
 	c := noon()
 	h := newHouse(t, c)
@@ -115,7 +118,7 @@ func TestFirstGoodCookieCounts(t *testing.T) {
 }
 
 // Play (cookie tossing, CVE-2024-28233): a page of mallory's server plants his own _xsrf cookie in alice's browser and sends
-// the same value. Verified: it is bound to his session and worth nothing in hers; nor is one from before her login.
+// the same value with it. Attack: cookie and argument are equal, which is all that a plain double submit looks at. Verified: it is bound to his session and worth nothing in hers; nor is one from before her login.
 func TestTossedCookie(t *testing.T) {
 	h := newHouse(t, noon())
 	alice, mallory := h.browser("192.0.2.7"), h.browser("192.0.2.7")

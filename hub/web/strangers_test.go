@@ -27,7 +27,7 @@ var (
 	someActions = []string{"start", "stop", "delete", "seen", "add", "remove", "revoke", "link", "share", "leave", "stop-all", "admin", "no-such-action"}
 )
 
-// Whoever asks for whatever page, with whatever stands in its address and in its form: nothing is a fault of ours, nobody is led to
+// Vulnerability: a page that falls over, leads elsewhere or tells too much. Attack: whatever address and form. Verified: whoever asks for whatever page, with whatever stands in its address and in its form: nothing is a fault of ours, nobody is led to
 // another host, no header is forged, and nobody reads of zelda but who may see her or asks for her by name.
 func TestStrangersAtThePages(t *testing.T) {
 	var rows []auth.Route

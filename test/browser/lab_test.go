@@ -114,7 +114,8 @@ func TestJupyterLabSaysWhenTheTimeIsOver(t *testing.T) {
 	x.picture("time-left")
 }
 
-// Alice logs out in one tab while a notebook is open in another: within seconds its connections are cut, and nothing that
+// Vulnerability: a session that was ended goes on (GHSA-cw7p, CVE-2021-41247: with several tabs). Attack: what the other tab has open, and what the
+// browser held. Verified: alice logs out in one tab while a notebook is open in another: within seconds its connections are cut, and nothing that
 // the browser held opens her server again.
 func TestLogoutClosesWhatIsOpen(t *testing.T) {
 	h := visit(t)

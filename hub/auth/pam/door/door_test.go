@@ -145,6 +145,8 @@ func TestTheHubsNameForAnAccount(t *testing.T) {
 	})
 }
 
+// Vulnerability: one account is two users, with other rights. Attack: alice logs in by other spellings of her name and by a second name of her
+// uid. Verified: PAM is asked for what was typed, and at the end stands the name that the name service gives first.
 func TestEveryNameOfAnAccountEndsAsOne(t *testing.T) {
 	for _, typed := range []string{"alice", "ALICE", "ali"} {
 		synctest.Test(t, func(t *testing.T) {
