@@ -32,7 +32,14 @@ const maxChanges = 4096
 // connect opens systemd's private socket or, where that is closed to us, the system bus, and subscribes to changes.
 func connect(ctx context.Context) (*bus, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	conn, err := sd.NewConnection(func() (*dbus.Conn, error) { return dial(ctx, cancel) })
+	wire, err := dial(ctx, cancel)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("connect to systemd: %w", err)
+	}
+	// go-systemd wants a connection for calls and one for signals. On its own socket systemd sends every signal over each connection
+	// that there is, so that two would cost it and us twice as much.
+	conn, err := sd.NewConnection(func() (*dbus.Conn, error) { return wire, nil })
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("connect to systemd: %w", err)
@@ -76,10 +83,10 @@ func (b *bus) await(ctx context.Context, done <-chan string) (string, error) {
 	}
 }
 
-// dial makes one of the two connections that go-systemd wants, one for calls and one for signals. When either ends, both
-// do: lost is called.
+// dial connects to systemd. When the connection ends, lost is called.
 func dial(ctx context.Context, lost func()) (*dbus.Conn, error) {
-	// Signals in their order: a unit that is active and then failed must not be seen the other way round.
+	// Signals in their order: a unit that is active and then failed must not be seen the other way round. This handler also puts
+	// aside what nobody has read yet, so that the answers behind it arrive.
 	options := []dbus.ConnOption{dbus.WithContext(ctx), dbus.WithSignalHandler(dbus.NewSequentialSignalHandler())}
 	conn, err := dbus.Dial(privateSocket, options...)
 	private := err == nil
@@ -105,16 +112,6 @@ func dial(ctx context.Context, lost func()) (*dbus.Conn, error) {
 // isOurName reports whether a unit's name is one that ours have.
 func isOurName(unit string) bool {
 	return strings.HasPrefix(unit, "jupyter-") && strings.HasSuffix(unit, ".service")
-}
-
-// stateChange reports whether a change may have touched the state of a unit of ours.
-func stateChange(u *sd.PropertiesUpdate) bool {
-	if !isOurName(u.UnitName) {
-		return false
-	}
-	_, state := u.Changed["ActiveState"]
-	_, run := u.Changed["InvocationID"]
-	return state || run
 }
 
 // Errors of systemd by their names on the bus.

@@ -150,7 +150,7 @@ func (l *Launcher) connected(ctx context.Context) error {
 	for {
 		select {
 		case u := <-b.changes:
-			if stateChange(u) {
+			if stateChange(u) && !l.roster.shows(u) {
 				l.lookAt(ctx, u.UnitName)
 			}
 		case name := <-b.kicks:
@@ -238,12 +238,12 @@ func (l *Launcher) Alive(ctx context.Context) error {
 	return err
 }
 
-// watchSocket begins to look for the unit's socket, and looks at the unit once more when it is there.
+// watchSocket begins to look for the unit's socket. Once it is there the unit's credential has been read.
 func (l *Launcher) watchSocket(ctx context.Context, name string) func() {
 	stop, err := l.eyes.watch(l.sockets.dir(name), unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE|unix.IN_ONLYDIR, func(file string) {
 		if file == socketName || file == "" {
 			l.roster.listens(name, l.sockets.listening(name))
-			l.lookAt(ctx, name)
+			l.unmounts.begin(name, func() { l.unmount(ctx, name) })
 		}
 	})
 	if err != nil {

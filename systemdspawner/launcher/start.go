@@ -134,6 +134,10 @@ func deviceNodes(patterns []string) []string {
 	return slices.Compact(nodes)
 }
 
+// signalPatience is how long the signal of a unit's new state may take once its job is done. It comes before the job's: a look beside the
+// one that it leads to would cost as much as the start's other calls together.
+const signalPatience = 50 * time.Millisecond
+
 // bringUp makes the socket directory, starts the unit, and waits until it is active or has failed.
 func (l *Launcher) bringUp(ctx context.Context, e *entry, o Order, c Composition) (hub.Unit, error) {
 	job, err := l.launch(ctx, e, o, c)
@@ -148,7 +152,8 @@ func (l *Launcher) bringUp(ctx context.Context, e *entry, o Order, c Composition
 		end := ending{Result: "success", Job: job, Home: o.Person.Account.Home}
 		l.ended(l.roster.unit(e), end.cause(), false)
 	}
-	l.kick(c.Unit)
+	late := time.AfterFunc(signalPatience, func() { l.kick(c.Unit) })
+	defer late.Stop()
 	unit, err := l.roster.await(ctx, e, func(u hub.Unit) bool { return u.State == hub.UnitActive })
 	switch {
 	case err != nil:
