@@ -140,7 +140,8 @@ Nice = 99
 [[spawner.profile]]
 name = "gpu"
 [spawner.profile.sandbox]
-NoSuchThing = true
+NoSuchThing = ""
+ReadOnlyPaths = ""
 [spawner.profile.profile_options.image.unlisted_choice]
 unit_extra_properties = { ReadWritePaths = ["{value}"], Nice = "very {value}" }
 [spawner.profile.profile_options.cores.range]
@@ -157,14 +158,14 @@ unit_extra_properties = { CPUWeight = "{value}", Nice = "{value}" }
 		"jupyterhub.toml:3: spawner.sandbox.PAMName: cannot stand here",
 		"jupyterhub.toml:5: spawner.group.students.unit_extra_properties.Nice: wants a whole number from -20 to 19",
 		"spawner.profile.gpu.sandbox.NoSuchThing: is not a property",
-		"jupyterhub.toml:11: spawner.profile.gpu.profile_options.image.unlisted_choice.unit_extra_properties.Nice: wants a whole number",
-		"jupyterhub.toml:15: spawner.profile.gpu.profile_options.cores.range.unit_extra_properties.Nice: wants a whole number",
+		"jupyterhub.toml:12: spawner.profile.gpu.profile_options.image.unlisted_choice.unit_extra_properties.Nice: wants a whole number",
+		"jupyterhub.toml:16: spawner.profile.gpu.profile_options.cores.range.unit_extra_properties.Nice: wants a whole number",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %s", err, want)
 		}
 	}
-	for _, right := range []string{"ReadWritePaths", "CPUWeight"} {
+	for _, right := range []string{"ReadWritePaths", "CPUWeight", "ReadOnlyPaths"} {
 		if strings.Contains(err.Error(), right) {
 			t.Errorf("%v\nfinds a mistake in %s", err, right)
 		}

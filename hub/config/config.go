@@ -117,6 +117,9 @@ func (p *Policy) isolate() {
 			p.Sandbox[property] = *is
 		}
 	}
+	if p.Sandbox["PrivateDevices"] == false { // whoever shows devices means them to be used
+		delete(p.Sandbox, "DevicePolicy")
+	}
 }
 
 // leftOut reports whether a property's value is empty: it takes an inherited property away.

@@ -114,15 +114,11 @@ func exampleOption(b *strings.Builder, o Option) {
 
 func exampleSandbox(b *strings.Builder) {
 	b.WriteString("\n# What the kernel keeps from servers: the default, each property with its reason. A key here replaces that one\n" +
-		"# alone; the meaning of each is in systemd.exec(5). What else a unit shall have goes into [spawner.unit_extra_properties].\n" +
+		"# alone; the meaning of each is in systemd.exec(5). A line base = \"strict\" adds a second lock where the kernel has one already,\n" +
+		"# and makes starts longer. What else a unit shall have goes into [spawner.unit_extra_properties].\n" +
 		"[spawner.sandbox]\n")
-	width := 0
 	for _, s := range sandbox {
-		width = max(width, len(s.property)+len(literal(s.value)))
-	}
-	for _, s := range sandbox {
-		line := fmt.Sprintf("#%s = %s", s.property, literal(s.value))
-		fmt.Fprintf(b, "%-*s  # %s\n", min(width+4, 44), line, s.reason)
+		fmt.Fprintf(b, "%s\n#%s = %s\n", comment(s.reason), s.property, literal(s.value))
 	}
 }
 

@@ -112,6 +112,9 @@ func one[S any](l *loader, at string, value any, key string, s *S, rows []row[S]
 		if r.Key != key {
 			continue
 		}
+		if r.full != nil {
+			value = r.full(value)
+		}
 		if err := r.set(s, value); err != nil {
 			l.mistake(at, err)
 		} else {

@@ -106,7 +106,7 @@ func TestLaterFilesWinAndTablesAreMerged(t *testing.T) {
 	if s.MemLimit != 4<<30 || !slices.Equal(s.Args, []string{"--b"}) || s.Environment["A"] != "1" || s.Environment["B"] != "2" {
 		t.Errorf("merged to %+v", s.Policy)
 	}
-	if s.Sandbox["PrivateTmp"] != false || s.Sandbox["PrivateDevices"] != true {
+	if s.Sandbox["PrivateTmp"] != false || s.Sandbox["NoNewPrivileges"] != true {
 		t.Errorf("the sandbox is %v; one key was to change", s.Sandbox)
 	}
 	if keys := s.Groups["students"].Keys(); !slices.Equal(keys, []string{"cpu_limit", "mem_limit"}) {
@@ -141,7 +141,7 @@ environment = { C = "alice", D = "alice" }
 name = "big"
 mem_limit = "8G"
 environment = { D = "big" }
-sandbox = { PrivateDevices = "", SystemCallFilter = [] }
+sandbox = { PrivateTmp = "", SystemCallFilter = [] }
 `)
 	bob := c.Spawner.PolicyFor("bob", nil, nil)
 	alice := c.Spawner.PolicyFor("alice", []string{"zoo", "art"}, nil)
@@ -158,7 +158,7 @@ sandbox = { PrivateDevices = "", SystemCallFilter = [] }
 	if big.MemLimit != 8<<30 || big.Environment["D"] != "big" {
 		t.Errorf("the profile gives %+v", big)
 	}
-	if _, there := big.Sandbox["PrivateDevices"]; there || big.Sandbox["SystemCallFilter"] != nil || alice.Sandbox["PrivateDevices"] != true {
+	if _, there := big.Sandbox["PrivateTmp"]; there || big.Sandbox["SystemCallFilter"] != nil || alice.Sandbox["PrivateTmp"] != true {
 		t.Error("an empty value takes a property away, in that profile alone")
 	}
 	if c.Spawner.MemLimit != 1<<30 || c.Spawner.Environment["B"] != "everyone" {

@@ -86,7 +86,13 @@ func manOption(b *strings.Builder, o Option) {
 	if o.Key != "sandbox" {
 		return
 	}
-	for _, s := range sandbox {
+	manProperties(b, sandbox)
+	fmt.Fprintf(b, ".IP\n%s\n", roff("\"strict\" has these as well, or instead:"))
+	manProperties(b, strict)
+}
+
+func manProperties(b *strings.Builder, set []sandboxed) {
+	for _, s := range set {
 		fmt.Fprintf(b, ".RS\n.TP\n.B %s = %s\n%s\n.RE\n", s.property, roff(literal(s.value)), roff(s.reason))
 	}
 }

@@ -35,6 +35,7 @@ type row[S any] struct {
 	get  func(*S) any        // as a TOML value
 	init func(*S)            // puts the default
 	copy func(dst, src *S)   // the value; tables are merged into dst's
+	full func(any) any       // writes out what stands for more than it says; nil: nothing does
 }
 
 // kind is a type of option: how it is read, written and merged.
@@ -86,6 +87,12 @@ func (r row[S]) applies(a Applies) row[S] {
 // note adds a sentence for the manual.
 func (r row[S]) note(text string) row[S] {
 	r.Note = text
+	return r
+}
+
+// inFull says how a value is written out that stands for more than it says.
+func (r row[S]) inFull(full func(any) any) row[S] {
+	r.full = full
 	return r
 }
 

@@ -75,7 +75,7 @@ func sandboxOptions() []row[Policy] {
 		option("isolate_tmp", perhaps, nil, func(p *Policy) **bool { return &p.IsolateTmp },
 			"Whether /tmp is the server's own; where set, it replaces PrivateTmp of [spawner.sandbox]."),
 		option("isolate_devices", perhaps, nil, func(p *Policy) **bool { return &p.IsolateDevices },
-			"Whether devices are hidden; where set, it replaces PrivateDevices of [spawner.sandbox]."),
+			"Whether devices are hidden; where set, it replaces PrivateDevices and DevicePolicy of [spawner.sandbox]."),
 		option("disable_user_sudo", perhaps, nil, func(p *Policy) **bool { return &p.DisableUserSudo },
 			"Whether sudo and other set-uid programs gain nothing; where set, it replaces NoNewPrivileges of [spawner.sandbox]."),
 		option("readonly_paths", texts, nil, func(p *Policy) *[]string { return &p.ReadonlyPaths },
@@ -87,10 +87,12 @@ func sandboxOptions() []row[Policy] {
 
 		option("device_allow", texts, nil, func(p *Policy) *[]string { return &p.DeviceAllow },
 			"Devices that servers may use besides the harmless ones, such as \"/dev/nvidia*\".", every(device)).
-			note("Classes such as \"char-drm\" too. With any of them PrivateDevices gives way to a list of devices (DevicePolicy=closed)."),
-		option("sandbox", properties, defaultSandbox(), func(p *Policy) *map[string]any { return &p.Sandbox },
-			"What the kernel keeps from servers, as properties of systemd.exec(5); a key here replaces that key alone.", propertyNames).
-			note("An empty value leaves a property out: PrivateDevices = \"\". By default systemctl, loginctl and hostnamectl do not work in " +
+			note("Classes such as \"char-drm\" too. They are let in beside those of DevicePolicy=closed, and PrivateDevices gives way."),
+		option("sandbox", sandboxes, defaultSandbox(), func(p *Policy) *map[string]any { return &p.Sandbox },
+			"What the kernel keeps from servers: \"default\", \"strict\", or properties of systemd.exec(5), each of which replaces that one alone.", propertyNames).
+			inFull(fullSandbox).
+			note("{ base = \"strict\", PrivateTmp = false } is the strict one but for a property. An empty value leaves a property out: PrivateTmp = \"\"; " +
+				"PrivateDevices = false leaves DevicePolicy out as well. By default systemctl, loginctl and hostnamectl do not work in " +
 				"JupyterLab's terminal: the system bus is not seen."),
 		option("unit_extra_properties", properties, nil, func(p *Policy) *map[string]any { return &p.UnitExtraProperties },
 			"Further properties of a server's unit, as in systemd.exec(5) and systemd.resource-control(5).", propertyNames).

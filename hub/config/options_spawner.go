@@ -161,48 +161,6 @@ func commandOptions() []row[Policy] {
 	}
 }
 
-// sandboxed is one property of the default sandbox with its reason.
-type sandboxed struct {
-	property string
-	value    any
-	reason   string
-}
-
-// sandbox is the default. A JupyterLab with kernel, terminal, `pip install --user`, a Node language server and matplotlib
-// works inside it: the system tests hold that. What is left out, and why: MemoryDenyWriteExecute breaks Node;
-// RestrictSUIDSGID breaks `chmod g+s` on the directories that colleagues share; PrivateUsers shows their files as nobody's;
-// RemoveIPC reaches into the user's other sessions.
-var sandbox = []sandboxed{
-	{"InaccessiblePaths", []any{"-/run/dbus/system_bus_socket", "-/run/user", "-+/proc/kallsyms", "-+/proc/kcore"},
-		"a user manager, had by enable-linger or ssh, runs things beside the limits; the kernel's memory is nobody's"},
-	{"LockPersonality", true, "old emulations of the kernel have holes of their own"},
-	{"NoNewPrivileges", true, "sudo and other set-uid programs gain nothing"},
-	{"PrivateDevices", true, "no disks, no GPUs; device_allow lets some in"},
-	{"PrivateTmp", true, "/tmp is the server's own"},
-	{"ProtectClock", true, "the clock is the machine's"},
-	{"ProtectControlGroups", true, "limits cannot be lifted from inside"},
-	{"ProtectHostname", true, "the host name is the machine's"},
-	{"ProtectKernelLogs", true, "kernel messages tell of other people's processes"},
-	{"ProtectKernelModules", true, "no kernel code from users"},
-	{"ProtectProc", "invisible", "other people's processes are not seen"},
-	{"ProtectSystem", "full", "/usr, /boot and /etc are read-only; \"strict\" makes all but home and /tmp so"},
-	{"ReadOnlyPaths", []any{"-+/proc/sys", "-+/sys"}, "they are the machine's; ProtectKernelTunables adds places that are root's anyway, and makes starts much longer"},
-	{"RestrictAddressFamilies", []any{"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}, "without AF_NETLINK kernels never connect"},
-	{"RestrictNamespaces", true, "a new user namespace opens most of the kernel's past holes"},
-	{"RestrictRealtime", true, "a real-time loop would stop the machine"},
-	{"SystemCallArchitectures", "native", "the 32-bit entry has holes of its own"},
-	{"SystemCallErrorNumber", "EPERM", "a call that is not allowed fails; without this it kills, and Node does not start"},
-	{"SystemCallFilter", []any{"@system-service"}, "no calls that only system managers need"},
-}
-
-func defaultSandbox() map[string]any {
-	m := make(map[string]any, len(sandbox))
-	for _, s := range sandbox {
-		m[s.property] = s.value
-	}
-	return m
-}
-
 // profileOptions are the keys of a [[spawner.profile]] that no other table has.
 var profileOptions = each(AtStart, []row[Profile]{
 	option("name", text, "", func(p *Profile) *string { return &p.Name },

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -74,5 +76,60 @@ swap_limit = ""
 	}
 	if bob.SwapLimit == nil || *bob.SwapLimit != 0 || alice.SwapLimit != nil {
 		t.Errorf("swap is %v for bob, %v for alice", bob.SwapLimit, alice.SwapLimit)
+	}
+}
+
+// A sandbox is named, in any table, or named and changed; what comes after it wins as ever.
+func TestASandboxHasAName(t *testing.T) {
+	c := load(t, `
+[spawner.group.exam]
+sandbox = "strict"
+[spawner.user.alice]
+sandbox = { base = "strict", PrivateTmp = false, ProtectClock = "" }
+[spawner.user.bob]
+sandbox = "default"
+[[spawner.profile]]
+name = "own"
+sandbox = { LockPersonality = false }
+`)
+	strict, exam := Sandbox("strict"), []string{"exam"}
+	for _, play := range []struct {
+		name    string
+		sandbox map[string]any
+		differs map[string]any
+	}{
+		{"nobody in particular", c.Spawner.PolicyFor("mallory", nil, nil).Sandbox, nil},
+		{"the group", c.Spawner.PolicyFor("mallory", exam, nil).Sandbox, strict},
+		{"alice", c.Spawner.PolicyFor("alice", nil, nil).Sandbox, with(strict, map[string]any{"PrivateTmp": false, "ProtectClock": nil})},
+		{"bob in the group", c.Spawner.PolicyFor("bob", exam, nil).Sandbox, nil},
+		{"the profile in the group", c.Spawner.PolicyFor("mallory", exam, c.Spawner.ProfileNamed("own")).Sandbox, with(strict, map[string]any{"LockPersonality": false})},
+	} {
+		if want := with(defaultSandbox(), play.differs); !reflect.DeepEqual(play.sandbox, want) {
+			t.Errorf("%s has %v, want %v", play.name, play.sandbox, want)
+		}
+	}
+	if p := c.Where("spawner.user.alice.sandbox.RestrictRealtime"); p.Line != 5 {
+		t.Errorf("what the base says stands at %+v", p)
+	}
+	_, err := Load(etc(t, map[string]string{MainFile: "[spawner]\nsandbox = 'strickt'\n"}))
+	if err == nil || !strings.Contains(err.Error(), "\"default\", \"strict\"") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// with returns a table with some keys changed, those of nil taken away.
+func with(table, changes map[string]any) map[string]any {
+	m := maps.Clone(table)
+	maps.Copy(m, changes)
+	maps.DeleteFunc(m, func(_ string, v any) bool { return v == nil })
+	return m
+}
+
+// JupyterHub's word for devices opens them whatever of the two properties would keep them.
+func TestDevicesAreShownToBeUsed(t *testing.T) {
+	c := load(t, "[spawner]\nisolate_devices = false\n[spawner.user.alice]\nisolate_devices = true\n")
+	shown, hidden := c.Spawner.PolicyFor("bob", nil, nil).Sandbox, c.Spawner.PolicyFor("alice", nil, nil).Sandbox
+	if shown["DevicePolicy"] != nil || shown["PrivateDevices"] != false || hidden["PrivateDevices"] != true {
+		t.Errorf("shown %v, hidden %v", shown, hidden)
 	}
 }

@@ -139,10 +139,19 @@ func referenceRow(section string, o Option) string {
 }
 
 func referenceSandbox(b *strings.Builder) {
-	b.WriteString("\n### [spawner.sandbox]\n\nThe default, and why:\n\n| Property | Value | Reason |\n|---|---|---|\n")
-	for _, s := range sandbox {
-		fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", s.property, literal(s.value), s.reason)
-	}
+	b.WriteString("\n### [spawner.sandbox]\n\nThe default, and why:\n\n")
+	referenceProperties(b, sandbox)
+	b.WriteString("\n`sandbox = \"strict\"`, in [spawner], a group, a user or a profile, has these as well, or instead. What they refuse the kernel refuses an\n" +
+		"account without capabilities all the same ([decisions/sandbox.md](decisions/sandbox.md)); what they cost a start is in\n" +
+		"[benchmarks.md](benchmarks.md). `[spawner.sandbox]` with `base = \"strict\"` changes single properties of it.\n\n")
+	referenceProperties(b, strict)
 	b.WriteString("\nDirectories that a site writes to from servers need nothing unless ProtectSystem is `\"strict\"`; then add\n" +
 		"`ReadWritePaths = [\"/srv/course\"]` to `[spawner.unit_extra_properties]`.\n")
+}
+
+func referenceProperties(b *strings.Builder, set []sandboxed) {
+	b.WriteString("| Property | Value | Reason |\n|---|---|---|\n")
+	for _, s := range set {
+		fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", s.property, literal(s.value), s.reason)
+	}
 }

@@ -63,7 +63,9 @@ func Compose(l Layout, o Order) (Composition, error) {
 	c := Composition{Unit: o.Unit}
 	c.Slice, c.Slices = slicesFor(o)
 	c.Socket = socketPath(l.Sockets, c.Unit)
-	table, err := readAll(fill(o.Settings.properties(), o, c.Socket))
+	settings := fill(o.Settings.properties(), o, c.Socket)
+	covers := coversFor(l, o, settings)
+	table, err := readAll(settings)
 	if err != nil {
 		return Composition{}, err
 	}
@@ -76,6 +78,7 @@ func Compose(l Layout, o Order) (Composition, error) {
 		return Composition{}, err
 	}
 	c.Properties = append(c.Properties, networks...)
+	c.Properties = append(c.Properties, covers...)
 	c.Properties = append(c.Properties, view(l, o, c)...)
 	c.Properties = append(c.Properties, software(l, o)...)
 	c.Properties = append(c.Properties, witness(l, c))
@@ -223,16 +226,11 @@ func workingDir(o Order, c Composition) string {
 	return replacer(o, c.Socket).Replace(o.Settings.WorkingDir)
 }
 
-// view is what the unit sees of /run: of the socket directories its own alone, of the hub nothing. The home directory is
-// writable whatever the sandbox says of the rest.
+// view is what the unit sees of /run: of the socket directories its own alone. The home directory is writable whatever the sandbox
+// says of the rest.
 func view(l Layout, o Order, c Composition) []sd.Property {
-	hidden := make([]string, 0, len(l.Hidden))
-	for _, path := range l.Hidden {
-		hidden = append(hidden, "-"+path)
-	}
 	own := filepath.Dir(c.Socket)
 	all := []sd.Property{
-		prop("InaccessiblePaths", hidden),
 		prop("TemporaryFileSystem", []mount{{l.Sockets, "ro,mode=0711"}}),
 		prop("BindPaths", []bind{{From: own, To: own}}),
 	}

@@ -27,7 +27,8 @@ func ordinary() Settings {
 		Command: []string{"jupyterhub-singleuser"}, SearchPath: []string{"/opt/jupyterhub/bin", "/usr/bin", "/bin"},
 		DefaultURL: "/lab", MemLimit: 2 << 30, CPULimit: 2, TasksMax: 1024,
 		Sandbox: map[string]any{
-			"NoNewPrivileges": true, "PrivateDevices": true, "PrivateTmp": true, "ProtectProc": "invisible", "ProtectSystem": "full",
+			"InaccessiblePaths": []any{"-/run/dbus/system_bus_socket", "-/run/user", "-/srv/exams"},
+			"NoNewPrivileges":   true, "PrivateDevices": true, "PrivateTmp": true, "ProtectProc": "invisible", "ProtectSystem": "full",
 			"RestrictAddressFamilies": []any{"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}, "RestrictNamespaces": true,
 			"SystemCallErrorNumber": "EPERM", "SystemCallFilter": []any{"@system-service", "~@keyring"},
 		},

@@ -114,8 +114,12 @@ var reserved = map[string]string{
 }
 
 // CheckProperty returns what is wrong with one property of the configuration, as the end of a sentence that begins with its
-// name, or nil. Value is a string, an int64, a bool, or a list of strings ([]string, or []any as TOML has it).
+// name, or nil. Value is a string, an int64, a bool, or a list of strings ([]string, or []any as TOML has it). Of a property that the
+// configuration takes away (""), the name alone is looked at.
 func CheckProperty(name string, value any) error {
+	if _, known := properties[name]; known && value == "" {
+		return nil
+	}
 	_, err := property(name, value)
 	return err
 }

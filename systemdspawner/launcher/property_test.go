@@ -117,7 +117,7 @@ func TestMistakesInPropertiesAreSaid(t *testing.T) {
 		"ProtectSystem":           {"everything", int64(3)},
 		"Nice":                    {"5", int64(20), 1.5},
 		"MemoryHigh":              {"2GB", "G", "-1", int64(-1), "99999999999T", "50%"},
-		"LimitNOFILE":             {"5:1", "a:b", ""},
+		"LimitNOFILE":             {"5:1", "a:b", ":"},
 		"RuntimeMaxSec":           {"8 hours", int64(-1), "-5s"},
 		"UMask":                   {"9", int64(22), "07777"},
 		"LogLevelMax":             {"loud"},
@@ -129,19 +129,22 @@ func TestMistakesInPropertiesAreSaid(t *testing.T) {
 		"SystemCallErrorNumber":   {"EWHATEVER", int64(1)},
 		"IPAddressDeny":           {"example.org", "10.0.0.0/99", "fe80::1%eth0"},
 		"AllowedCPUs":             {"3-1", "x", "99999"},
-		"AppArmorProfile":         {"", int64(1)},
+		"AppArmorProfile":         {int64(1)},
 		"LogNamespace":            {true},
 		"RestrictAddressFamilies": {int64(1)},
 		"SupplementaryGroups":     {map[string]any{}},
-		"ExecStartPre":            {"true", "/bin/echo $HOME", "+/bin/true", "!/bin/true", "/bin/sh -c 'x'", `/bin/a\x20b`, "", int64(1), []any{"/bin/true", "-"}},
-		"PAMName":                 {"login"},
-		"NoSuchProperty":          {true},
+		"ExecStartPre":            {"true", "/bin/echo $HOME", "+/bin/true", "!/bin/true", "/bin/sh -c 'x'", `/bin/a\x20b`, " ", int64(1), []any{"/bin/true", "-"}},
+		"PAMName":                 {"login", ""},
+		"NoSuchProperty":          {true, ""},
 	} {
 		for _, v := range values {
 			if err := CheckProperty(name, v); err == nil {
 				t.Errorf("%s=%#v was accepted", name, v)
 			}
 		}
+	}
+	if err := CheckProperty("ReadOnlyPaths", ""); err != nil {
+		t.Errorf("what is taken away: %v", err)
 	}
 }
 

@@ -166,7 +166,7 @@ func TestAnswersTellOfAnInterruption(t *testing.T) {
 		{asked: 50 * ms, got: 130 * ms},
 		{asked: 140 * ms, got: 141 * ms},
 	}
-	if all.failed() != 1 || all.silence() != 100*ms || all.longest() != 80*ms || all.firstAfter(45*ms) != 130*ms || all.complaint() != "refused" {
+	if all.failed() != 1 || all.silence() != 100*ms || all.longest() != 80*ms || all.percentile(50) != ms || all.percentile(99) != 80*ms || all.firstAfter(45*ms) != 130*ms || all.complaint() != "refused" {
 		t.Errorf("failed %d, silent for %v, longest %v, first %v, %s", all.failed(), all.silence(), all.longest(), all.firstAfter(45*ms), all.complaint())
 	}
 	var nobody answers
@@ -189,7 +189,7 @@ func TestWhatMayNotHappen(t *testing.T) {
 	}
 }
 
-// The table of properties has what each adds, the dearest first, below all of them.
+// The table of properties has what each adds, the dearest first, below all of them and the default set.
 func TestTheCostsOfProperties(t *testing.T) {
 	s := scores{}
 	for _, p := range protections() {
@@ -198,9 +198,10 @@ func TestTheCostsOfProperties(t *testing.T) {
 	}
 	s.note("property-without", everyProperty, 60)
 	s.note("property-alone", noProtection, 15)
+	s.note("property-alone", byDefault, 25)
 	s["property-alone"]["PrivateTmp"][0] = 30
 	costs := s.costs()
-	if len(costs) != len(protections())+1 || costs[0] != (cost{"all of them", 45, 45}) || costs[1] != (cost{"PrivateTmp", 10, 15}) || costs[2].Alone != 5 {
+	if len(costs) != len(protections())+2 || costs[0] != (cost{"all of them", 45, 45}) || costs[1].Alone != 10 || costs[2] != (cost{"PrivateTmp", 10, 15}) || costs[3].Alone != 5 {
 		t.Errorf("costs %+v", costs)
 	}
 	var table bytes.Buffer

@@ -23,18 +23,19 @@ type protection struct {
 const (
 	everyProperty = "all"
 	noProtection  = "none"
+	byDefault     = "the default sandbox"
 )
 
-// protections are the properties of the default sandbox, and what every unit has besides.
+// protections are the properties of the strict sandbox, and what every unit has besides.
 func protections() []protection {
 	all := []protection{
 		{"LoadCredential", []string{"LoadCredential"}},
-		{"its own directory of /run/jupyter", []string{"TemporaryFileSystem", "BindPaths"}},
+		{"its own view of /run", []string{"TemporaryFileSystem", "BindPaths"}},
 		{"limits", []string{"MemoryMax", "MemoryHigh", "CPUQuotaPerSecUSec", "TasksMax", "CPUWeight", "IOWeight"}},
 		{"accounting", []string{"MemoryAccounting", "CPUAccounting", "TasksAccounting", "IOAccounting"}},
 		{"User, no capabilities", []string{"User", "CapabilityBoundingSet"}},
 	}
-	for property := range config.Default().Spawner.Sandbox {
+	for property := range config.Sandbox("strict") {
 		if property != "SystemCallErrorNumber" { // says how the filter refuses
 			all = append(all, protection{property, []string{property}})
 		}
@@ -50,20 +51,23 @@ func (s *stage) measureProperties(ctx context.Context) error {
 		return err
 	}
 	defer f.close()
+	strict := *f
+	strict.spawner.Sandbox = config.Sandbox("strict")
 	all := protections()
 	var every []string
 	for _, p := range all {
 		every = append(every, p.properties...)
 	}
 	contenders := []contender{
-		s.starting(f, "property-without", everyProperty, nil),
-		s.starting(f, "property-alone", noProtection, every),
+		s.starting(&strict, "property-without", everyProperty, nil),
+		s.starting(&strict, "property-alone", noProtection, every),
+		s.starting(f, "property-alone", byDefault, nil),
 	}
 	for _, p := range all {
 		others := slices.DeleteFunc(slices.Clone(every), func(name string) bool { return slices.Contains(p.properties, name) })
 		contenders = append(contenders,
-			s.starting(f, "property-without", p.name, p.properties),
-			s.starting(f, "property-alone", p.name, others))
+			s.starting(&strict, "property-without", p.name, p.properties),
+			s.starting(&strict, "property-alone", p.name, others))
 	}
 	return s.inTurn(ctx, min(3, s.size.rounds), contenders...)
 }
@@ -118,10 +122,11 @@ func (s scores) costs() (all []cost) {
 		return nil
 	}
 	whole, bare := s["property-without"][everyProperty].median(), s["property-alone"][noProtection].median()
-	all = append(all, cost{"all of them", whole - bare, whole - bare})
+	base := s["property-alone"][byDefault].median() - bare
+	all = append(all, cost{"all of them", whole - bare, whole - bare}, cost{byDefault, base, base})
 	for _, p := range protections() {
 		all = append(all, cost{p.name, whole - s["property-without"][p.name].median(), s["property-alone"][p.name].median() - bare})
 	}
-	slices.SortStableFunc(all[1:], func(a, b cost) int { return int(1000 * (b.Alone - a.Alone)) })
+	slices.SortStableFunc(all[2:], func(a, b cost) int { return int(1000 * (b.Alone - a.Alone)) })
 	return all
 }

@@ -61,9 +61,12 @@ func (s *stage) restart(ctx context.Context, w *site) error {
 	return nil
 }
 
-func (s *stage) pause(ctx context.Context) error {
+func (s *stage) pause(ctx context.Context) error { return s.spend(ctx, 300*time.Millisecond) }
+
+// spend lets time go by.
+func (s *stage) spend(ctx context.Context, d time.Duration) error {
 	select {
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -184,6 +187,15 @@ func (all answers) failed() (n int) {
 		}
 	}
 	return n
+}
+
+// percentile of how long answers took, bad ones included.
+func (all answers) percentile(p int) time.Duration {
+	took := make([]time.Duration, len(all))
+	for i, a := range all {
+		took[i] = a.got - a.asked
+	}
+	return percentile(took, p)
 }
 
 // longest is the longest that a good answer took.

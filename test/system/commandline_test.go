@@ -80,7 +80,7 @@ func TestAdminMakesAMistake(t *testing.T) {
 		t.Errorf("the journal does not say %s:\n%s", mistake, said)
 	}
 	s.start(bob)
-	for property, want := range map[string]string{"MemoryMax": "2147483648", "PrivateTmp": "yes", "PrivateDevices": "yes"} {
+	for property, want := range map[string]string{"MemoryMax": "2147483648", "PrivateTmp": "yes", "DevicePolicy": "closed"} {
 		if got := s.property(hub.UnitName(bob), property); got != want {
 			t.Errorf("after a reload that was refused bob's next server has %s=%s, want %s", property, got, want)
 		}
