@@ -52,6 +52,30 @@ func TestMetricsHaveJupyterHubsNames(t *testing.T) {
 	}
 }
 
+// A panel asks for status="error" or period="7d", and an alarm whose value was never there is never raised: whatever values of labels
+// JupyterHub shows from the first moment, we do. test/compat takes them from a real one.
+func TestMetricsHaveJupyterHubsValues(t *testing.T) {
+	list, err := os.ReadFile("../../test/compat/testdata/metric_values.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := metricsPage(t)
+	looked := 0
+	for sample := range strings.Lines(string(list)) {
+		name, labels, _ := strings.Cut(strings.TrimSpace(sample), "{")
+		if notOurs[name] != "" {
+			continue
+		}
+		looked++
+		if !strings.Contains(page, "\n"+name+"{"+labels+" ") && !strings.Contains(page, "\n"+name+"_count{"+labels+" ") {
+			t.Errorf("no %s{%s", name, labels)
+		}
+	}
+	if looked < 10 {
+		t.Errorf("%d samples are looked for", looked)
+	}
+}
+
 // metricsOfOurs are those that JupyterHub does not have, by type.
 var metricsOfOurs = map[string]string{
 	"jupyterhub_queued_servers":              "gauge",

@@ -12,14 +12,18 @@ import (
 const (
 	success = "success"
 	failed  = "failure"
+	faulty  = "error" // of a start: it was tried and went wrong; a failure is one that was refused
 )
 
-// Values of the label reason of a start that did not succeed.
+// Values of the label reason of a start that did not succeed: JupyterHub's, and the last two are ours. The first two are never counted,
+// since who asks twice is told how far the start is, and who is one too many at a time waits in line.
 const (
-	reasonExited  = "exited"
-	reasonTimeout = "timeout"
-	reasonFull    = "too-many-users"
-	reasonOther   = "other"
+	reasonPending   = "already-pending"
+	reasonThrottled = "throttled"
+	reasonFull      = "too-many-users"
+	reasonExited    = "exited"
+	reasonTimeout   = "timeout"
+	reasonOther     = "other"
 )
 
 // outcome is a duration by status.
@@ -102,9 +106,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		queued: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "jupyterhub", Name: "queued_servers", Help: "Servers that wait in line to be started"}),
 	}
-	m.spawn.WithLabelValues(success, "")
-	for _, reason := range []string{reasonExited, reasonTimeout, reasonFull, reasonOther} {
-		m.spawn.WithLabelValues(failed, reason)
+	for status, reasons := range map[string][]string{ // there from the first moment, at zero
+		success: {""}, failed: {"", reasonPending, reasonThrottled, reasonFull}, faulty: {"", reasonExited, reasonTimeout, reasonOther},
+	} {
+		for _, reason := range reasons {
+			m.spawn.WithLabelValues(status, reason)
+		}
 	}
 	for _, s := range stages {
 		m.stages.WithLabelValues(string(s))
@@ -134,12 +141,14 @@ func (m *metrics) moved(from, to hub.State) {
 // refused counts a start for which there was no place.
 func (m *metrics) refused() { m.spawn.WithLabelValues(failed, reasonFull).Observe(0) }
 
+// spawned counts a start that ended. What was cancelled, or refused by root's rules, is a failure, as an HTTPError below 500 is upstream.
 func (m *metrics) spawned(d time.Duration, ready bool, cause *hub.Cause) {
-	result, reason := failed, reasonOther
+	result, reason := faulty, reasonOther
 	switch {
 	case ready:
 		result, reason = success, ""
-	case cause == nil: // cancelled
+	case cause == nil || cause.Kind == hub.CauseAccount:
+		result, reason = failed, ""
 	case cause.Kind == hub.CauseTimeout:
 		reason = reasonTimeout
 	case cause.Kind == hub.CauseExited || cause.Kind == hub.CauseSignal || cause.Kind == hub.CauseOutOfMemory:
