@@ -131,10 +131,12 @@ func (ex *exchange) passBody(from *body, counts bool) bool {
 	}
 }
 
-// The kernel copies a body of which so much is left, in pieces after each of which the upstream was active.
+// The kernel copies a body of which so much is left, in pieces after each of which the upstream was active. They are small when many
+// of one owner's are copied: eight large ones would keep everybody else waiting.
 const (
 	spliceFrom  = 64 << 10
-	splicePiece = 512 << 10
+	splicePiece = 2 << 20
+	smallPiece  = 256 << 10
 )
 
 // canSplice reports whether the rest of a body can go from one socket to the other. Only HTTP/1's writer takes it so.
@@ -146,8 +148,11 @@ func (ex *exchange) canSplice(from *body) bool {
 func (ex *exchange) splice(from *body, counts bool) bool {
 	to, plain := ex.w.(io.ReaderFrom), ex.link.plain()
 	for from.left.N > 0 {
-		turn := ex.ps.turn()
-		n, err := to.ReadFrom(&io.LimitedReader{R: plain, N: min(from.left.N, splicePiece)})
+		turn, piece := ex.ps.turn(), int64(splicePiece)
+		if turn.waited {
+			piece = smallPiece
+		}
+		n, err := to.ReadFrom(&io.LimitedReader{R: plain, N: min(from.left.N, piece)})
 		turn.end()
 		if from.left.N -= n; err != nil || n == 0 {
 			return false

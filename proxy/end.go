@@ -20,9 +20,10 @@ type end struct {
 	whole  net.Conn      // with all that counts it; what is closed
 	key    uint64        // at the loop
 
-	inward   frames // what came from here
-	over     bool   // nothing more is taken from here
-	finished bool   // nothing more goes there
+	inward   frames  // what came from here
+	over     bool    // nothing more is taken from here
+	finished bool    // nothing more goes there
+	held     holding // while something is stuck that was to go there
 }
 
 // detachable is a connection with something above the socket that has to stay: it counts, or it encrypts.
@@ -79,6 +80,7 @@ func (e *end) happened(what uint32, buf []byte, again func(*end)) {
 	t := e.tunnel
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	defer t.weigh()
 	if what&unix.EPOLLOUT != 0 && !t.gone && len(e.sock.stuck) > 0 {
 		free, err := e.sock.flush()
 		switch {

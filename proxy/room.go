@@ -19,6 +19,7 @@ const (
 	streamsCost   = 32 << 10 // what HTTP/2 needs for a connection
 	bodyCost      = 64 << 10 // a body that goes: buffers on both sides, a goroutine
 	uploadCost    = 48 << 10 // a body that comes
+	stuckCost     = 64 << 10 // what one side of a WebSocket does not take
 	timesKept     = 2        // for each byte of a head
 )
 
@@ -31,6 +32,7 @@ func (p *Proxy) remember() {
 	dropped := func() { p.metrics.refused.WithLabelValues("memory").Inc() }
 	p.memory.coming.most, p.memory.coming.dropped = half, dropped
 	p.memory.passing.most, p.memory.passing.dropped = half, dropped
+	p.tunnels.memory = &p.memory.passing
 }
 
 // shareFor returns whose share of the memory a client's is; the zero address is nobody's.
@@ -161,4 +163,16 @@ func (u *upload) hold() *holding {
 	held := &holding{}
 	u.ex.memory.hold(held, u.ex.ps.share, cost, dropper(u.ex.w, in))
 	return held
+}
+
+// weigh holds what is stuck on either side. The caller holds mu, for which a tunnel that is dropped must not wait.
+func (t *tunnel) weigh() {
+	for _, e := range []*end{t.client, t.server} {
+		switch stuck := len(e.sock.stuck) > 0 && !t.gone; {
+		case !stuck:
+			e.held.end()
+		case e.held.of == nil:
+			t.all.memory.hold(&e.held, t.share, stuckCost, func() { time.AfterFunc(0, t.drop) })
+		}
+	}
 }

@@ -180,3 +180,30 @@ func TestSlowBodiesShareTheirMemory(t *testing.T) {
 		})
 	}
 }
+
+// So do WebSockets of which one side takes nothing.
+func TestStuckWebSocketsShareTheirMemory(t *testing.T) {
+	const budget, many = 1 << 20, 20
+	s := newStage(t, Options{})
+	up, conns := socketServer(t)
+	s.alice(up.URL)
+	if err := s.p.Apply(Settings{Bounds: Bounds{Memory: budget}}); err != nil {
+		t.Fatal(err)
+	}
+	text := append([]byte{0x82, 127, 0, 0, 0, 0, 2, 0, 0, 0}, make([]byte, moreThanBuffers)...)
+	var clients []net.Conn
+	for range many {
+		clients = append(clients, s.socket(s.dial(), "/user/alice/ws"))
+		server := <-conns
+		go server.Write(text)
+	}
+	const fit = budget / 2 / stuckCost
+	eventually(t, "those that do not fit are given up", func() bool { return s.p.tunnels.count() == fit })
+	if held := heldOf(&s.p.memory.passing); held != fit*stuckCost {
+		t.Errorf("%d bytes are held", held)
+	}
+	for _, c := range clients {
+		c.Close()
+	}
+	eventually(t, "nothing is held", func() bool { return heldOf(&s.p.memory.passing) == 0 })
+}

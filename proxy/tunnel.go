@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"io"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -26,8 +27,9 @@ const (
 // buffer. Where TLS is spoken there is also what crypto/tls keeps.
 type tunnel struct {
 	up       *upstream
-	load     *load  // of whoever the route belongs to; nil: it is everybody's
-	route    string // the key of the route that led there
+	load     *load      // of whoever the route belongs to; nil: it is everybody's
+	share    netip.Addr // whose share of the memory for slow clients it takes; zero: nobody's
+	route    string     // the key of the route that led there
 	sessions []sessionID
 	names    []string // of the sessions there, when it was asked for; see aliases
 	active   func()
@@ -213,5 +215,7 @@ func (t *tunnel) leave() {
 	}
 	t.loop.forget(t.client)
 	t.loop.forget(t.server)
+	t.client.held.end()
+	t.server.held.end()
 	t.all.remove(t)
 }

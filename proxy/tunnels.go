@@ -17,6 +17,7 @@ type tunnels struct {
 	loops  []*loop
 	next   int // the loop that gets the next tunnel
 	thrift *thrift
+	memory *budget       // for what is stuck
 	moved  chan struct{} // one has begun or ended
 }
 

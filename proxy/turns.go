@@ -38,6 +38,7 @@ type turn struct {
 	of     *turns
 	place  int
 	number uint64
+	waited bool // others were at work
 }
 
 // take waits for a turn, which has to be ended. It is none when there is no need any more first.
@@ -93,7 +94,7 @@ func (ts *turns) free(now time.Time) int {
 func (ts *turns) give(n int, now time.Time) turn {
 	ts.last++
 	ts.places[n] = job{ts.last, now}
-	return turn{ts, n, ts.last}
+	return turn{of: ts, place: n, number: ts.last}
 }
 
 // call gives free places to those who wait, and comes back for the others when the next place is free. The caller holds mu.
@@ -103,7 +104,9 @@ func (ts *turns) call(now time.Time) {
 		if n < 0 {
 			break
 		}
-		ts.waiting[0] <- ts.give(n, now)
+		next := ts.give(n, now)
+		next.waited = true
+		ts.waiting[0] <- next
 		ts.waiting[0] = nil
 		ts.waiting = ts.waiting[1:]
 	}

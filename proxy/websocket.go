@@ -42,7 +42,7 @@ func (p *Proxy) websocket(w http.ResponseWriter, ps *passage) {
 // open makes a tunnel of the two connections.
 func (p *Proxy) open(ps *passage, client, server net.Conn, early, head, first []byte) {
 	up := ps.route.up
-	t := &tunnel{up: up, load: ps.route.load, route: ps.route.key, sessions: ps.sessions, names: ps.names, active: func() { p.touch(up) }, control: p.options.CountControlFrames, now: p.options.Now}
+	t := &tunnel{up: up, load: ps.route.load, share: ps.share, route: ps.route.key, sessions: ps.sessions, names: ps.names, active: func() { p.touch(up) }, control: p.options.CountControlFrames, now: p.options.Now}
 	if err := p.tunnels.begin(t, client, server, early, head, first, func() bool { return p.opens(t, ps.anew) }); err != nil {
 		p.options.Log.Debug().Err(err).Str("route", ps.route.key).Msg("a WebSocket did not open")
 	}

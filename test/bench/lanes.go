@@ -77,7 +77,7 @@ func (s *stage) openLanes(ctx context.Context) ([]lane, error) {
 		units = append(units, haproxyAs(program, haproxyUnit))
 		lanes = append(lanes, lane{name: haproxy, unit: haproxyUnit, url: haproxyURL + ownLane.Spec, aside: true})
 	}
-	if _, err := s.bed.Run(ctx, "sh", "-ec", `mkdir -p /var/lib/nginx; head -c "$1" /dev/zero >"$2/large"`, "sh", strconv.Itoa(largeBody), here); err != nil { // Debian's nginx insists
+	if err := s.makeLargeBody(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.startUnits(ctx, units...); err != nil {

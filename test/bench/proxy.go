@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
 
@@ -92,6 +93,11 @@ func (s *stage) scoreLatency(ctx context.Context, l lane) error {
 
 // largeBody is the size of what nginx serves as /bench/large.
 const largeBody = 10_000_000
+
+func (s *stage) makeLargeBody(ctx context.Context) error {
+	_, err := s.bed.Run(ctx, "sh", "-ec", `mkdir -p /var/lib/nginx; head -c "$1" /dev/zero >"$2/large"`, "sh", strconv.Itoa(largeBody), here) // Debian's nginx insists
+	return err
+}
 
 func (s *stage) scoreBodies(ctx context.Context, l lane) error {
 	r, used, err := s.costOf(ctx, l, load{url: l.url + "large", connections: 4, token: "none", core: &restCore})

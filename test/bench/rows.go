@@ -96,6 +96,8 @@ var rows = []row{
 	{"routes-many", "  with {many} routes: processor time", "us", tenRoutes, goal{atMost: 1.1}},
 	{"fair-p99", "  p99 of one user's while another storms with 256 connections", "us", quiet, goal{atMost: 1.5}},
 	{"fair-p99", "", "us", nginx, goal{atMost: 1}},
+	{"fair-bodies-p99", "  the same, while the other loads bodies of 10 MB over 64 connections", "us", quiet, goal{atMost: 1.5}},
+	{"fair-bodies-p99", "", "us", nginx, goal{}},
 	{"body-cpu", "proxy bodies of 10 MB: processor time for 1 GB", "ms", nginx, goal{}},
 	{"body-cpu", "", "ms", chp, goal{atMost: 0.35}},
 	{"socket-memory", "an idle WebSocket of {sockets}, after traffic: memory of the proxy's own", "KiB", nginx, goal{atMost: 1}},
