@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// public opens a connection to the public door; a hang is a failure.
+func (c *chp) public(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("unix", filepath.Join(c.dir, "public"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(60 * time.Second))
+	return conn
+}
+
+// A client that rests for longer than --keep-alive-timeout is hung up on, after an answer and not in the middle of one.
+func TestKeepAliveTimeout(t *testing.T) {
+	c := startCHP(t, "--keep-alive-timeout", "200")
+	conn := c.public(t)
+	br := bufio.NewReader(conn)
+	for range 2 {
+		io.WriteString(conn, "GET /_chp_healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+		res, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+	}
+	if _, err := br.ReadByte(); err != io.EOF {
+		t.Errorf("then: %v", err)
+	}
+}
+
+// --ssl-protocol is the one that is spoken, at the public door and at the API's.
+func TestOneProtocolOfTLS(t *testing.T) {
+	cert, key := selfSigned(t, t.TempDir(), "public", "")
+	for name, c := range map[string]struct{ twelve, thirteen bool }{"TLSv1_2": {true, false}, "TLSv1_3": {false, true}, "TLS": {true, true}} {
+		p := startCHP(t, "--ssl-protocol", name, "--ssl-key", key, "--ssl-cert", cert, "--api-ssl-key", key, "--api-ssl-cert", cert)
+		for version, want := range map[uint16]bool{tls.VersionTLS12: c.twelve, tls.VersionTLS13: c.thirteen} {
+			for _, door := range []string{"public", "api"} {
+				conn, err := tls.Dial("unix", filepath.Join(p.dir, door), &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version})
+				if err == nil {
+					conn.Close()
+				}
+				if (err == nil) != want {
+					t.Errorf("%s, %s, by the %s door: %v", name, tls.VersionName(version), door, err)
+				}
+			}
+		}
+	}
+}
+
+// --ssl-request-cert asks clients for a certificate of --ssl-ca's, and --ssl-reject-unauthorized serves nobody without one. What
+// targets are told does not depend on it.
+func TestCertificatesOfClients(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := selfSigned(t, dir, "public", "")
+	aliceCert, aliceKey := selfSigned(t, dir, "alice", "")
+	malloryCert, malloryKey := selfSigned(t, dir, "mallory", "")
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") }))
+	defer up.Close()
+	asks := func(c *chp, files ...string) string {
+		config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
+		if files != nil {
+			pair, err := tls.LoadX509KeyPair(files[0], files[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+		}
+		conn := tls.Client(c.public(t), config)
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		said, _ := io.ReadAll(conn) // a refusal comes with the first read
+		line, _, _ := strings.Cut(string(said), "\r\n")
+		return line
+	}
+	const served = "HTTP/1.1 200 OK"
+	for _, c := range []struct {
+		more                   []string
+		nobody, alice, mallory string
+	}{
+		{nil, served, served, served},
+		{[]string{"--ssl-request-cert"}, served, served, served},
+		{[]string{"--ssl-request-cert", "--ssl-reject-unauthorized"}, "", served, ""},
+	} {
+		p := startCHP(t, append([]string{"--ssl-key", key, "--ssl-cert", cert, "--ssl-ca", aliceCert, "--default-target", up.URL}, c.more...)...)
+		for who, got := range map[string][2]string{"nobody": {asks(p), c.nobody}, "alice": {asks(p, aliceCert, aliceKey), c.alice},
+			"mallory": {asks(p, malloryCert, malloryKey), c.mallory}} {
+			if got[0] != got[1] {
+				t.Errorf("%q: %s is told %q, not %q", c.more, who, got[0], got[1])
+			}
+		}
+	}
+}
