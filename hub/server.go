@@ -23,6 +23,7 @@ type Server struct {
 	ServerRef
 	DisplayName  string          `json:"display_name,omitempty"`
 	Wanted       bool            `json:"wanted"`                 // the wish: it shall run
+	Ending       bool            `json:"ending,omitempty"`       // it shall not any more, and what it had is not cleared away yet
 	BootID       string          `json:"boot_id,omitempty"`      // the boot in which the wish was made
 	Profile      string          `json:"profile,omitempty"`      // profile of the last start
 	Options      json.RawMessage `json:"user_options,omitempty"` // user_options of the last start

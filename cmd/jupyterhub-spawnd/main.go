@@ -26,6 +26,10 @@ const (
 // is active.
 const maxConns = 1024
 
+// reserve is how many further calls of root's are answered: the command line works though a hub that was taken over keeps all the
+// others busy.
+const reserve = 32
+
 func main() {
 	os.Exit(daemon.Main(daemon.Program{
 		Name:  "jupyterhub-spawnd",
@@ -64,7 +68,7 @@ func run(ctx context.Context, d *daemon.Daemon) error {
 	}
 	door := varlink.Service{
 		Vendor: "JupyterHub", Product: "jupyterhub-spawnd", Version: hub.Version, URL: "https://jupyterhub.readthedocs.io",
-		Interfaces: []varlink.Interface{l.Interface()}, Allow: admit, MaxConns: maxConns,
+		Interfaces: []varlink.Interface{l.Interface()}, Allow: admit, MaxConns: maxConns, Reserve: reserve,
 	}
 	d.OnReload(func(context.Context) error {
 		changes, err := l.Reload()

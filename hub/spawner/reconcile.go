@@ -11,6 +11,7 @@ import (
 //	wish, unit alive             adopted: waited for, asked, routed
 //	wish, no unit, same boot     failed, with the unit's cause if it left one
 //	wish, no unit, another boot  stopped; started if its profile is to start at boot
+//	an end that was begun        gone on with, whether the unit is alive or not
 //	no wish, unit alive          stopped after a grace
 //	no wish, no unit             nothing
 //
@@ -36,6 +37,11 @@ func (m *Manager) reconcile(inv hub.Inventory) {
 	for ref, wish := range todo.wanted {
 		if m.servers[ref] == nil {
 			m.takeUp(wish, units[ref])
+		}
+	}
+	for ref, cause := range todo.ending {
+		if m.servers[ref] == nil {
+			m.finish(ref, units[ref], cause)
 		}
 	}
 	for ref := range m.strays {
@@ -118,6 +124,17 @@ func (m *Manager) adopt(ref hub.ServerRef, u hub.Unit) {
 func (m *Manager) lose(ref hub.ServerRef, unit string, cause *hub.Cause) {
 	s := m.enter(ref, hub.Stopping)
 	s.unit = hub.Unit{ServerRef: ref, Name: unit, State: hub.UnitInactive}
+	m.do(func(ctx context.Context) { m.takeDown(ctx, s, cause) })
+}
+
+// finish goes on with the end of a server, which a former hub has begun.
+func (m *Manager) finish(ref hub.ServerRef, u hub.Unit, cause *hub.Cause) {
+	if !u.State.Alive() {
+		m.lose(ref, u.Name, cause)
+		return
+	}
+	s := m.enter(ref, hub.Stopping)
+	s.unit = u
 	m.do(func(ctx context.Context) { m.takeDown(ctx, s, cause) })
 }
 

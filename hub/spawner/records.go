@@ -88,19 +88,20 @@ func (m *Manager) wish(policy Policy, ref hub.ServerRef, c choice, boot string) 
 		if c.options != nil {
 			r.Options = c.options
 		}
-		r.Wanted, r.BootID, r.Failure, r.Started, r.LastActivity = true, boot, nil, now, now
+		r.Wanted, r.Ending, r.BootID, r.Failure, r.Started, r.LastActivity = true, false, boot, nil, now, now
 		return tx.PutServer(r)
 	})
 }
 
-// unwish records that a server shall not run any more, though it may still, and why if it failed.
+// unwish records that a server shall not run any more, though it may still, and why if it failed. Until end has cleared away what it
+// had, whoever is the hub goes on with that.
 func (m *Manager) unwish(ref hub.ServerRef, cause *hub.Cause) error {
 	return m.store.Update(func(tx *store.Tx) error {
 		r, err := tx.Server(ref)
 		if err != nil || !r.Wanted {
 			return ignoreAbsent(err)
 		}
-		r.Wanted, r.Failure = false, cause
+		r.Wanted, r.Ending, r.Failure = false, true, cause
 		return tx.PutServer(r)
 	})
 }
@@ -129,7 +130,7 @@ func (m *Manager) end(ref hub.ServerRef, e ending) error {
 		if err != nil {
 			return ignoreAbsent(err) // its user was removed
 		}
-		r.Wanted, r.Failure = e.keep, e.cause
+		r.Wanted, r.Ending, r.Failure = e.keep, false, e.cause
 		if e.undo != nil {
 			r.Profile, r.Options = e.undo.profile, e.undo.options
 		}
@@ -144,16 +145,20 @@ func (m *Manager) end(ref hub.ServerRef, e ending) error {
 // unfinished is what the records of servers say that somebody has to care for.
 type unfinished struct {
 	wanted  map[hub.ServerRef]hub.Server // shall run
+	ending  map[hub.ServerRef]*hub.Cause // shall not any more, and why if they failed
 	partial map[hub.ServerRef]*hub.Cause // have failed, and not all is told
 	runs    []hub.ServerRef              // have runs of which not all is in the accounts
 }
 
 func (m *Manager) unfinished() (unfinished, error) {
-	u := unfinished{wanted: map[hub.ServerRef]hub.Server{}, partial: map[hub.ServerRef]*hub.Cause{}}
+	u := unfinished{wanted: map[hub.ServerRef]hub.Server{}, ending: map[hub.ServerRef]*hub.Cause{}, partial: map[hub.ServerRef]*hub.Cause{}}
 	err := m.store.View(func(tx *store.Tx) error {
 		return tx.EachServer(func(r hub.Server) error {
 			if r.Wanted {
 				u.wanted[r.ServerRef] = r
+			}
+			if r.Ending {
+				u.ending[r.ServerRef] = r.Failure
 			}
 			if r.Failure != nil && r.Failure.Partial {
 				u.partial[r.ServerRef] = r.Failure

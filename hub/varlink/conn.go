@@ -75,11 +75,14 @@ func (c *Conn) exchange(ctx context.Context, method string, in any, more bool, e
 		}
 		request.Parameters = b
 	}
-	if err := writeMessage(c.net, request); err != nil {
+	if err := writeMessage(c.net, request, MaxRequest); err != nil {
+		if hub.KindOf(err) == hub.TooLarge {
+			return err
+		}
 		return c.broken(ctx, method, err)
 	}
 	for {
-		message, err := readMessage(c.reader)
+		message, err := readMessage(c.reader, MaxMessage)
 		if err != nil {
 			return c.broken(ctx, method, err)
 		}

@@ -9,7 +9,7 @@
 //
 // Way in: Dial, or Service.Serve on a listener that systemd passed. Way out: the handlers of an Interface.
 //
-// Caveats: a message is at most MaxMessage bytes and MaxDepth levels deep, and an object with two keys that differ in case
+// Caveats: a message is at most MaxMessage bytes, a request MaxRequest, and MaxDepth levels deep, and an object with two keys that differ in case
 // alone is refused, since Go would silently take the later one. A connection carries one call at a time; a second one
 // waits. Upgrades of a connection to another protocol are not offered.
 package varlink

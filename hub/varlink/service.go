@@ -30,6 +30,7 @@ type Service struct {
 	Interfaces                    []Interface
 	Allow                         func(Cred) error // nil admits everybody; asked once a connection, before anything is read
 	MaxConns                      int              // connections served at once by Serve; zero means DefaultConns
+	Reserve                       int              // connections of root's that are served beside those: nobody else locks root out
 }
 
 // DefaultConns is how many connections Serve answers at once; one more is closed unread.
@@ -48,7 +49,7 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	// Of this context and not of its parent, or the listener could be closed before this one is known to have ended.
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
-	places := make(chan struct{}, s.maxConns())
+	places, reserve := make(chan struct{}, s.maxConns()), make(chan struct{}, s.Reserve)
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -57,15 +58,28 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return err
 		}
-		select {
-		case places <- struct{}{}:
-			serving.Go(func() {
-				defer func() { <-places }()
-				_ = s.ServeConn(ctx, c) // a caller's broken connection concerns the caller alone, ignoring
-			})
-		default:
-			_ = c.Close()
+		place := taken(places)
+		if place == nil && PeerOf(c).UID == 0 {
+			place = taken(reserve)
 		}
+		if place == nil {
+			_ = c.Close()
+			continue
+		}
+		serving.Go(func() {
+			defer func() { <-place }()
+			_ = s.ServeConn(ctx, c) // a caller's broken connection concerns the caller alone, ignoring
+		})
+	}
+}
+
+// taken returns the places of which one was free and is taken now, nil where none was.
+func taken(places chan struct{}) chan struct{} {
+	select {
+	case places <- struct{}{}:
+		return places
+	default:
+		return nil
 	}
 }
 
@@ -82,7 +96,7 @@ func (s *Service) ServeConn(ctx context.Context, c net.Conn) error {
 	peer := PeerOf(c)
 	if s.Allow != nil {
 		if err := s.Allow(peer); err != nil {
-			_ = writeMessage(c, toReply("", standard{name: errPermissionDenied}))
+			_ = writeMessage(c, toReply("", standard{name: errPermissionDenied}), MaxMessage)
 			return err
 		}
 	}
@@ -108,7 +122,7 @@ func (s *Service) ServeConn(ctx context.Context, c net.Conn) error {
 func readCalls(ctx context.Context, c net.Conn, calls chan<- call, cancel context.CancelCauseFunc) {
 	reader := bufio.NewReader(c)
 	for {
-		message, err := readMessage(reader)
+		message, err := readMessage(reader, MaxRequest)
 		var in call
 		if err == nil {
 			err = decodeStrict(message, &in)
@@ -217,7 +231,7 @@ func (r *Request) send(v any, continues bool) error {
 
 func (r *Request) write(out reply) error {
 	_ = r.net.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if err := writeMessage(r.net, out); err != nil {
+	if err := writeMessage(r.net, out, MaxMessage); err != nil {
 		if hub.KindOf(err) != hub.TooLarge {
 			r.broken = err
 		}

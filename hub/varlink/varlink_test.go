@@ -170,7 +170,7 @@ func TestAmbiguousAndOversizedMessagesAreRefused(t *testing.T) {
 		}
 	}
 	long := bufio.NewReader(strings.NewReader(strings.Repeat("x", MaxMessage+2) + "\x00"))
-	if _, err := readMessage(long); hub.KindOf(err) != hub.TooLarge {
+	if _, err := readMessage(long, MaxMessage); hub.KindOf(err) != hub.TooLarge {
 		t.Errorf("too long: %v", err)
 	}
 }
@@ -210,7 +210,7 @@ func FuzzMessages(f *testing.F) {
 		r := bufio.NewReaderSize(iotest.OneByteReader(bytes.NewReader(b)), 16)
 		var read []byte
 		for {
-			message, err := readMessage(r)
+			message, err := readMessage(r, MaxMessage)
 			if err == nil {
 				read = append(append(read, message...), 0)
 				continue

@@ -13,8 +13,9 @@ import (
 
 // Limits on what a peer may send.
 const (
-	MaxMessage = 1 << 20 // bytes, the closing NUL not counted
-	MaxDepth   = 32      // nested objects and arrays
+	MaxMessage = 1 << 20   // bytes, the closing NUL not counted
+	MaxRequest = 128 << 10 // bytes of what a caller says: a door holds as much for every connection
+	MaxDepth   = 32        // nested objects and arrays
 )
 
 // call is a request on the wire.
@@ -33,14 +34,14 @@ type reply struct {
 	Error      string          `json:"error,omitempty"`
 }
 
-// readMessage reads up to the next NUL. io.EOF means that the peer left between two messages.
-func readMessage(r *bufio.Reader) ([]byte, error) {
+// readMessage reads up to the next NUL, so many bytes at most. io.EOF means that the peer left between two messages.
+func readMessage(r *bufio.Reader, most int) ([]byte, error) {
 	var message []byte
 	for {
 		part, err := r.ReadSlice(0)
 		message = append(message, part...)
-		if len(message) > MaxMessage+1 {
-			return nil, hub.Errorf(hub.TooLarge, "a message is at most %d bytes", MaxMessage)
+		if len(message) > most+1 {
+			return nil, tooLong(most)
 		}
 		switch {
 		case err == nil:
@@ -54,13 +55,15 @@ func readMessage(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func writeMessage(w io.Writer, v any) error {
+func tooLong(most int) error { return hub.Errorf(hub.TooLarge, "a message is at most %d bytes", most) }
+
+func writeMessage(w io.Writer, v any, most int) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode message: %w", err)
 	}
-	if len(b) > MaxMessage {
-		return hub.Errorf(hub.TooLarge, "a message is at most %d bytes", MaxMessage)
+	if len(b) > most {
+		return tooLong(most)
 	}
 	_, err = w.Write(append(b, 0))
 	return err

@@ -115,8 +115,9 @@ func identity(o Order, c Composition) []sd.Property {
 		// say otherwise: the later property wins.
 		prop("LogRateLimitIntervalUSec", uint64(30*time.Second/time.Microsecond)),
 		prop("LogRateLimitBurst", uint32(1000)),
-		// Ordered after the daemons, so that at shutdown servers end before them; and after what homes may lie on.
-		prop("After", []string{"jupyterhub.service", "jupyterhub-proxy.service", "remote-fs.target", "nss-user-lookup.target"}),
+		// Ordered after what homes may lie on. After the daemons is jupyter.slice, and not each server: while one ends, which may take
+		// its time, systemd starts nothing that the one is ordered after.
+		prop("After", []string{"remote-fs.target", "nss-user-lookup.target"}),
 		prop("RequiresMountsFor", []string{plain(o.Person.Account.Home)}),
 	}
 }

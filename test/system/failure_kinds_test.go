@@ -127,9 +127,7 @@ func (s *stage) bothDie() {
 	for _, daemon := range both {
 		s.freeze(daemon)
 	}
-	for _, daemon := range both {
-		s.killed(daemon)
-	}
+	s.killed(both...)
 }
 
 // A server does not hear that it shall end, and is killed for that. Whoever stopped it, hub or admin, that is no failure; and where an

@@ -233,15 +233,18 @@ func (s *stage) mainPID(unit string) string {
 	return s.run("systemctl", "show", "--property=MainPID", "--value", unit)
 }
 
-// killed kills a daemon with SIGKILL and waits until another process does its work.
-func (s *stage) killed(unit string) {
+// killed kills daemons with SIGKILL, all before one is back, and waits until other processes do their work.
+func (s *stage) killed(units ...string) {
 	s.t.Helper()
-	before := s.mainPID(unit)
-	if err := s.Kill(s.ctx, unit, "SIGKILL"); err != nil {
-		s.t.Fatal(err)
+	before := map[string]string{}
+	for _, unit := range units {
+		before[unit] = s.mainPID(unit)
 	}
-	s.eventually(unit+" is back", func() bool {
-		now := s.mainPID(unit)
-		return now != before && now != "0" && s.run("sh", "-c", "systemctl is-active "+unit+" || true") == "active"
-	})
+	s.run("systemctl", append([]string{"kill", "--kill-whom=main", "--signal=SIGKILL"}, units...)...)
+	for _, unit := range units {
+		s.eventually(unit+" is back", func() bool {
+			now := s.mainPID(unit)
+			return now != before[unit] && now != "0" && s.run("sh", "-c", "systemctl is-active "+unit+" || true") == "active"
+		})
+	}
 }

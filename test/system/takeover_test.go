@@ -36,6 +36,7 @@ func TestTheHubWasTakenOver(t *testing.T) {
 	for name, play := range map[string]func(*stage){
 		"its account is not root": itsAccountIsNotRoot, "its options compose nothing": itsOptionsComposeNothing,
 		"its identities carry nothing else": itsIdentitiesCarryNothingElse, "the door under fire": theDoorUnderFire,
+		"all places at the door": allPlacesAtTheDoor, "a flood of calls": aFloodOfCalls,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
@@ -50,36 +51,54 @@ func TestTheHubWasTakenOver(t *testing.T) {
 // dialAs connects to a socket of the machine as one of its accounts: the peer sees that account's uid.
 func (s *stage) dialAs(user, path string) net.Conn {
 	s.t.Helper()
+	return s.dialManyAs(user, path, 1)[0]
+}
+
+// dialManyAs makes so many connections.
+func (s *stage) dialManyAs(user, path string, n int) (all []net.Conn) {
+	s.t.Helper()
 	uid, err := strconv.Atoi(s.run("id", "--user", user))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var conn net.Conn
 	done := make(chan error, 1)
 	go func() {
 		// The thread becomes somebody else, and ends with this goroutine because it is never unlocked.
 		runtime.LockOSThread()
-		conn, err = connectAs(uid, s.Path("/"), path)
+		err := become(uid, s.Path("/"))
+		for err == nil && len(all) < n {
+			var c net.Conn
+			if c, err = connect(path); err == nil {
+				all = append(all, c)
+			}
+		}
 		done <- err
 	}()
-	if err := <-done; err != nil {
-		s.t.Fatalf("connect to %s as %s: %v", path, user, err)
+	err = <-done
+	for _, c := range all {
+		s.t.Cleanup(func() { c.Close() })
 	}
-	s.t.Cleanup(func() { conn.Close() })
-	return conn
+	if err != nil {
+		s.t.Fatalf("connect to %s as %s, %d of %d: %v", path, user, len(all)+1, n, err)
+	}
+	return all
 }
 
-// connectAs makes the calling thread, and it alone, an account of another root directory. The raw calls are those of a
+// become makes the calling thread, and it alone, an account of another root directory. The raw calls are those of a
 // thread; package unix would change all of them.
-func connectAs(id int, root, path string) (net.Conn, error) {
+func become(id int, root string) error {
 	if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Chroot(root), unix.Chdir("/")); err != nil {
-		return nil, err
+		return err
 	}
 	for _, call := range []uintptr{unix.SYS_SETRESGID, unix.SYS_SETRESUID} {
 		if _, _, e := unix.RawSyscall(call, uintptr(id), uintptr(id), uintptr(id)); e != 0 {
-			return nil, e
+			return e
 		}
 	}
+	return nil
+}
+
+func connect(path string) (net.Conn, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -195,10 +214,11 @@ func forged(variables string) string {
 
 // Attack: thousands of messages: real ones with pieces exchanged for names of system accounts, paths, properties; cut, doubled
 // and with bytes at random; some over a megabyte, some that never end.
-// Verified: what runs afterwards are servers of people whom root admits, each as its own account, and nothing else came to be;
-// root's side is the same process as before.
+// Verified: what runs afterwards are servers of people whom root admits, each as its own account, by the commands and within the limits of
+// root's file, and nothing else came to be; root's side is the same process as before.
 func theDoorUnderFire(s *stage) {
 	giveCredentials(s.t, s.Path("/run/jupyterhub/credentials.sock"))
+	roots := s.rootsOwn()
 	everything := func() []string {
 		list := strings.Fields(s.run("sh", "-c", "systemctl list-units --all --plain --no-legend | awk '{ print $1 }'"))
 		return slices.DeleteFunc(list, func(unit string) bool { return strings.HasPrefix(unit, "run-credentials") })
@@ -207,7 +227,7 @@ func theDoorUnderFire(s *stage) {
 	r := rand.New(rand.NewPCG(7, 8))
 	conn := s.dialAs("jupyterhub", spawnd)
 	for range 1500 {
-		if !fire(conn, crafted(r)) {
+		if message := crafted(r); !fire(conn, message) || strings.Contains(message, `"more":true`) {
 			conn.Close()
 			conn = s.dialAs("jupyterhub", spawnd)
 		}
@@ -230,6 +250,7 @@ func theDoorUnderFire(s *stage) {
 		if user, uid := s.property(unit, "User"), s.run("id", "--user", m[1]); user != uid {
 			s.t.Errorf("%s runs as %s, and %s is %s", unit, user, m[1], uid)
 		}
+		s.isRootsOwn(unit, roots[m[1]])
 	}
 	if _, err := s.startAsHub(map[string]any{"user": "bob", "server": "afterwards"}); err != nil {
 		s.t.Errorf("the next call: %v", err)
@@ -262,17 +283,20 @@ func crafted(r *rand.Rand) string {
 			"Alice", "a\x00b", "lab", "user_alice", "alice-x", `alice\x2dx`, "%i", "$HOME", "@", strings.Repeat("a", 300))
 	}
 	verb := pick("Start", "Stop", "List", "Usage", "Journal", "Check", "CheckConfiguration", "Reload", "Profiles", "Explain", "Limit", "Freeze", "Thaw",
-		"Exec", "start", "")
+		"Watch", "Headroom", "Ended", "ApplyServices", "Exec", "start", "")
 	parameters := map[string]any{}
 	for range r.IntN(5) {
-		parameters[pick("user", "server", "profile", "options", "lines", "limits", "for_good", "uid", "cmd", "properties", "environment", "User", "more")] =
+		parameters[pick("user", "server", "profile", "options", "lines", "limits", "for_good", "uid", "cmd", "properties", "environment", "User", "more", "invocation_ids")] =
 			[]any{name(), name(), name(), r.IntN(100) - 10, nil, []string{name()}, map[string]any{"User": name()},
 				map[string]any{"memory_max": r.Int64() - r.Int64(), pick("cpu_quota", "tasks_max", "MemoryMax"): r.Float64() * 1e6}, true}[r.IntN(9)]
 	}
 	if r.IntN(3) == 0 {
 		parameters["user"], parameters["server"] = name(), name()
 	}
-	b, _ := json.Marshal(map[string]any{"method": pick("org.jupyterhub.Spawner.", "org.varlink.service.", "org.freedesktop.systemd1.") + verb, "parameters": parameters})
+	if r.IntN(3) == 0 { // nothing but a server, which most verbs want
+		parameters = map[string]any{"user": pick("alice", "bob", "admin"), "server": pick("", "lab", "x")}
+	}
+	b, _ := json.Marshal(map[string]any{"more": verb == "Watch" || r.IntN(20) == 0, "method": pick("org.jupyterhub.Spawner.", "org.varlink.service.", "org.freedesktop.systemd1.") + verb, "parameters": parameters})
 	switch r.IntN(6) {
 	case 0:
 		b = b[:r.IntN(len(b))]
