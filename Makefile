@@ -107,13 +107,13 @@ check: packages-build ## the quick part, CHECK_SECONDS=120 at most: gofmt, vet a
 		[ $$code -ne 124 ] || echo 'make check has to be quick: what takes long belongs to make test, behind testing.Short.' \
 			'With an empty build cache on a slow machine: make check CHECK_SECONDS=300'; exit $$code; }
 
-release-check: test ## what is longer: fuzzing, power that fails at any moment, a hundred thousand connections, upgrades with thousands of WebSockets, ten thousand starts, every conversation on the whole way, User Mode Linux, the Debian package
+release-check: test ## what is longer: fuzzing, power that fails at any moment, a hundred thousand connections, upgrades with thousands of WebSockets, a thousand deaths and deeds in any order, ten thousand starts, every conversation on the whole way, User Mode Linux, the Debian package
 	@for package in $$($(GO) list ./...); do \
 		$(GO) test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
 			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$package || exit 1; done || exit 1; done
 	PROXY_SOAK=100000 $(GO) test -count=1 -timeout 90m -run 'TestNothingLeaks|TestPeersThatVanish' ./proxy
 	RELEASE=1 $(GO) test -count=1 -run 'PowerFails' ./hub/store
-	RELEASE=1 $(GO) test -count=1 -run 'Outlive' ./test/system
+	RELEASE=1 $(GO) test -count=1 -run 'Outlive|DeathsInAnyOrder' ./test/system
 	RELEASE=1 $(GO) test -count=1 -run 'WholeWay' ./test/compat
 	$(MAKE) uml
 	$(MAKE) bench BENCHFLAGS='-only churn -starts 10000 -strict'

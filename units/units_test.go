@@ -233,6 +233,11 @@ func TestSlices(t *testing.T) {
 			t.Errorf("%s: %s=%s leaves too little to the machine", u.name, key, u.get(key))
 		}
 	}
+	for _, daemon := range []string{"jupyterhub.service", "jupyterhub-proxy.service"} {
+		if !slices.Contains(strings.Fields(u.get("After")), daemon) {
+			t.Errorf("%s: at shutdown %s may end before the servers", u.name, daemon)
+		}
+	}
 	daemons, system := read(t, "system-jupyterhub.slice"), read(t, "system.slice.d/jupyterhub.conf")
 	if daemons.get("MemoryMin") == "" || daemons.get("MemoryMin") != system.get("MemoryMin") {
 		t.Errorf("MemoryMin=%s needs as much of the slice above it, which grants %s", daemons.get("MemoryMin"), system.get("MemoryMin"))

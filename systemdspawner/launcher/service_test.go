@@ -139,7 +139,7 @@ func TestATakenOverHubStartsNothingForOthers(t *testing.T) {
 // Verified: the whole request is refused.
 func TestTheDoorTakesNothingButNames(t *testing.T) {
 	l := withoutSystemd(t, "/usr/bin/true")
-	for _, extra := range []string{"command", "cmd", "uid", "properties", "environment", "sandbox", "unit", "slice"} {
+	for _, extra := range []string{"command", "cmd", "uid", "properties", "environment", "sandbox", "unit", "slice", "limits", "for_good", "mem_limit"} {
 		in := map[string]any{"user": "alice", "server": "", extra: "x"}
 		for _, verb := range []string{"Start", "Stop", "Journal"} {
 			if err := knock(t, l).Call(t.Context(), "org.jupyterhub.Spawner."+verb, in, nil); hub.KindOf(err) != hub.Invalid {

@@ -28,6 +28,7 @@ func (s *Spawner) Interface() varlink.Interface {
 			"Check":              nothing(map[string]any{"findings": []string{"servers are plain processes: for development alone"}}),
 			"CheckConfiguration": nothing(struct{}{}),
 			"Reload":             nothing(map[string]any{"changes": []string{}}),
+			"ApplyServices":      nothing(map[string]any{"services": []hub.ServiceUnit{}}),
 		},
 	}
 }

@@ -87,12 +87,13 @@ func program(t *testing.T) string {
 	return copied
 }
 
-// Through the door it keeps the promises that the workshop builds on, sleep included.
+// Through the door it keeps the promises that the workshop builds on, sleep included, and those of the door.
 func TestPromises(t *testing.T) {
 	cast := spawnertest.Cast{User: "alice", Other: "bob", Unknown: "nobody-of-that-name", Patience: 30 * time.Second, Kill: kill}
 	server := program(t)
 	spawnertest.Run(t, cast, func(t *testing.T) spawner.Spawner { return open(t, server, "server", "{socket}") })
 	spawnertest.RunSleep(t, cast, func(t *testing.T) spawnertest.Sleepy { return open(t, server, "server", "{socket}") })
+	spawnertest.RunDoor(t, cast, func(t *testing.T) spawnertest.Door { return open(t, server, "server", "{socket}") })
 }
 
 // kill ends the process that was given the unit's socket.

@@ -154,7 +154,7 @@ func (s *stage) quiet() {
 // nobody wishes is left alone for a minute.
 func (s *stage) agree(refs []hub.ServerRef) {
 	s.t.Helper()
-	var amiss []string
+	var amiss, before []string
 	late := time.After(time.Minute + 2*patience)
 	look := time.NewTicker(200 * time.Millisecond)
 	defer look.Stop()
@@ -162,6 +162,10 @@ func (s *stage) agree(refs []hub.ServerRef) {
 		if amiss = s.disagreements(refs); len(amiss) == 0 {
 			return
 		}
+		if !slices.Equal(amiss, before) {
+			s.t.Logf("%s not yet: %s", time.Now().Format("15:04:05.000"), strings.Join(amiss, "; "))
+		}
+		before = amiss
 		select {
 		case <-look.C:
 		case <-late:

@@ -72,7 +72,7 @@ server.serve_forever()`, 1)
 	s.put("/usr/local/bin/leaving", leaving, 0o755)
 	s.afterwards("rm", "-f", goOn)
 	s.configure("[hub]\nslow_stop_timeout = \"1ms\"\n[spawner.user.bob]\ncmd = [\"leaving\"]\n" +
-		"unit_extra_properties = { TimeoutStopSec = \"2min\" }\n")
+		"unit_extra_properties = { TimeoutStopSec = \"120s\" }\n")
 	for _, blow := range blows {
 		t.Run(blow.name, func(t *testing.T) {
 			s := settle(t, s.Bed)

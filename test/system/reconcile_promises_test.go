@@ -33,6 +33,9 @@ func TestRealSpawnerKeepsItsPromises(t *testing.T) {
 	spawnertest.Run(t, cast, func(*testing.T) spawner.Spawner {
 		return systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock"))
 	})
+	spawnertest.RunDoor(t, cast, func(*testing.T) spawnertest.Door {
+		return systemdspawner.New(s.Path("/run/jupyterhub/spawnd.sock"))
+	})
 	t.Run("an admin stops a unit, and it is started before root's side has heard of it", s.startRightAfterAnAdminsStop)
 	t.Run("an admin is stopping a unit that takes its time, and it is started", s.startWhileAnAdminStops)
 	s.run("systemctl", "start", "jupyterhub.service")

@@ -159,6 +159,7 @@ func aFloodOfCalls(s *stage) {
 
 // says makes one call, of which nothing but an end is wanted.
 func (s *stage) says(c net.Conn, verb string, parameters any) {
+	defer c.Close()
 	_ = varlink.NewConn(c).Call(s.ctx, "org.jupyterhub.Spawner."+verb, parameters, nil) // often refused, ignoring
 }
 
