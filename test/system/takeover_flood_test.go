@@ -122,7 +122,7 @@ func allPlacesAtTheDoor(s *stage) {
 // Attack: the hub starts servers of ever new names, stops, freezes and reloads, all at the same time.
 // Verified: root's own command line is answered meanwhile; of what has stopped nothing is left, at root's side and on the machine.
 func aFloodOfCalls(s *stage) {
-	const many = 48
+	const many = 24
 	s.put("/usr/local/bin/mock-singleuser", "#!/bin/sh\nexec sleep 1000\n", 0o755)
 	giveCredentials(s.t, s.Path("/run/jupyterhub/credentials.sock"))
 	if _, err := s.startAsHub(map[string]any{"user": "bob", "server": ""}); err != nil {
