@@ -12,6 +12,8 @@
 //
 //	jupyterhub-exec --socket PATH --guest -- COMMAND [ARGUMENT...]
 //
+// With --dollars before "--", %24 in the command is a dollar sign, and %25 a percent sign.
+//
 // It is the unit's last process as well, and writes down what was used and which limits were hit before the kernel forgets it:
 //
 //	jupyterhub-exec --witness FILE

@@ -43,6 +43,7 @@ func run(ctx context.Context, args, environ []string, exec func(string, []string
 	socket := flags.String("socket", "", "socket that the server will make; a stale one is removed")
 	tcp := flags.Bool("tcp", false, "the command listens at a port, {port}; stand in for it at the socket")
 	guest := flags.Bool("guest", false, "wait until the socket's directory is the user's")
+	dollars := flags.Bool("dollars", false, "%24 in the command is a dollar sign, and %25 a percent sign")
 	testimony := flags.String("witness", "", "file to write down in what the unit's limits did")
 	if err := flags.Parse(args); err != nil {
 		return outcome{code: exitUsage}, err
@@ -52,6 +53,9 @@ func run(ctx context.Context, args, environ []string, exec func(string, []string
 		return outcome{code: code}, err
 	}
 	command := flags.Args()
+	if *dollars {
+		command = withDollars(command)
+	}
 	switch {
 	case len(command) == 0 || !filepath.IsAbs(command[0]):
 		return outcome{code: exitUsage}, errors.New("the command to run must be named with its whole path")
@@ -77,6 +81,15 @@ func run(ctx context.Context, args, environ []string, exec func(string, []string
 	}
 	err = exec(command[0], command, env)
 	return outcome{code: exitCommandGone}, fmt.Errorf("%s cannot be run: %w", command[0], err)
+}
+
+// withDollars decodes a command: systemd is told of no dollar sign, since it does not always read those again that it wrote down.
+func withDollars(command []string) []string {
+	decode, plain := strings.NewReplacer("%24", "$", "%25", "%"), make([]string, len(command))
+	for i, word := range command {
+		plain[i] = decode.Replace(word)
+	}
+	return plain
 }
 
 func testify(path string) (int, error) {

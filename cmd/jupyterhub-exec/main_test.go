@@ -58,6 +58,17 @@ func TestTheCredentialBecomesTheEnvironment(t *testing.T) {
 	}
 }
 
+// What systemd would take for a variable comes encoded, if it is said to be, and every other percent sign is one.
+func TestDollarSignsOfACommandAreDecoded(t *testing.T) {
+	environ := unit(t, whole(t, credential.Environment{"JUPYTERHUB_USER": "alice"}))
+	for flag, want := range map[string][]string{"--dollars": {"/bin/echo", "$HOME", "%24 5%"}, "--tcp=false": {"/bin/echo", "%24HOME", "%2524 5%25"}} {
+		var b became
+		if run(t.Context(), []string{flag, "--", "/bin/echo", "%24HOME", "%2524 5%25"}, environ, b.exec); !reflect.DeepEqual(b.command, want) {
+			t.Errorf("with %s the command is %q", flag, b.command)
+		}
+	}
+}
+
 // Vulnerability: systemd hands over a partial credential when the hub dies while it answers; a server would start with half
 // an identity.
 // Attack: the hub is killed after each byte.

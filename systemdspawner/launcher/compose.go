@@ -135,7 +135,7 @@ func plain(path string) string {
 func process(l Layout, o Order, c Composition) []sd.Property {
 	return []sd.Property{
 		prop("Type", "exec"), // active means that the program runs, not merely that a fork did
-		prop("ExecStart", []command{{l.Exec, literal(argv(l, o, c)), false}}),
+		prop("ExecStart", []command{{l.Exec, withoutDollars(argv(l, o, c)), false}}),
 		prop("WorkingDirectory", workingDir(o, c)),
 		prop("Environment", environment(o, c)),
 		prop("LoadCredential", []mount{{credential.Name, l.Credentials}}),
@@ -166,6 +166,24 @@ func literal(argv []string) []string {
 	all := make([]string, len(argv))
 	for i, a := range argv {
 		all[i] = strings.ReplaceAll(a, "$", "$$")
+	}
+	return all
+}
+
+// dollarFlag tells jupyterhub-exec that %24 in the command that follows is a dollar sign, and %25 a percent sign.
+const dollarFlag = "--dollars"
+
+// withoutDollars is literal for a command line of jupyterhub-exec. Systemd 252 writes "$$" into the unit's file as it reads it nowhere:
+// after a daemon-reload a unit that is started anew would get another command.
+func withoutDollars(argv []string) []string {
+	at := slices.Index(argv, "--")
+	if !slices.ContainsFunc(argv, func(a string) bool { return strings.Contains(a, "$") }) || at < 0 {
+		return argv
+	}
+	encode := strings.NewReplacer("%", "%25", "$", "%24")
+	all := append(slices.Clone(argv[:at]), dollarFlag, "--")
+	for _, a := range argv[at+1:] {
+		all = append(all, encode.Replace(a))
 	}
 	return all
 }

@@ -75,7 +75,7 @@ func serviceProcess(l Layout, o serviceOrder) []sd.Property {
 	argv := append([]string{l.Exec, "--", o.Program}, o.Command[1:]...)
 	return []sd.Property{
 		prop("Type", "exec"),
-		prop("ExecStart", []command{{l.Exec, literal(argv), false}}),
+		prop("ExecStart", []command{{l.Exec, withoutDollars(argv), false}}),
 		prop("Environment", serviceEnvironment(o)),
 		prop("LoadCredential", []mount{{credential.Name, l.Credentials}}),
 		prop("StandardInput", "null"),

@@ -33,7 +33,7 @@ func TestAServicesUnit(t *testing.T) {
 		"DynamicUser": "true", "User": "", "Slice": "jupyterhub-services.slice", "Restart": "always", "StartLimitIntervalUSec": "0", "MemoryMax": "1073741824",
 		"CPUQuotaPerSecUSec": "500000", "TasksMax": "64", "NoNewPrivileges": "true", "PartOf": "[jupyterhub.target]",
 		"LoadCredential": "[{environment /run/jupyterhub/credentials.sock}]",
-		"ExecStart":      "[{/usr/libexec/jupyterhub/jupyterhub-exec [/usr/libexec/jupyterhub/jupyterhub-exec -- /opt/jupyterhub/bin/grader --price $$5] false}]",
+		"ExecStart":      "[{/usr/libexec/jupyterhub/jupyterhub-exec [/usr/libexec/jupyterhub/jupyterhub-exec --dollars -- /opt/jupyterhub/bin/grader --price %245] false}]",
 		"Environment":    "[PATH=/usr/bin LANG=C]", "InaccessiblePaths": "[-/run/jupyterhub -/run/jupyterhub-proxy -/run/jupyter]",
 	} {
 		if got := value(all, name); got != want {
