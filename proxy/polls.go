@@ -54,7 +54,8 @@ func (p *Proxy) isPoll(ps *passage) bool {
 	case http.MethodPut:
 		return strings.HasPrefix(what, workspace) && fromPage(ps)
 	case http.MethodGet:
-		return ps.in.ContentLength == 0 && (polled[what] && fromPage(ps) || isUnder(what, folders) && fromPage(ps) && asksAgain(ps, what))
+		folder := isUnder(what, folders)
+		return (folder || polled[what]) && ps.in.ContentLength == 0 && fromPage(ps) && (!folder || asksAgain(ps, what))
 	}
 	return false
 }
