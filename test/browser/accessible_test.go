@@ -70,6 +70,7 @@ func (j *judge) looks(name string) {
 // hasTroubles prepares what makes pages full: profiles with questions, an announcement, names that are long, a failed start.
 func (h *house) hasTroubles() {
 	h.t.Helper()
+	h.forgotten("alice") // what was chosen for a start is chosen for the next one
 	if err := h.WriteFile(h.t.Context(), "/usr/local/bin/quits", "#!/bin/sh\necho the reason for it; exit 3\n", 0o755); err != nil {
 		h.t.Fatal(err)
 	}

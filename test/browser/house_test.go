@@ -67,6 +67,19 @@ func (h *house) clear(ctx context.Context) {
 	}
 }
 
+// forgotten removes somebody from the hub when the play ends, with what it remembers of them.
+func (h *house) forgotten(name string) {
+	ctx := context.WithoutCancel(h.t.Context())
+	h.t.Cleanup(func() {
+		if _, err := h.hub.StopServer(ctx, hub.ServerRef{User: name}, false); err != nil && hub.KindOf(err) != hub.NotFound {
+			h.t.Error(err)
+		}
+		if err := h.hub.DeleteUser(ctx, name); err != nil && hub.KindOf(err) != hub.NotFound {
+			h.t.Error(err)
+		}
+	})
+}
+
 // run runs a command as root.
 func (h *house) run(name string, args ...string) string {
 	h.t.Helper()

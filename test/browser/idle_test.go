@@ -135,7 +135,7 @@ func TestATabThatStandsOpenIsNobodyAtWork(t *testing.T) {
 
 	began := time.Now()
 	h.eventually("she has read for long", func() bool {
-		moves()
+		x.keys(kb.ArrowUp)
 		state, active := h.server(alice)
 		if state != hub.Running {
 			t.Fatalf("while she reads, her server becomes %s", state)
