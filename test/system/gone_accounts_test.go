@@ -11,7 +11,7 @@ import (
 
 // Vulnerability: a session of two weeks, a token and a running server outlive the account. Attack: carol's account is locked, has
 // expired, is removed, or has another's uid; her browser is open, her script runs, her server runs. Verified: each of them
-// ends by itself, and nobody else's.
+// ends by itself, and nobody else's; who has the name with another uid comes in with nothing of hers.
 func TestNobodyStaysInWhoseAccountIsGone(t *testing.T) {
 	s := onStage(t)
 	s.put("/usr/local/bin/mock-singleuser", mock, 0o755)
@@ -37,6 +37,10 @@ func TestNobodyStaysInWhoseAccountIsGone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			admin := name == "another"
+			if _, err := s.hub.ChangeUser(s.ctx, who, client.UserChange{Admin: &admin}); err != nil {
+				t.Fatal(err)
+			}
 			if !s.opens(token.Value, who) {
 				t.Fatal("the token opens nothing to begin with")
 			}
@@ -52,10 +56,27 @@ func TestNobodyStaysInWhoseAccountIsGone(t *testing.T) {
 			if _, err := s.hub.StartServer(s.ctx, hub.ServerRef{User: who}, client.StartRequest{}); err == nil {
 				t.Error("an admin starts the server of an account that is gone")
 			}
+			if name == "another" {
+				s.comesInAnew(who, token.Value)
+			}
 			if name == "removed" {
 				s.run("useradd", "--create-home", who) // for the end of the play
 			}
 		})
+	}
+}
+
+// comesInAnew lets the new holder of a name log in: with what the password opens, and nothing of what the former one had.
+func (s *stage) comesInAnew(who, token string) {
+	s.t.Helper()
+	if at := s.player(who).tryPassword("correct horse", "/hub/home"); at.url.Path != "/hub/home" {
+		s.t.Errorf("the new holder of %s is at %s", who, at.url)
+	}
+	if u, err := s.hub.User(s.ctx, who); err != nil || u.Admin.Value {
+		s.t.Errorf("the new holder is %+v: %v", u, err)
+	}
+	if tokens, err := s.hub.Tokens(s.ctx, who); err != nil || len(tokens) > 0 || s.opens(token, who) {
+		s.t.Errorf("the new holder has tokens %+v: %v", tokens, err)
 	}
 }
 
