@@ -115,7 +115,7 @@ func (g *gate) admit(c net.Conn) {
 		ring = g.certs.serve()
 	}
 	if ring != nil && ring.redirects(tcpPort(g.Addr())) {
-		g.plain.hand(strict.Wrap(counted))
+		g.plain.hand(strict.Wrap(g.hold(counted)))
 		return
 	}
 	ready, err := g.secure(timed(counted, g.quiet), ring)

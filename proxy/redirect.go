@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"jupyterhubd/proxy/strict"
 )
 
 // redirects reports whether a listener's port stays plain for those who do not know better than to say http.
@@ -92,6 +94,42 @@ func (s *side) hand(c net.Conn) {
 	}
 }
 
+// redirectHead is how many bytes a head has that comes to a plain port: browsers keep their login's cookies for https.
+const redirectHead = 16 << 10
+
+// heldConn holds what it costs to wait for a request, as long as it is open.
+type heldConn struct {
+	net.Conn
+	room strict.Room
+	once sync.Once
+}
+
+// hold has a connection hold what its request costs.
+func (g *gate) hold(c net.Conn) net.Conn {
+	if g.room == nil {
+		return c
+	}
+	held := &heldConn{Conn: c, room: g.room(c, func() { c.Close() })}
+	held.room.Wait(redirectHead)
+	return held
+}
+
+func (c *heldConn) Close() error {
+	c.once.Do(c.room.Leave)
+	return c.Conn.Close()
+}
+
+// CloseWrite tells the client that no more comes.
+func (c *heldConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Conn.Close()
+}
+
+// NetConn returns the connection below.
+func (c *heldConn) NetConn() net.Conn { return c.Conn }
+
 // tcpPort returns the port that a listener has; 0 for a Unix socket.
 func tcpPort(a net.Addr) int {
 	if tcp, ok := a.(*net.TCPAddr); ok {
@@ -103,7 +141,7 @@ func tcpPort(a net.Addr) int {
 // serveRedirects serves the plain side of a gate until ctx ends.
 func (p *Proxy) serveRedirects(ctx context.Context, s *side) {
 	server := p.server(ctx, http.HandlerFunc(p.certs.redirect))
-	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = readHeadTime, readHeadTime, maxHead
+	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = readHeadTime, readHeadTime, redirectHead
 	server.SetKeepAlivesEnabled(false)
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()

@@ -207,3 +207,23 @@ func TestStuckWebSocketsShareTheirMemory(t *testing.T) {
 	}
 	eventually(t, "nothing is held", func() bool { return heldOf(&s.p.memory.passing) == 0 })
 }
+
+// And so do clients of the port that redirects.
+func TestSlowClientsOfThePlainPort(t *testing.T) {
+	const budget, many, cost = 1 << 20, 40, waitingCost + timesKept*redirectHead
+	s := newStage(t, Options{})
+	cert, _ := certificate(t, t.TempDir())
+	set := Settings{Bounds: Bounds{Memory: budget}, TLS: TLS{Certificates: []Certificate{cert}, RedirectPort: tcpPort(s.public.Addr())}}
+	if err := s.p.Apply(set); err != nil {
+		t.Fatal(err)
+	}
+	for range many {
+		io.WriteString(s.dial(), "GET / HTTP/1.1\r\nHost: h\r\nX: ")
+	}
+	eventually(t, "those that do not fit are given up", func() bool {
+		return s.p.crowd.count() == budget/2/cost && strings.Contains(s.call("GET", "/metrics", "").body, fmt.Sprintf(`{bound="memory"} %d`, many-budget/2/cost))
+	})
+	if got := s.get("/x"); got.status != 308 || got.header.Get("Location") != "https://hub.example/x" {
+		t.Errorf("alice is told %d %s", got.status, got.header)
+	}
+}
