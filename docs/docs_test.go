@@ -195,3 +195,15 @@ func TestPathsThatAreNamedAreThere(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryRoomIsInTheTree is the other direction: whoever opens a folder of the product finds it in the table.
+func TestEveryRoomIsInTheTree(t *testing.T) {
+	_, tree, _ := strings.Cut(read(t, "architecture.md"), "## The tree")
+	for _, pattern := range []string{"../*/doc.go", "../hub/*/doc.go", "../proxy/*/doc.go", "../systemdspawner/*/doc.go"} {
+		for _, plate := range glob(t, pattern) {
+			if room := strings.TrimPrefix(filepath.Dir(plate), "../"); room != "docs" && !strings.Contains(tree, "`"+room+"`") && !strings.Contains(tree, "`"+room+"/`") {
+				t.Errorf("architecture.md does not say what %s is", room)
+			}
+		}
+	}
+}

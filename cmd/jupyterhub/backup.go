@@ -20,7 +20,7 @@ func (a *app) backupCommand() *cobra.Command {
 		Short: "Write a copy of the hub's database while it runs",
 		Long: `Write a consistent copy of the hub's database, taken while it runs. FILE is there whole or not at all, with mode 0600.
 
-To restore it: systemctl stop jupyterhub, put it in the place of /var/lib/jupyterhub/jupyterhub.db with the same owner and
+To restore it: systemctl stop jupyterhub.target, put it in the place of /var/lib/jupyterhub/jupyterhub.db with the same owner and
 mode, systemctl start jupyterhub. Servers that run go on.`,
 		Example: `  jupyterhub backup /var/backups/jupyterhub-$(date +%F).db`,
 		Args:    cobra.ExactArgs(1),

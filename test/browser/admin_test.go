@@ -4,13 +4,13 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
+	"jupyterhubd/test/testbed"
 )
 
 // Vulnerability: a group's name, its properties or a user's name are a page's code for the admin who looks at them.
@@ -179,15 +179,7 @@ func TestTheHubIsEndedFromItsPage(t *testing.T) {
 // eventually waits until something holds that no page shows.
 func (h *house) eventually(what string, holds func() bool) {
 	h.t.Helper()
-	look, late := time.NewTicker(100*time.Millisecond), time.After(patience)
-	defer look.Stop()
-	for !holds() {
-		select {
-		case <-look.C:
-		case <-late:
-			h.t.Fatalf("never true: %s", what)
-		}
-	}
+	testbed.Eventually(h.t, patience, what, holds)
 }
 
 // Alice keeps groups and may see who there is, and nothing else. She has a keyboard, and scripts; she finds what is hers, with no

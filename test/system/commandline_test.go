@@ -52,6 +52,33 @@ func TestAdminMakesABackup(t *testing.T) {
 	}
 }
 
+// A backup is put back as docs/operations.md says: the hub knows what it knew then, and a server that runs has heard nothing of it.
+func TestABackupIsPutBack(t *testing.T) {
+	s := onStage(t)
+	s.mocked("alice")
+	const file = "/var/tmp/put-back.db"
+	s.afterwards("rm", "-f", file)
+	hers := hub.ServerRef{User: "alice"}
+	s.start(hers)
+	before := s.mainPID(hub.UnitName(hers))
+	s.run("jupyterhub", "backup", file)
+	s.run("jupyterhub", "users", "add", "came-later")
+	t.Cleanup(func() { s.undo("sh", "-c", "jupyterhub users remove came-later 2>/dev/null || true") })
+	s.run("systemctl", "stop", "jupyterhub.target")
+	s.run("install", "-o", "jupyterhub", "-g", "jupyterhub", "-m", "0600", file, "/var/lib/jupyterhub/jupyterhub.db")
+	s.run("systemctl", "start", "jupyterhub")
+	if err := s.AwaitHub(s.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Run(s.ctx, "jupyterhub", "users", "show", "came-later"); err == nil {
+		t.Errorf("who came after the backup is known:\n%s", out)
+	}
+	s.becomes(hers, hub.Running)
+	if now := s.mainPID(hub.UnitName(hers)); now != before {
+		t.Errorf("alice's server was process %s, and is %s", before, now)
+	}
+}
+
 // What is set, missing or wrong is told with file and line, and a reload of it all changes nothing for anybody.
 func TestAdminMakesAMistake(t *testing.T) {
 	s := onStage(t)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/client"
@@ -211,20 +210,10 @@ func (s *stage) becomes(ref hub.ServerRef, want hub.State) {
 	s.eventually(fmt.Sprintf("%s is %s", ref, want), func() bool { return s.state(ref) == want })
 }
 
-// eventually waits until a condition holds that no event tells of.
+// eventually waits until something holds that no event tells of.
 func (s *stage) eventually(what string, holds func() bool) {
 	s.t.Helper()
-	look, late := time.NewTicker(100*time.Millisecond), time.After(patience)
-	defer look.Stop()
-	for !holds() {
-		select {
-		case <-look.C:
-		case <-late:
-			s.t.Fatalf("never true: %s", what)
-		case <-s.ctx.Done():
-			s.t.Fatal(s.ctx.Err())
-		}
-	}
+	testbed.Eventually(s.t, patience, what, holds)
 }
 
 // mainPID is the process of a unit; it stays as long as nobody touches the unit.
