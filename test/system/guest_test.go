@@ -46,6 +46,12 @@ var whole = []string{
 	"TestTheDaemonsKeepTheirMemory",
 	"TestWeightsOfDisksReachTheKernel",
 	"TestDeniedAddressesAreNotReached",
+	"TestAProfileHasAnExtensionOfItsOwn",
+	"TestWhatIsExplainedIsWhatRuns",
+	"TestServersOutliveTheirManager",
+	"TestCommandsBeforeAServer",
+	"TestTheSandboxLeavesJupyterWhatItNeeds",
+	"TestTheSandboxKeepsTheRest",
 }
 
 // excused are plays that skip on a guest, each with the reason. Any other one that skips fails the run.
