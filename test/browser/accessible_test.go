@@ -74,6 +74,17 @@ func (h *house) hasTroubles() {
 	if err := h.WriteFile(h.t.Context(), "/usr/local/bin/quits", "#!/bin/sh\necho the reason for it; exit 3\n", 0o755); err != nil {
 		h.t.Fatal(err)
 	}
+	ctx := context.WithoutCancel(h.t.Context())
+	h.t.Cleanup(func() { // her choice of a profile is remembered, and the profile is gone: the next play makes her anew
+		c, err := client.New(h.Path("/run/jupyterhub/admin.sock"), "")
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.DeleteUser(ctx, "alice"); err != nil {
+			h.t.Error(err)
+		}
+	})
 	h.configure(`[hub]
 allow_named_servers = true
 extra_user_scopes = ["shares!user", "read:users:name", "read:groups:name"]
