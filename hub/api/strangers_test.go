@@ -13,6 +13,7 @@ import (
 
 	"jupyterhubd/hub"
 	"jupyterhubd/hub/auth"
+	"jupyterhubd/hub/httpd/httpdtest"
 	"jupyterhubd/hub/rbac"
 	"jupyterhubd/hub/store"
 )
@@ -100,7 +101,7 @@ type request struct {
 	values [6]string // of the path's wildcards; "" for one that is there
 	query  string
 	body   string
-	header [][2]string
+	header []httpdtest.Field
 }
 
 // there is what exists, by wildcard.
@@ -128,16 +129,7 @@ func (q request) send(w *world, as stranger) reply {
 	r.URL.RawQuery = q.query
 	r.RemoteAddr, r.Host, r.RequestURI = "192.0.2.1:1234", "hub", path
 	r.Header = http.Header{}
-	for _, h := range q.header {
-		switch h[0] {
-		case "Host":
-			r.Host = h[1]
-		case "Content-Length": // a body whose length nobody says
-			r.ContentLength = -1
-		default:
-			r.Header.Add(h[0], h[1])
-		}
-	}
+	httpdtest.Put(r, q.header)
 	as.show(r)
 	rec := httptest.NewRecorder()
 	w.door.ServeHTTP(rec, r)
@@ -198,7 +190,7 @@ func TestStrangersSeeNothingPrivate(t *testing.T) {
 		for range rapid.IntRange(20, 40).Draw(rt, "requests") {
 			q := request{
 				row: rapid.IntRange(0, rows-1).Draw(rt, "row"), query: rapid.SampledFrom(someQuery).Draw(rt, "query"), body: rapid.SampledFrom(someBodies).Draw(rt, "body"),
-				header: drawHeader(rt),
+				header: httpdtest.Draw(rt),
 			}
 			for i := range q.values {
 				if rapid.IntRange(0, 3).Draw(rt, "strange") == 0 {
@@ -255,7 +247,7 @@ func FuzzRoutes(f *testing.F) {
 		func() stranger { return stranger{token: w.token("admin"), inAddress: true} }}
 	now := make([]stranger, len(cast))
 	for i := range w.room.Routes() {
-		h := someHeaders[i%len(someHeaders)]
+		h := httpdtest.Strange[i%len(httpdtest.Strange)]
 		f.Add(i, i, "alice", "gpu", someQuery[i%len(someQuery)], someBodies[i%len(someBodies)], h[0]+": "+h[1+i%(len(h)-1)])
 	}
 	f.Fuzz(func(t *testing.T, row, who int, first, second, query, body, header string) {
@@ -263,7 +255,7 @@ func FuzzRoutes(f *testing.F) {
 		q := request{row: max(row, -(row + 1)), values: [6]string{first, second, second, first, second, second}, query: query, body: body}
 		for line := range strings.SplitSeq(header, "\n") {
 			if name, value, ok := strings.Cut(line, ":"); ok && name != "Authorization" {
-				q.header = append(q.header, [2]string{name, strings.TrimSpace(value)})
+				q.header = append(q.header, httpdtest.Field{Name: name, Value: strings.TrimSpace(value)})
 			}
 		}
 		i := max(who, -(who+1)) % len(cast)

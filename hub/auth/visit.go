@@ -50,7 +50,7 @@ const mostConcerned = 12
 // Concerned returns what Concern noted.
 func Concerned(r *http.Request) []string { return visitOf(r).concerned }
 
-// Vouched returns whom a password vouched for in the midst of a request; nobody for most.
+// Vouched returns whom a password vouched for in the midst of a request, be it a login or a request by itself; nobody for most.
 func Vouched(r *http.Request) Actor { return visitOf(r).vouched }
 
 // Origin returns "https://hub.example.org".

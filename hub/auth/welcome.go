@@ -29,6 +29,7 @@ func (p *Porter) welcome(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return LoginStep{}, err
 	}
 	Concern(r, "user "+user.Name)
+	visitOf(r).vouched = Actor{Owner: hub.Owner{Kind: hub.OwnerUser, Name: user.Name}, User: &user, Via: Typed}
 	return LoginStep{Step: hub.Step{Messages: t.step.Messages}, User: &user}, nil
 }
 

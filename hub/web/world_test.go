@@ -39,6 +39,7 @@ type world struct {
 	porter    *auth.Porter
 	doors     *authtest.Double
 	url       string
+	hall      http.Handler
 }
 
 // roles are what an admin configured beside the default ones.
@@ -78,7 +79,8 @@ func newWorld(t *testing.T, change func(*web.Options), porters ...func(*auth.Opt
 	w.must(err)
 	hall, err := httpd.New(httpd.Options{BaseURL: "/", Porter: porter, Pages: room, Browser: room.Routes(), Log: zerolog.Nop(), Now: now})
 	w.must(err)
-	srv := httptest.NewServer(hall.Browser())
+	w.hall = hall.Browser()
+	srv := httptest.NewServer(w.hall)
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
 	return w
@@ -143,7 +145,9 @@ func (b *browser) do(r *http.Request, err error) *page {
 	b.t.Helper()
 	b.must(err)
 	for k, v := range b.header {
-		r.Header[k] = v
+		if _, said := r.Header[k]; !said {
+			r.Header[k] = v
+		}
 	}
 	res, err := b.Do(r)
 	b.must(err)

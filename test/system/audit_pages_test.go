@@ -39,8 +39,8 @@ func (s *stage) deedsTold() (told []deed) {
 
 // Vulnerability: the audit log does not say from where, or by what, somebody did something, or says what they like.
 // Attack: bob's script at another address than the hub's own, who says that he is elsewhere and which request his is; and an admin at a browser.
-// Verified: the journal has the address that the proxy saw, what came of it, and the id of the answer; of what came with a password
-// that it did, and of a browser's deeds that they came by cookie.
+// Verified: the journal has the address that the proxy saw, what came of it, and the id of the answer; of what came with a password, a login
+// among it, whose it was, and of a browser's deeds, its logout among them, that they came by cookie; and of a login that failed nothing.
 func TestTheJournalSaysFromWhere(t *testing.T) {
 	s := onStage(t)
 	token, err := s.hub.NewToken(s.ctx, "bob", client.TokenRequest{})
@@ -73,6 +73,7 @@ func TestTheJournalSaysFromWhere(t *testing.T) {
 	}
 
 	p := s.player("admin")
+	p.tryPassword("mistyped-by-the-admin", "/hub/admin")
 	p.logIn("/hub/admin")
 	name := "made-at-a-page"
 	p.post("/hub/admin", url.Values{"action": {"add"}, "usernames": {name}, "_xsrf": {p.get("/hub/admin").field("_xsrf")}})
@@ -88,12 +89,17 @@ func TestTheJournalSaysFromWhere(t *testing.T) {
 		{"user bob", token.ID, "POST /hub/api/users/{user}/server", "user alice", "token", "127.0.0.9", "404", refused},
 		{"user bob", token.ID, "DELETE /hub/api/users/{user}/tokens/{id}", "user bob, token " + token.ID, "token", "127.0.0.9", "204", revoked},
 		{Who: "user bob", What: "POST /hub/api/users/{user}/tokens", On: "user bob, token " + made.ID, Via: "password", From: "127.0.0.1", Status: "201"},
-		{What: "POST /hub/login", On: "user admin", From: "127.0.0.1", Status: "302"}, // of a stranger, who is the admin from then on
+		{Who: "user admin", What: "POST /hub/login", On: "user admin", Via: "password", From: "127.0.0.1", Status: "302"},
 		{Who: "user admin", What: "POST /hub/admin", On: "action add, user " + name, Via: "cookie", From: "127.0.0.1", Status: "303"},
 		{Who: "user admin", What: "GET /hub/logout", Via: "cookie", From: "127.0.0.1", Status: "302"},
 	} {
 		if !anyDeed(told, want) {
 			t.Errorf("nobody says %+v:\n%+v", want, told)
+		}
+	}
+	for _, d := range told {
+		if d.What == "POST /hub/login" && d.Who == "" && d.Status >= "400" {
+			t.Errorf("a stranger's login is told of that let nobody in: %+v", d)
 		}
 	}
 }
