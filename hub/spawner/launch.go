@@ -30,6 +30,11 @@ func (m *Manager) launch(ctx context.Context, s *server) error {
 			return context.Cause(ctx)
 		case hub.KindOf(err) == hub.Conflict && m.unitOf(s).State.Alive():
 			return nil
+		case s.kept && refused(err):
+			if live, err = m.disregard(s, err); err != nil {
+				return err
+			}
+			continue
 		case !away(err):
 			return err
 		}

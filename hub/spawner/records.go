@@ -68,6 +68,35 @@ type choice struct {
 	options json.RawMessage // nil: as the last time, the profile too
 }
 
+func (c choice) isNone() bool { return c.profile == "" && c.options == nil }
+
+// goesBy notes what a start goes by; the caller holds mu.
+func (s *server) goesBy(before, now choice) {
+	s.before, s.rescue = before, now.profile == hub.RescueProfile
+	s.kept = now.isNone() && !before.isNone()
+}
+
+// disregard has a start go on as if its user had never chosen anything: what they chose the last time cannot be had any more, and they
+// may have nowhere to choose again.
+func (m *Manager) disregard(s *server, why error) (hub.Live, error) {
+	m.mu.Lock()
+	s.kept = false
+	m.mu.Unlock()
+	s.progress.step(10, "What was chosen the last time cannot be had any more (%s). Starting what is had without a choice", hub.TextOf(why))
+	err := m.store.Update(func(tx *store.Tx) error {
+		r, err := tx.Server(s.ref)
+		if err != nil {
+			return err
+		}
+		r.Profile, r.Options = "", nil
+		return tx.PutServer(r)
+	})
+	if err != nil {
+		return hub.Live{}, err
+	}
+	return m.Server(s.ref)
+}
+
 // wish records that a server shall run, and returns what was chosen before. It is on disk when this returns, before anybody
 // is asked for anything.
 func (m *Manager) wish(policy Policy, ref hub.ServerRef, c choice, boot string) (before choice, err error) {

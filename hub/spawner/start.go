@@ -36,7 +36,7 @@ func (m *Manager) Start(ctx context.Context, ref hub.ServerRef, profile string, 
 			return hub.Live{}, err
 		}
 		m.mu.Lock()
-		s.before, s.rescue = before, profile == hub.RescueProfile
+		s.goesBy(before, choice{profile, options})
 		if s.state == hub.Queued {
 			m.join(s)
 		}

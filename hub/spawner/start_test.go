@@ -273,6 +273,32 @@ func TestRefusedChoiceIsNotKept(t *testing.T) {
 	})
 }
 
+// What was chosen the last time and is gone now keeps nobody from their server, who may have no page to choose on. Who asks for it by name
+// is refused.
+func TestWhatWasChosenMayBeGone(t *testing.T) {
+	play(t, func(t *testing.T, h *house) {
+		if _, err := h.Start(t.Context(), alice, "course", []byte(`{"profile":"course"}`)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, err := h.Stop(t.Context(), alice); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		h.machine.Script(alice, spawnertest.Script{Gone: "course"})
+		if _, err := h.Start(t.Context(), alice, "course", []byte(`{"profile":"course"}`)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Wait(t.Context(), alice); hub.KindOf(err) != hub.Invalid {
+			t.Errorf("asked for by name: %v", err)
+		}
+		h.run(alice)
+		if r := h.record(alice); r.Profile != "" || r.Options != nil {
+			t.Errorf("kept is %q %s", r.Profile, r.Options)
+		}
+	})
+}
+
 // Vulnerability: a name passes from one person to another while the first one's session is good.
 // Attack: mallory logged in as alice when that was uid 4711. The account was deleted, another alice has the name and uid 1005,
 // and mallory's cookie asks for a server; or the hub finds one running when it starts.

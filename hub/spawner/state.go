@@ -45,6 +45,7 @@ type server struct {
 	again    bool                    // once stopped it is started again
 	rescue   bool                    // its profile is for this time alone
 	before   choice                  // what the user chose the last time
+	kept     bool                    // that holds for this start, too
 	refusal  error                   // what the user chose now cannot be had
 	began    time.Time               // when the state left stopped
 }

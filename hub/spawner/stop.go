@@ -57,7 +57,7 @@ func (m *Manager) startAgain(ref hub.ServerRef, why string, c choice) {
 			return
 		}
 		m.mu.Lock()
-		s.before = before
+		s.goesBy(before, c)
 		if s.state == hub.Queued {
 			m.join(s)
 		}

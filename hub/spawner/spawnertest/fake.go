@@ -15,6 +15,7 @@ import (
 type Script struct {
 	StartDelay  time.Duration // until the unit is active
 	Refuse      error         // what Start answers instead, after StartDelay
+	Gone        string        // a profile that Start refuses: there is none of this name
 	Death       *hub.Cause    // with DieAfter: how the unit fails; nil: it ends well
 	JournalTime time.Duration // from the unit's failure until its cause is told again, with its journal; 0: it is told once
 	DieAfter    time.Duration // from active to the end of the unit; 0: never
@@ -71,8 +72,8 @@ func (f *Fake) Script(ref hub.ServerRef, s Script) {
 func errAway() error { return &hub.Error{Kind: hub.Unavailable, Text: "nobody answers"} }
 
 // Start makes a unit.
-func (f *Fake) Start(ctx context.Context, ref hub.ServerRef, _ string, _ json.RawMessage) (hub.Unit, error) {
-	script, stop, err := f.begin(ref)
+func (f *Fake) Start(ctx context.Context, ref hub.ServerRef, profile string, _ json.RawMessage) (hub.Unit, error) {
+	script, stop, err := f.begin(ref, profile)
 	if err != nil {
 		return hub.Unit{}, err
 	}
@@ -90,7 +91,7 @@ func (f *Fake) Start(ctx context.Context, ref hub.ServerRef, _ string, _ json.Ra
 }
 
 // begin makes the unit activating.
-func (f *Fake) begin(ref hub.ServerRef) (Script, chan struct{}, error) {
+func (f *Fake) begin(ref hub.ServerRef, profile string) (Script, chan struct{}, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, "start "+ref.String())
@@ -100,6 +101,8 @@ func (f *Fake) begin(ref hub.ServerRef) (Script, chan struct{}, error) {
 	case ref.User == Unknown:
 		return Script{}, nil, &hub.Error{Kind: hub.NotFound, Text: "no such account",
 			Cause: &hub.Cause{Kind: hub.CauseAccount, Message: "There is no such account."}}
+	case profile != "" && profile == f.scripts[ref].Gone:
+		return Script{}, nil, hub.Errorf(hub.Invalid, "there is no profile %q; choose another one", profile)
 	case f.units[ref].State.Alive():
 		return Script{}, nil, hub.Errorf(hub.Conflict, "the server %s runs already", ref)
 	}
