@@ -30,7 +30,11 @@ func (h *house) runServices(ctx context.Context) error {
 			again.Stop()
 			pause = firstPause
 		} else if ctx.Err() == nil {
-			h.daemon.Log.Warn().Err(err).Msg("services cannot be started, trying again")
+			log := h.daemon.Log.Warn()
+			if pause == firstPause { // root's side may have begun just now, as the hub has
+				log = h.daemon.Log.Info()
+			}
+			log.Err(err).Msg("services cannot be started, trying again")
 			pause = min(2*pause, lastPause)
 		}
 		select {
