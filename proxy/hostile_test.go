@@ -24,6 +24,7 @@ type framed struct {
 	block []byte // fields of a request to her server
 	ended chan error
 	given atomic.Int64 // streams that the proxy has reset
+	told  atomic.Int64 // answers that have begun
 }
 
 func (s *stage) frames(config *tls.Config, said ...http2.Setting) *framed {
@@ -51,8 +52,11 @@ func (s *stage) frames(config *tls.Config, said ...http2.Setting) *framed {
 				f.ended <- err
 				return
 			}
-			if frame.Header().Type == http2.FrameRSTStream {
+			switch frame.Header().Type {
+			case http2.FrameRSTStream:
 				f.given.Add(1)
+			case http2.FrameHeaders:
+				f.told.Add(1)
 			}
 		}
 	}()

@@ -71,35 +71,43 @@ func TestCertificatesOfClients(t *testing.T) {
 	malloryCert, malloryKey := selfSigned(t, dir, "mallory", "")
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") }))
 	defer up.Close()
-	asks := func(c *chp, files ...string) string {
-		config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
+	asks := func(c *chp, files ...string) (line string, asked bool) {
+		pair := tls.Certificate{}
 		if files != nil {
-			pair, err := tls.LoadX509KeyPair(files[0], files[1])
-			if err != nil {
+			var err error
+			if pair, err = tls.LoadX509KeyPair(files[0], files[1]); err != nil {
 				t.Fatal(err)
 			}
-			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+		}
+		config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			asked = true
+			return &pair, nil
 		}
 		conn := tls.Client(c.public(t), config)
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 		said, _ := io.ReadAll(conn) // a refusal comes with the first read
-		line, _, _ := strings.Cut(string(said), "\r\n")
-		return line
+		line, _, _ = strings.Cut(string(said), "\r\n")
+		return line, asked
 	}
 	const served = "HTTP/1.1 200 OK"
 	for _, c := range []struct {
 		more                   []string
+		asked                  bool
 		nobody, alice, mallory string
 	}{
-		{nil, served, served, served},
-		{[]string{"--ssl-request-cert"}, served, served, served},
-		{[]string{"--ssl-request-cert", "--ssl-reject-unauthorized"}, "", served, ""},
+		{nil, false, served, served, served},
+		{[]string{"--ssl-request-cert"}, true, served, served, served},
+		{[]string{"--ssl-reject-unauthorized"}, false, served, served, served}, // of what nobody is asked for
+		{[]string{"--ssl-request-cert", "--ssl-reject-unauthorized"}, true, "", served, ""},
 	} {
 		p := startCHP(t, append([]string{"--ssl-key", key, "--ssl-cert", cert, "--ssl-ca", aliceCert, "--default-target", up.URL}, c.more...)...)
-		for who, got := range map[string][2]string{"nobody": {asks(p), c.nobody}, "alice": {asks(p, aliceCert, aliceKey), c.alice},
-			"mallory": {asks(p, malloryCert, malloryKey), c.mallory}} {
-			if got[0] != got[1] {
-				t.Errorf("%q: %s is told %q, not %q", c.more, who, got[0], got[1])
+		for who, one := range map[string]struct {
+			files []string
+			want  string
+		}{"nobody": {nil, c.nobody}, "alice": {[]string{aliceCert, aliceKey}, c.alice}, "mallory": {[]string{malloryCert, malloryKey}, c.mallory}} {
+			if got, asked := asks(p, one.files...); got != one.want || asked != c.asked {
+				t.Errorf("%q: %s is told %q, not %q, and asked for a certificate: %t", c.more, who, got, one.want, asked)
 			}
 		}
 	}
