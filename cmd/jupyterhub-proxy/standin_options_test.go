@@ -112,3 +112,52 @@ func TestCertificatesOfClients(t *testing.T) {
 		}
 	}
 }
+
+// Metrics are served at --metrics-ip and --metrics-port, to whoever asks and nothing but them, and nowhere without a port.
+func TestMetricsAtAPort(t *testing.T) {
+	begin := func(args ...string) (c *chp, said string) {
+		c = chpCommand(t, append([]string{"--socket=DIR/public", "--api-socket=DIR/api", "--metrics-ip", "127.0.0.2"}, args...)...)
+		c.begin(t)
+		return c, c.await(t, "Proxy API at")
+	}
+	c, said := begin("--metrics-port", "0") // any that is free
+	_, rest, ok := strings.Cut(said, "Serve metrics at ")
+	at, _, _ := strings.Cut(rest, "\n")
+	if !ok || !strings.HasPrefix(at, "127.0.0.2:") {
+		t.Fatalf("it says %q", said)
+	}
+	if got := c.ask(t, "public", "GET", "/nowhere", ""); !strings.HasPrefix(got, "404 ") {
+		t.Error(got)
+	}
+	for _, c := range []struct {
+		method, path string
+		status       int
+		holds        string
+	}{
+		{"GET", "/metrics", 200, "\nrequests_proxy{status=\"404\"} 1\n"},
+		{"POST", "/metrics", 405, ""},
+		{"GET", "/", 404, ""},
+		{"GET", "/api/routes", 404, ""},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+at+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(res.Body)
+		if res.Body.Close(); res.StatusCode != c.status || !strings.Contains(string(text), c.holds) {
+			t.Errorf("%s %s: %d %s", c.method, c.path, res.StatusCode, text)
+		}
+	}
+	if _, said := begin(); strings.Contains(said, "metrics") {
+		t.Errorf("without a port it says %q", said)
+	}
+	_, port, _ := net.SplitHostPort(at)
+	second := chpCommand(t, "--socket=DIR/public", "--api-socket=DIR/api", "--metrics-ip", "127.0.0.2", "--metrics-port", port)
+	if err := second.Run(); err == nil || !strings.Contains(second.said.String(), "--metrics-ip and --metrics-port say where to listen instead") {
+		t.Errorf("at a port that is taken: %v, %s", err, second.said)
+	}
+}

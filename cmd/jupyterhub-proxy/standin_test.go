@@ -56,6 +56,12 @@ func startCHP(t *testing.T, args ...string) *chp {
 
 func (c *chp) start(t *testing.T) {
 	t.Helper()
+	c.begin(t)
+	c.await(t, " ") // whatever it says first: then its doors are open
+}
+
+func (c *chp) begin(t *testing.T) {
+	t.Helper()
 	var err error
 	if c.told, err = c.StdoutPipe(); err != nil {
 		t.Fatal(err)
@@ -64,7 +70,6 @@ func (c *chp) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
-	c.await(t, " ") // whatever it says first: then its doors are open
 }
 
 // await reads the standard output until it has said something, and returns all of it.
