@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,7 @@ import (
 type Frames struct {
 	net.Conn // decrypted
 	headTime time.Duration
+	dropped  atomic.Bool
 
 	mu      sync.Mutex // guards the fields below: it is read and written at the same time
 	room    Room       // nil: nobody counts
@@ -52,7 +54,17 @@ func NewFrames(c net.Conn, headTime time.Duration, room func(c net.Conn, drop fu
 }
 
 // drop fails the read under way and all others, after which net/http closes the connection.
-func (f *Frames) drop() { f.Conn.SetReadDeadline(time.Unix(1, 0)) }
+func (f *Frames) drop() {
+	f.dropped.Store(true)
+	f.Conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// readUntil limits reading, but for a connection that is dropped meanwhile.
+func (f *Frames) readUntil(t time.Time) {
+	if f.Conn.SetReadDeadline(t); f.dropped.Load() {
+		f.drop()
+	}
+}
 
 // Read reads what the client sent.
 func (f *Frames) Read(p []byte) (int, error) {
@@ -126,13 +138,13 @@ func (f *Frames) await() {
 		}
 		if !f.timed {
 			f.timed = true
-			f.Conn.SetReadDeadline(time.Now().Add(f.headTime))
+			f.readUntil(time.Now().Add(f.headTime))
 		}
 	case f.timed:
 		if f.timed = false; f.room != nil {
 			f.room.Leave()
 		}
-		f.Conn.SetReadDeadline(time.Time{})
+		f.readUntil(time.Time{})
 	}
 }
 

@@ -152,3 +152,31 @@ func FuzzFramesBegin(f *testing.F) {
 		}
 	})
 }
+
+// leaver drops its connection at the moment when that leaves.
+type leaver struct {
+	heap
+	drop func()
+}
+
+func (l *leaver) Leave() { l.drop() }
+
+// Who is dropped while a head ends stays dropped.
+func TestNoHeadUndoesADrop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		theirs, ours := net.Pipe()
+		defer theirs.Close()
+		f := strict.NewFrames(ours, time.Minute, func(_ net.Conn, drop func()) strict.Room { return &leaver{drop: drop} })
+		head := http2.ClientPreface
+		go func() {
+			io.WriteString(theirs, head)
+			http2.NewFramer(theirs, nil).WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}, EndHeaders: true, EndStream: true})
+		}()
+		if _, err := io.ReadFull(f, make([]byte, len(head)+10)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+		if _, err := f.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("reading goes on: %v", err)
+		}
+	})
+}
