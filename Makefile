@@ -99,7 +99,7 @@ demo: packages-demo build environments ## a throw-away machine with a hub to log
 
 test: packages-test build environments ## everything that a change has to pass, 20 minutes at most
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -E '/test/(bench|browser|compat|system|testbed)')
-	$(GO) test -count=1 -p 1 -timeout 18m $(addsuffix /...,$(wildcard $(addprefix ./test/,testbed bench compat browser system)))
+	$(GO) test -count=1 -p 1 -timeout 40m $(addsuffix /...,$(wildcard $(addprefix ./test/,testbed bench compat browser system)))
 
 check: packages-build ## the quick part, CHECK_SECONDS=120 at most: gofmt, vet and unit tests
 	@wrong=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); [ -z "$$wrong" ] || { echo "gofmt -w $$wrong"; exit 1; }
