@@ -25,20 +25,8 @@ type doubted struct {
 
 func newDoubted() *doubted { return &doubted{ended: map[string]bool{}, less: map[uint64]bool{}} }
 
-// add adds what the store has noted since, and where somebody has less than before every token that may be at a server: those of these
-// users, and those that servers asked about lately.
-func (d *doubted) add(tx *store.Tx, less bool, users []string, asked []uint64) error {
-	var these []hub.Token
-	if less {
-		for _, id := range asked {
-			if t, err := tx.Token(id); err == nil {
-				these = append(these, t)
-			}
-		}
-	}
-	for _, user := range users {
-		these = append(these, tx.Tokens(hub.Owner{Kind: hub.OwnerUser, Name: user})...)
-	}
+// add adds those of tokens that may be at a server.
+func (d *doubted) add(tx *store.Tx, these []hub.Token) error {
 	for _, t := range these {
 		issued, err := clientOf(tx, t)
 		if err != nil {
@@ -51,12 +39,44 @@ func (d *doubted) add(tx *store.Tx, less bool, users []string, asked []uint64) e
 	return nil
 }
 
+// suspects are tokens that may open less since the rules have changed for everybody, or since these users have less: theirs; those that
+// servers asked about lately; and of those that may have a WebSocket open for longer whoever's rights can have gone with that.
+func (p *Porter) suspects(tx *store.Tx, everybody bool, users []string) (these []hub.Token) {
+	if !everybody && len(users) == 0 {
+		return nil
+	}
+	for _, user := range users {
+		these = append(these, tx.Tokens(hub.Owner{Kind: hub.OwnerUser, Name: user})...)
+	}
+	for _, id := range p.asked.lately(p.o.Now()) {
+		if t, err := tx.Token(id); err == nil {
+			these = append(these, t)
+		}
+	}
+	grouped := map[hub.Owner]bool{}
+	for _, t := range tx.UsedTokens(mostUsed) {
+		if _, known := grouped[t.Owner]; !known && !everybody {
+			grouped[t.Owner] = p.byGroups(tx, t.Owner)
+		}
+		if everybody || grouped[t.Owner] {
+			these = append(these, t)
+		}
+	}
+	return these
+}
+
+// byGroups reports whether somebody's rights depend on who else is in which group.
+func (p *Porter) byGroups(tx *store.Tx, o hub.Owner) bool {
+	holds, err := Holds(tx, p.Policy(), o)
+	return err == nil && slices.ContainsFunc(holds.List(), func(scope string) bool { return strings.Contains(scope, "!group=") })
+}
+
 // roams reports whether a token can open other servers than that by whose login it was made. issued is what it was issued to; nil: a plain
 // token.
 func roams(issued *hub.Client) bool { return issued == nil || len(issued.AllowedScopes) > 0 }
 
-// tellOf tells the proxy of tokens. Of what it hears nothing more is to be done. One that knows no such thing leaves it to the servers,
-// which ask again by themselves.
+// tellOf tells the proxy of tokens: of all that have ended, and of some that may open less. Of what it hears nothing more is to be done. One
+// that knows no such thing leaves it to the servers, which ask again by themselves.
 func (p *Porter) tellOf(ctx context.Context, d *doubted) error {
 	if p.o.Sessions == nil || p.o.Routespec == nil {
 		return nil
@@ -67,7 +87,8 @@ func (p *Porter) tellOf(ctx context.Context, d *doubted) error {
 		}
 		clear(d.ended)
 	}
-	for _, id := range slices.Sorted(maps.Keys(d.less)) {
+	less := slices.Sorted(maps.Keys(d.less))
+	for _, id := range less[:min(toldAtOnce, len(less))] {
 		name, stay, err := p.opensOf(id)
 		if err == nil {
 			err = p.o.Sessions.AskAboutToken(ctx, name, stay)
@@ -109,11 +130,14 @@ func (p *Porter) opensOf(id uint64) (name string, routes []string, err error) {
 	return name, routes, err
 }
 
-// Limits of what is remembered of servers' questions.
+// Limits of what is remembered of servers' questions, and of what is told.
 const (
 	believedFor = 10 * time.Minute // servers remember an answer for five
 	noteEvery   = time.Minute
 	mostAsked   = 10000
+
+	mostUsed   = 1000 // tokens that are looked at because somebody once came with them
+	toldAtOnce = 64   // then it is looked whether something has ended
 )
 
 // asked are the tokens about which somebody asked lately who they are.

@@ -56,6 +56,9 @@ func (p *Porter) TurnAway(ctx context.Context) error {
 		}
 		if err == nil {
 			pause = turnPause
+			if len(doubted.less) > 0 {
+				again.Reset(0)
+			}
 			continue
 		}
 		again.Reset(pause)
@@ -85,7 +88,7 @@ func (p *Porter) addNarrowed(due map[string]bool, d *doubted, everybody bool) er
 				due[user] = true
 			}
 		}
-		return d.add(tx, everybody || len(lately) > 0, slices.Sorted(maps.Keys(lately)), p.asked.lately(p.o.Now()))
+		return d.add(tx, p.suspects(tx, everybody, slices.Sorted(maps.Keys(lately))))
 	})
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/subtle"
 	"encoding/hex"
+	"slices"
 
 	"jupyterhubd/hub"
 )
@@ -73,6 +74,19 @@ func (tx *Tx) Tokens(o hub.Owner) (tokens []hub.Token) {
 		}
 	}
 	return tokens
+}
+
+// UsedTokens returns the tokens that somebody has come with, the latest first and so many at most. Those that are expired, and servers' own,
+// are not among them.
+func (tx *Tx) UsedTokens(most int) (used []hub.Token) {
+	for _, id := range tx.keys(bucketTokens, nil) {
+		t, err := tx.token(unnumber(id))
+		if err == nil && !t.LastActivity.IsZero() && !t.ServerToken && !tx.expired(t.Token) {
+			used = append(used, t.Token)
+		}
+	}
+	slices.SortFunc(used, func(a, b hub.Token) int { return b.LastActivity.Compare(a.LastActivity) })
+	return used[:min(most, len(used))]
 }
 
 // NewToken makes a token and its value, 32 hex digits, which is shown this once. The owner must exist, as must the client

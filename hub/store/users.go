@@ -203,6 +203,7 @@ func (tx *Tx) RenameUser(old, name string) error {
 		return err
 	}
 	tx.forget(old)
+	tx.narrow(name) // what was open to the former name may be closed to this one
 	return tx.renameBelongings(old, name)
 }
 
