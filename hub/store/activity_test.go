@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -236,4 +237,42 @@ func TestTroubleIsReported(t *testing.T) {
 	if len(told) == 0 || hub.KindOf(told[0]) != hub.Unavailable {
 		t.Errorf("told: %v", told)
 	}
+}
+
+// Who came last is first, and so many are told at most; what nobody came with, has expired, or is a server's own is not.
+func TestUsedTokens(t *testing.T) {
+	s, c := cellar(t)
+	cast(t, s, "alice")
+	var made []hub.Token
+	must(t, s, func(tx *Tx) error {
+		if err := tx.PutServer(hub.Server{ServerRef: hub.ServerRef{User: "alice"}}); err != nil {
+			return err
+		}
+		for _, expires := range []time.Time{{}, {}, {}, c.now().Add(time.Minute)} {
+			_, token, err := tx.NewToken(hub.Token{Owner: owner("alice"), Expires: expires})
+			if err != nil {
+				return err
+			}
+			made = append(made, token)
+		}
+		_, token, err := tx.NewServerToken(hub.ServerRef{User: "alice"}, hub.Token{Owner: owner("alice")})
+		made = append(made, token)
+		return err
+	})
+	for i, token := range made[1:] {
+		s.TouchToken(token.ID, c.now().Add(time.Duration(i)*time.Second))
+	}
+	c.advance(time.Hour)
+	view(t, s, func(tx *Tx) error {
+		for most, want := range [][]uint64{{}, {made[2].ID}, {made[2].ID, made[1].ID}, {made[2].ID, made[1].ID}} {
+			ids := []uint64{}
+			for _, token := range tx.UsedTokens(most) {
+				ids = append(ids, token.ID)
+			}
+			if !slices.Equal(ids, want) {
+				t.Errorf("of %d at most there are %v, want %v", most, ids, want)
+			}
+		}
+		return nil
+	})
 }
