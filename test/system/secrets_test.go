@@ -13,8 +13,8 @@ import (
 // Vulnerability: a secret in a log, in an address, or on a page, where others read it than it is for.
 // Attack: whoever reads the journal, the addresses that browsers are led to, and the pages looks for every secret of a whole session: alice
 // logs in, mistypes once, starts her server, enters it by OAuth, runs a cell, makes a token and shows it in a header and in URLs, good and bad
-// ones, shares by a code, asks for what is not there, and logs out.
-// Verified: in the journal of none of the daemons is a password, cookie, code, state or token, the server's own among them; none but OAuth's
+// ones, shares by a code, asks for what is not there, and logs out; and the culler's and a service's tokens are shown in the same ways.
+// Verified: in the journal of none of the daemons is a password, cookie, code, state or token, a server's, a service's and the culler's among them; none but OAuth's
 // code and state is in an address that she is led to, none on a page but the token on the page of its making. Each daemon has said something,
 // so that there was somewhere to look.
 func TestNoSecretIsToldAnywhere(t *testing.T) {
@@ -41,9 +41,19 @@ func TestNoSecretIsToldAnywhere(t *testing.T) {
 	}
 	w.knows("a code for a share", code.Code)
 	w.knows("a token", token.Value)
+	s.put("/usr/local/bin/wiki", wiki, 0o755)
+	s.configure("[[hub.services]]\nname = \"wiki\"\nurl = \"http://127.0.0.1:9310\"\ncommand = [\"wiki\"]\nenvironment = { GREETING = \"secrets\" }\n")
+	s.wiki("secrets")
+	environ := s.run("sh", "-c", "tr '\\0' '\\n' < /proc/"+s.mainPID(wikiUnit)+"/environ | sed -n s/^JUPYTERHUB_API_TOKEN=//p")
+	cullers, services := s.cullersToken(), strings.TrimSpace(environ)
+	if len(cullers) < 16 || len(services) < 16 {
+		t.Fatal("the culler or the service has no token")
+	}
+	w.knows("the culler's token", cullers)
+	w.knows("a service's token", services)
 	bad := "00112233445566778899aabbccddeeff"
 	w.knows("a token that is none", bad)
-	for _, shown := range []string{token.Value, bad} {
+	for _, shown := range []string{token.Value, bad, cullers, services} {
 		for _, path := range []string{"/hub/api/user", "/hub/api/no-such", "/hub/home", "/hub/no-such-page", "/hub/error/404", "/user/alice/api/kernels", "/user/bob/api/kernels", "/services/none/", "//odd", "/user/alice/%zz"} {
 			w.asks(t, p, path+"?token="+shown, "")
 			w.asks(t, p, path, "token "+shown)
@@ -53,7 +63,7 @@ func TestNoSecretIsToldAnywhere(t *testing.T) {
 	p.get("/hub/logout")
 
 	s.run("journalctl", "--sync")
-	for _, daemon := range []string{"jupyterhub.service", "jupyterhub-proxy.service", "jupyterhub-spawnd.service", "jupyterhub-pam@*.service"} {
+	for _, daemon := range []string{"jupyterhub.service", "jupyterhub-proxy.service", "jupyterhub-spawnd.service", "jupyterhub-pam@*.service", culler, wikiUnit} {
 		told := s.run("journalctl", "--no-pager", "--output=export", "--unit="+daemon)
 		if !strings.Contains(told, "MESSAGE=") {
 			t.Errorf("%s has said nothing", daemon)
