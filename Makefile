@@ -97,7 +97,7 @@ demo: packages-demo build environments ## a throw-away machine with a hub to log
 	@$(GO) build -o bin/.demo ./test/testbed/demo
 	@exec bin/.demo --port '$(PORT)' --users '$(USERS)'
 
-test: packages-test build environments ## everything that a change has to pass, 20 minutes at most
+test: packages-test build environments ## everything that a change has to pass: half an hour
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -E '/test/(bench|browser|compat|system|testbed)')
 	$(GO) test -count=1 -p 1 -timeout 40m $(addsuffix /...,$(wildcard $(addprefix ./test/,testbed bench compat browser system)))
 

@@ -87,10 +87,16 @@ var lists = map[string]bool{"BindPaths": true, "BindReadOnlyPaths": true, "Inacc
 // agrees compares words, since systemd sorts some lists; of some it has more than was said.
 func agrees(name, said, has string) bool {
 	a, b := strings.Fields(said), strings.Fields(has)
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
 	switch name {
 	case "After", "RequiresMountsFor", "DeviceAllow": // dependencies of what was said, and the harmless devices
 		return !slices.ContainsFunc(a, func(word string) bool { return !slices.Contains(b, word) })
 	case "SystemCallFilter": // which has the calls of each group by their names
+		if a[0][0] == '~' {
+			return b[0] == "~" && slices.Contains(b, "bpf") && slices.Contains(b, "mount") && !slices.Contains(b, "read")
+		}
 		return strings.Contains(said, "@system-service") && slices.Contains(b, "read") && !slices.Contains(b, "mount") &&
 			strings.Contains(said, "~@keyring") != slices.Contains(b, "keyctl")
 	}
@@ -192,13 +198,17 @@ func sayCommand(value any) string {
 	return sayEach(value, func(f []any) string { argv, _ := f[1].([]string); return strings.Join(argv, " ") })
 }
 
-// sayFilter leaves out whether the list is of what is allowed: here it is.
+// sayFilter begins with a word of its own where the list is not of what is allowed.
 func sayFilter(value any) string {
 	pair, _ := value.([]any)
-	if len(pair) != 2 || pair[0] != true {
+	if len(pair) != 2 {
 		return ""
 	}
-	return sayValue(pair[1])
+	list := sayValue(pair[1])
+	if list == "" || pair[0] == true {
+		return list
+	}
+	return "~ " + list
 }
 
 func sayNetworks(value any) string {
