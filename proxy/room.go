@@ -99,8 +99,8 @@ func dropper(w http.ResponseWriter, r *http.Request) func() {
 	control := http.NewResponseController(w)
 	return func() { // a stream of HTTP/2, which is reset
 		long := time.Unix(1, 0)
-		_ = control.SetReadDeadline(long)
-		_ = control.SetWriteDeadline(long)
+		_ = control.SetReadDeadline(long)  // fails for a stream that has ended, ignoring
+		_ = control.SetWriteDeadline(long) // likewise
 		if at, _ := r.Context().Value(entranceKey).(entrance); at.frames != nil {
 			at.frames.Relieve()
 		}

@@ -37,7 +37,7 @@ func TestRootHasAReserve(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		go func() { _ = c.Call(ctx, "org.example.Echo.Hang", nil, nil) }()
+		go func() { _ = c.Call(ctx, "org.example.Echo.Hang", nil, nil) }() // it ends with ctx, ignoring
 		<-begun
 	}
 	for i := range reserve + 1 {

@@ -96,7 +96,7 @@ func (s *Service) ServeConn(ctx context.Context, c net.Conn) error {
 	peer := PeerOf(c)
 	if s.Allow != nil {
 		if err := s.Allow(peer); err != nil {
-			_ = writeMessage(c, toReply("", standard{name: errPermissionDenied}), MaxMessage)
+			_ = writeMessage(c, toReply("", standard{name: errPermissionDenied}), MaxMessage) // a caller may be gone, ignoring
 			return err
 		}
 	}
